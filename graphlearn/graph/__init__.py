@@ -1,0 +1,1 @@
+"""The immutable graph: nodes, leaves, scopes, names, traversal, rewriting, binding of values."""

@@ -1,0 +1,132 @@
+"""Binding: from what a caller gives as ``at`` or ``data`` to one checked array per leaf, with the lengths of free axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from graphlearn.errors import DTypeError, MissingValueError, ShapeError, UnknownNameError
+from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import find_leaf, symbols
+from graphlearn.types import ArrayType, format_shape
+
+
+@runtime_checkable
+class HasValues(Protocol):
+    """What a `Model` is to those who must not import it: values for leaves."""
+
+    def leaf_values(self) -> Mapping[Node, np.ndarray]:
+        """Current value of every parameter and state."""
+        ...
+
+
+At = Mapping[Any, Any] | HasValues
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One array per leaf, and the length of every free axis.
+
+    Args:
+        arrays: leaf -> array of the leaf's dtype and shape.
+        sizes: axis name -> length.
+    """
+
+    arrays: dict[Node, np.ndarray]
+    sizes: dict[str, int]
+
+
+def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mapping[str, int] | None = None) -> Binding:
+    """Check the given values against the leaves of a graph.
+
+    Args:
+        roots: outputs of the graph.
+        at: leaf or full name -> array-like; or a model; or None when every leaf has a value of its own. Leaves that this
+            graph does not use are passed over; unknown names are refused.
+        what: the argument's name, for messages.
+        sizes: lengths of free axes that no given array shows.
+
+    Raises:
+        UnknownNameError, MissingValueError, ShapeError, DTypeError: each names the culprit and the cure.
+    """
+    table = symbols(*roots)
+    entries: Mapping[Any, Any] = at.leaf_values() if isinstance(at, HasValues) else (at or {})
+    if not isinstance(entries, Mapping):
+        raise UnknownNameError(f"{what} needs a mapping from leaf or name to array, or a model; got {type(at).__name__}.")
+    given: dict[Node, Any] = {}
+    for key, value in entries.items():
+        if not isinstance(key, (Node, str)):
+            raise UnknownNameError(f"{what} needs nodes or names as keys; got {key!r}. The names are: {', '.join(table)}.")
+        leaf = find_leaf(table, key, what)
+        if leaf is not None:
+            given[leaf] = value
+    binding = Binding({}, dict(sizes or {}))
+    for leaf in table.values():
+        array = check_array(given[leaf], leaf.type, f"{what}[{leaf.full_name!r}]") if leaf in given else own_value(leaf, what)
+        _check_lengths(leaf, array, binding.sizes, what)
+        binding.arrays[leaf] = array
+    return binding
+
+
+def own_value(leaf: Node, what: str) -> np.ndarray:
+    """The literal value that a parameter or state was made with.
+
+    Raises:
+        MissingValueError: it has none.
+    """
+    literal = leaf.attr("value") if leaf.op.name in ("parameter", "state") else None
+    if literal is not None:
+        return literal.array  # type: ignore[no-any-return]
+    advice = "pass a model (at=model, or at=model.at({...})), or give the array" if leaf.op.name == "parameter" else "give an array"
+    raise MissingValueError(
+        f"{what} needs a value for the {leaf.op.name} {leaf.full_name!r} of type {leaf.type}; got none. To cure it, {advice}.",
+        nodes=(leaf,),
+    )
+
+
+def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
+    """Convert to an array of the leaf's dtype and rank, without losing anything.
+
+    Raises:
+        DTypeError: objects, strings, complex numbers, or fractions for an integer leaf.
+        ShapeError: another rank or another fixed length.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise DTypeError(f"{what} needs an array of {kind}; got {type(value).__name__}, which NumPy cannot convert: {error}") from None
+    if array.dtype.kind not in "buif":
+        raise DTypeError(f"{what} needs numbers for {kind}; got dtype {array.dtype}. Convert it with astype({kind.dtype!r}) first.")
+    check_fits(array.shape, kind, what)
+    if np.can_cast(array.dtype, kind.dtype, "same_kind") or kind.is_float:
+        return np.ascontiguousarray(array, kind.dtype).reshape(array.shape)
+    if array.size and not np.array_equal(array, array.astype(kind.dtype)):
+        raise DTypeError(f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast. Round them first.")
+    return np.ascontiguousarray(array, kind.dtype).reshape(array.shape)
+
+
+def check_fits(shape: tuple[int, ...], kind: ArrayType, what: str) -> None:
+    """Check rank and fixed lengths.
+
+    Raises:
+        ShapeError: they differ.
+    """
+    fits = len(shape) == kind.rank and all(isinstance(d, str) or d == n for d, n in zip(kind.shape, shape, strict=True))
+    if not fits:
+        raise ShapeError(
+            f"{what} needs shape {format_shape(kind.shape)}; got {format_shape(shape)}. Reshape the array, or declare the input "
+            "with that shape."
+        )
+
+
+def _check_lengths(leaf: Node, array: np.ndarray, sizes: dict[str, int], what: str) -> None:
+    for dim, length in zip(leaf.type.shape, array.shape, strict=True):
+        if isinstance(dim, str) and sizes.setdefault(dim, length) != length:
+            raise ShapeError(
+                f"{what} needs one length for axis {dim!r}; got {sizes[dim]} elsewhere and {length} in {leaf.full_name!r}. "
+                "Give arrays with equally many rows.",
+                nodes=(leaf,),
+            )

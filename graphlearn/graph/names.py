@@ -1,0 +1,78 @@
+"""`Names`: one name for one thing. The same table serves derivations, diagrams, generated code and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from graphlearn.errors import NameClashError, UnknownNameError
+from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import symbols, topological
+
+
+class Names:
+    """The name of every node of a graph.
+
+    Leaves and named nodes keep their full name; unnamed inner nodes are numbered ``t1``, ``t2``, ... in topological order;
+    constants have none.
+
+    Args:
+        roots: outputs of the graph.
+
+    Raises:
+        NameClashError: two different nodes bear the same name.
+    """
+
+    def __init__(self, roots: Iterable[Node]) -> None:
+        outputs = tuple(roots)
+        symbols(*outputs)  # two leaves of one name are refused with advice for leaves
+        self._names: dict[Node, str] = {}
+        self._nodes: dict[str, Node] = {}
+        unnamed = []
+        for node in topological(outputs):
+            if node.full_name:
+                self._enter(node, node.full_name)
+            elif node.op.name != "constant":
+                unnamed.append(node)
+        number = 0
+        for node in unnamed:
+            number += 1
+            while f"t{number}" in self._nodes:
+                number += 1
+            self._enter(node, f"t{number}")
+
+    def _enter(self, node: Node, name: str) -> None:
+        clash = self._nodes.setdefault(name, node)
+        if clash is not node:
+            raise NameClashError(
+                f"a graph needs one node per name; got two called {name!r}: {clash!r} and {node!r}. Rename one with "
+                ".named(...), or put it under another gl.scope.",
+                nodes=(clash, node),
+            )
+        self._names[node] = name
+
+    def __getitem__(self, node: Node) -> str:
+        return self._names[node]
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._names
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def get(self, node: Node, default: str = "") -> str:
+        """The name, or ``default`` for a node without one."""
+        return self._names.get(node, default)
+
+    def node(self, name: str) -> Node:
+        """The node of this name.
+
+        Raises:
+            UnknownNameError: the graph has no such name.
+        """
+        try:
+            return self._nodes[name]
+        except KeyError:
+            raise UnknownNameError(f"the graph has no {name!r}. Its names are: {', '.join(self._nodes)}.") from None

@@ -1,0 +1,371 @@
+"""`Node`: one vertex of the immutable graph of mathematics. A node has a type and a name; it has no value and no gradient."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from graphlearn.errors import GraphLearnError, GraphUseError, UnsupportedOp
+from graphlearn.graph.op import NUMPY_BUILDERS, Attrs, Op, find_op
+from graphlearn.graph.scope import current_scope, user_location
+from graphlearn.types import ArrayType, Dim, Shape
+
+_TABLE: weakref.WeakValueDictionary[Any, Node] = weakref.WeakValueDictionary()
+_LOCK = threading.Lock()
+_SMALL = 4096  # bytes up to which equal constants are one node
+
+
+class FrozenArray:
+    """A read-only array that can be part of an interning key.
+
+    Small arrays are equal by dtype, shape and bytes (so 1, 1.0 and True stay three, NaN equals itself, -0.0 is not 0.0);
+    larger ones by identity.
+    """
+
+    __slots__ = ("array", "key", "weak")
+
+    def __init__(self, value: Any, *, weak: bool = False) -> None:
+        array = np.array(value, order="C", copy=True)
+        array.flags.writeable = False
+        self.array = array
+        self.weak = weak
+        small = array.nbytes <= _SMALL
+        self.key: object = (array.dtype.str, array.shape, array.tobytes(), weak) if small else id(array)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FrozenArray) and self.key == other.key
+
+    def __repr__(self) -> str:
+        return f"FrozenArray({self.array!r})"
+
+
+class Node:
+    """A vertex of the graph: an operation applied to other nodes, or a leaf.
+
+    Frozen, compared by identity; equal unnamed subexpressions are one object. Build nodes with `gl.input`,
+    `gl.parameter`, operators and functions, never with this class.
+    """
+
+    __slots__ = ("__weakref__", "attrs", "inputs", "name", "op", "scope", "type")
+
+    op: Op
+    inputs: tuple[Node, ...]
+    attrs: Attrs
+    type: ArrayType
+    name: str
+    scope: str
+
+    __hash__ = object.__hash__
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a node is immutable; {name} cannot be set. Build a new node instead.")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]  # same refusal, one argument fewer
+
+    def __copy__(self) -> Node:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Node:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a node is not pickled, so that loading never runs code; save the graph with Model.save instead.")
+
+    # --- what a node says of itself -----------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Shape:
+        """Dimensions: ints and names of free axes."""
+        return self.type.shape
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype."""
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.type.shape)
+
+    @property
+    def full_name(self) -> str:
+        """Scopes and name, as in ``hidden1/W``; empty for an unnamed node."""
+        return f"{self.scope}/{self.name}" if self.scope and self.name else self.name
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this is an input, parameter, state or constant."""
+        return self.op.kind == "leaf"
+
+    def attr(self, key: str) -> Any:
+        """The attribute ``key`` of the operation."""
+        for name, value in self.attrs:
+            if name == key:
+                return value
+        raise KeyError(key)
+
+    def named(self, name: str) -> Node:
+        """The same computation under a name, which diagrams, derivations, code and gradient tables then use.
+
+        Args:
+            name: the name; the scope in force is put before it.
+
+        Returns:
+            A node of the same type. Naming a leaf is refused: it has its name already.
+        """
+        if self.is_leaf and self.op.name != "constant":
+            raise GraphUseError(f"{self.op.name} {self.full_name!r} has its name already; name it where it is made.", nodes=(self,))
+        return make(self.op, self.inputs, self.attrs, name=check_name(name))
+
+    def __repr__(self) -> str:
+        label = f" {self.full_name}" if self.full_name else ""
+        if self.op.name == "constant":
+            return f"<constant{label} {np.array2string(self.attr('value').array, threshold=6)}>"
+        return f"<{self.op.name}{label} {self.type}>"
+
+    # --- operators, through the registry -------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Node:
+        return apply("add", self, other)
+
+    def __radd__(self, other: Any) -> Node:
+        return apply("add", other, self)
+
+    def __sub__(self, other: Any) -> Node:
+        return apply("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Node:
+        return apply("sub", other, self)
+
+    def __mul__(self, other: Any) -> Node:
+        return apply("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Node:
+        return apply("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Node:
+        return apply("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return apply("div", other, self)
+
+    def __pow__(self, other: Any) -> Node:
+        return apply("pow", self, other)
+
+    def __rpow__(self, other: Any) -> Node:
+        return apply("pow", other, self)
+
+    def __matmul__(self, other: Any) -> Node:
+        return apply("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Node:
+        return apply("matmul", other, self)
+
+    def __neg__(self) -> Node:
+        return apply("neg", self)
+
+    def __pos__(self) -> Node:
+        return self
+
+    def __abs__(self) -> Node:
+        return apply("abs", self)
+
+    def __lt__(self, other: Any) -> Node:
+        return apply("less", self, other)
+
+    def __le__(self, other: Any) -> Node:
+        return apply("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Node:
+        return apply("greater", self, other)
+
+    def __ge__(self, other: Any) -> Node:
+        return apply("greater_equal", self, other)
+
+    def __invert__(self) -> Node:
+        return apply("logical_not", self)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (bool, int, float, complex, np.generic, np.ndarray)):
+            raise GraphUseError(
+                f"== between a node and a number would compare objects, not values; got {self!r} == {other!r}. "
+                "Write gl.equal(node, number) for an entry-by-entry comparison.",
+                nodes=(self,),
+            )
+        return self is other
+
+    @property
+    def T(self) -> Node:  # noqa: N802  # NumPy's name
+        """The transpose: axes in reverse order."""
+        return _builder(np.transpose)(self)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
+        """Sum over ``axis``; see `gl.sum`."""
+        return _builder(np.sum)(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Node:
+        """Mean over ``axis``; see `gl.mean`."""
+        return _builder(np.mean)(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Node:
+        """Largest entry over ``axis``; see `gl.max`."""
+        return _builder(np.max)(self, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape: Dim) -> Node:
+        """The same entries in another shape; see `gl.reshape`."""
+        return _builder(np.reshape)(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, str)) else shape)
+
+    # --- what a node is not ----------------------------------------------------------------------------------------
+
+    def __bool__(self) -> NoReturn:
+        raise GraphUseError(
+            f"a node has no truth value, since it has no value yet: {self!r}. For a choice inside the graph write "
+            "gl.where(condition, a, b); for a number now, gl.evaluate(node, at={...}).",
+            nodes=(self,),
+        )
+
+    def __float__(self) -> NoReturn:
+        raise GraphUseError(f"a node is not a number: {self!r}. Evaluate it first: gl.evaluate(node, at={{...}}).", nodes=(self,))
+
+    __int__ = __float__
+    __index__ = __float__
+    __complex__ = __float__
+
+    def __len__(self) -> NoReturn:
+        raise GraphUseError(f"len() is not defined for a node; its shape is {self.shape}. Use node.shape[0] or gl.axis_size.", nodes=(self,))
+
+    def __iter__(self) -> Iterator[Node]:
+        raise GraphUseError(f"a node cannot be iterated, since its axes may be free: {self!r}. Index it instead: node[0], node[:, 1].", nodes=(self,))
+
+    def __contains__(self, item: object) -> NoReturn:
+        raise GraphUseError(f"'in' is not defined for a node: {self!r}. Use gl.equal and gl.max.", nodes=(self,))
+
+    def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
+        raise GraphUseError(
+            f"a node has no values to put into an array: {self!r}. Evaluate it first: gl.evaluate(node, at={{...}}).",
+            nodes=(self,),
+        )
+
+    # --- NumPy's protocols: ordinary NumPy code builds the graph -------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Node:
+        if method != "__call__" or options:
+            what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f" with {', '.join(options)}")
+            raise UnsupportedOp(f"{what} has no counterpart in a graph. Use the plain function, without out= or where=.", nodes=(self,))
+        return _builder(ufunc)(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Node:
+        return _builder(function)(*args, **kwargs)
+
+
+def _builder(function: Any) -> Any:
+    try:
+        return NUMPY_BUILDERS[function]
+    except KeyError:
+        known = ", ".join(sorted({f.__name__ for f in NUMPY_BUILDERS}))
+        raise UnsupportedOp(
+            f"np.{function.__name__} has no operation in graphlearn. Compose it from those that have: {known}."
+        ) from None
+
+
+_new = object.__new__
+_set_op = Node.__dict__["op"].__set__
+_set_inputs = Node.__dict__["inputs"].__set__
+_set_attrs = Node.__dict__["attrs"].__set__
+_set_type = Node.__dict__["type"].__set__
+_set_name = Node.__dict__["name"].__set__
+_set_scope = Node.__dict__["scope"].__set__
+
+
+def make(op: Op, inputs: tuple[Node, ...], attrs: Attrs = (), *, name: str = "", scope: str | None = None) -> Node:
+    """The node of ``op`` on ``inputs``: the one that exists already, or a new one.
+
+    Args:
+        op: the operation; its ``infer`` checks the inputs.
+        inputs: nodes.
+        attrs: attributes in canonical form, sorted by name, hashable.
+        name: the node's own name, or empty.
+        scope: the scope that it belongs to; None means the one in force.
+
+    Raises:
+        ShapeError, DTypeError: the inputs do not fit; the message names them.
+    """
+    if scope is None:
+        scope = current_scope()
+    key = (op, inputs, attrs, name, scope)
+    node = _TABLE.get(key)
+    if node is not None:
+        return node
+    try:
+        kind = op.infer(tuple([n.type for n in inputs]), **dict(attrs))
+    except GraphLearnError as error:
+        raise _blame(error, op, inputs) from None
+    fresh = new_node(op, inputs, attrs, kind, name, scope)
+    with _LOCK:
+        # Another thread may have made the same node meanwhile: the first one stays.
+        return _TABLE.setdefault(key, fresh)
+
+
+def new_node(op: Op, inputs: tuple[Node, ...], attrs: Attrs, type_: ArrayType, name: str, scope: str) -> Node:
+    """A node that is not interned; only leaves are made so."""
+    node = _new(Node)
+    _set_op(node, op)
+    _set_inputs(node, inputs)
+    _set_attrs(node, attrs)
+    _set_type(node, type_)
+    _set_name(node, name)
+    _set_scope(node, scope)
+    return node
+
+
+def _blame(error: GraphLearnError, op: Op, inputs: tuple[Node, ...]) -> GraphLearnError:
+    """The same error with the operands' names and the line of the user's code."""
+    operands = ", ".join(f"{n.full_name or 'unnamed ' + n.op.name}: {n.type}" for n in inputs)
+    where = user_location()
+    return type(error)(f"{error.message}\n  operands of {op.name}: {operands}{where}", nodes=(*error.nodes, *inputs))
+
+
+def check_name(name: object) -> str:
+    """A usable name: a non-empty string without slash or control characters.
+
+    Raises:
+        GraphUseError: anything else.
+    """
+    if not isinstance(name, str) or not name.strip() or "/" in name or not name.isprintable():
+        raise GraphUseError(f"a name needs to be a printable, non-empty string without '/'; got {name!r}. Use gl.scope for paths.")
+    return name
+
+
+def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """The same operation, attributes and name on other inputs."""
+    if inputs == node.inputs:
+        return node
+    return make(node.op, inputs, node.attrs, name=node.name, scope=node.scope)
+
+
+def apply(op: str | Op, *inputs: Any, **attrs: Any) -> Node:
+    """Apply an operation by name to nodes, numbers and arrays."""
+    record = find_op(op) if isinstance(op, str) else op
+    nodes = tuple([x if isinstance(x, Node) else as_node(x) for x in inputs])
+    return make(record, nodes, tuple(sorted(attrs.items())))
+
+
+def as_node(value: Any) -> Node:
+    """A node for a Python number (weakly typed), a NumPy scalar, an array or a nested list.
+
+    Raises:
+        DTypeError: strings, objects, complex numbers.
+    """
+    if isinstance(value, Node):
+        return value
+    weak = type(value) in (bool, int, float)
+    frozen = FrozenArray(value, weak=weak)
+    return make(find_op("constant"), (), (("value", frozen),), scope="")

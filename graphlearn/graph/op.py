@@ -1,0 +1,117 @@
+"""What an operation is: one record that holds its formula, its shape rule, its derivative, its notation and its reference.
+
+This module knows no particular operation; `graphlearn.ops` fills the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphlearn.errors import UnsupportedOp
+from graphlearn.types import ArrayType
+
+if TYPE_CHECKING:
+    from graphlearn.graph.node import Node
+
+# Binding strengths, weakest first: an operand that binds weaker than its place needs parentheses.
+RELATION, SUM, PRODUCT, PREFIX, POWER, CALL, ATOM = 10, 20, 30, 40, 50, 90, 100
+
+Attrs = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How an operation is written.
+
+    Args:
+        latex: template over ``{0}``, ``{1}``, ... and attribute names; or a function of the node that returns one.
+        text: the same for Unicode text.
+        binds: binding strength of the whole expression.
+        needs: binding strength that each operand must have to stand without parentheses; operands beyond the end need
+            none (they stand inside brackets of the template's own).
+    """
+
+    latex: str | Callable[[Node], str]
+    text: str | Callable[[Node], str]
+    binds: int = CALL
+    needs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One operation, defined once.
+
+    Args:
+        name: key in the registry.
+        kind: ``"leaf"``, ``"intrinsic"``, ``"defined"`` (elementwise from a formula), ``"structural"`` or ``"compound"``
+            (a graph over other ops).
+        infer: ``infer(types, **attrs)`` gives the type of the result or raises `ShapeError` or `DTypeError`.
+        notation: how it is written.
+        reference: ``reference(*arrays, **attrs)`` in NumPy: the meaning of the op.
+        partials: elementwise ops: one function ``(m, *inputs, output)`` per input, over an algebra; None where the op has
+            no derivative (a condition).
+        adjoint: other ops: ``adjoint(node, upstream)`` gives one node per input (None: no derivative).
+        formula: elementwise ops: the textbook formula over an algebra.
+        kernel: elementwise ops: the formula that is computed, where the textbook one is not accurate everywhere.
+        expand: compound ops: ``expand(node)`` gives the graph that backends run.
+        open: compound ops: ``open(node)`` gives the textbook graph that derivations show.
+        doc: one sentence that says what it is.
+        source: book, paper or equation.
+        kink: convention where the derivative does not exist, printed as a footnote.
+        domain: ``(low, high)`` of inputs for which the op is real and smooth enough to be checked numerically.
+    """
+
+    name: str
+    kind: str
+    infer: Callable[..., ArrayType]
+    notation: Notation
+    reference: Callable[..., Any] | None = None
+    partials: tuple[Callable[..., Any] | None, ...] = ()
+    adjoint: Callable[[Node, Node], Sequence[Node | None]] | None = None
+    formula: Callable[..., Any] | None = None
+    kernel: Callable[..., Any] | None = None
+    expand: Callable[[Node], Node] | None = None
+    open: Callable[[Node], Node] | None = None
+    doc: str = ""
+    source: str = ""
+    kink: str = ""
+    domain: tuple[float, float] = (-2.0, 2.0)
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        return find_op, (self.name,)
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether the op maps entries to entries, with broadcasting."""
+        return self.kind in ("intrinsic", "defined")
+
+
+OPS: dict[str, Op] = {}
+# What NumPy functions and ufuncs build, by the NumPy object; filled by `graphlearn.ops`.
+NUMPY_BUILDERS: dict[Any, Callable[..., Node]] = {}
+
+
+def register(op: Op) -> Op:
+    """Put an op into the registry; a second definition of a name serves the nodes made after it."""
+    OPS[op.name] = op
+    return op
+
+
+def find_op(name: str) -> Op:
+    """The op of this name.
+
+    Raises:
+        UnsupportedOp: no such op.
+    """
+    try:
+        return OPS[name]
+    except KeyError:
+        raise UnsupportedOp(
+            f"there is no operation {name!r}. Define it with gl.elementwise({name!r}, formula=...), or compose it from "
+            f"{', '.join(sorted(OPS))}."
+        ) from None

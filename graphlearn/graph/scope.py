@@ -1,0 +1,54 @@
+"""The scope in force: a path of names under which nodes are made; scopes become clusters in diagrams."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from graphlearn.errors import GraphUseError
+
+_SCOPE: ContextVar[str] = ContextVar("graphlearn_scope", default="")
+_PACKAGE = str(pathlib.Path(__file__).resolve().parents[1])
+
+current_scope = _SCOPE.get
+
+
+@contextmanager
+def scope(name: str) -> Iterator[str]:
+    """Group the nodes made inside ``with gl.scope(name):``; scopes nest, and the full name is ``outer/inner/name``.
+
+    Raises:
+        GraphUseError: the name is empty or not printable.
+    """
+    if not isinstance(name, str) or not name.strip("/ ") or not name.isprintable():
+        raise GraphUseError(f"a scope needs a printable, non-empty name; got {name!r}.")
+    outer = _SCOPE.get()
+    token = _SCOPE.set(f"{outer}/{name}" if outer else name)
+    try:
+        yield _SCOPE.get()
+    finally:
+        _SCOPE.reset(token)
+
+
+@contextmanager
+def no_scope() -> Iterator[None]:
+    """Make nodes that belong to no scope, as calculus does."""
+    token = _SCOPE.set("")
+    try:
+        yield
+    finally:
+        _SCOPE.reset(token)
+
+
+def user_location() -> str:
+    """``, at file.py:12`` for the innermost frame outside this package; empty when there is none."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if not filename.startswith(_PACKAGE) and not filename.startswith("<"):
+            return f", at {pathlib.Path(filename).name}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]  # ends with None
+    return ""

@@ -1,0 +1,244 @@
+"""The type of an array: shape and dtype. The only place where shapes and dtypes are combined.
+
+A dimension is an int or a name. A named axis is a free length fixed at run time; it equals only itself and broadcasts
+with 1; nothing is computed from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphlearn.errors import DTypeError, ShapeError
+
+Dim = int | str
+Shape = tuple[Dim, ...]
+
+DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
+_KIND_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayType:
+    """Shape and dtype of a value.
+
+    Args:
+        shape: tuple of ints and axis names; ``()`` is a scalar.
+        dtype: one of `DTYPES`.
+        weak: a Python scalar, which takes the dtype of what it meets (NEP 50).
+    """
+
+    shape: Shape
+    dtype: str = "float64"
+    weak: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether values are real numbers, so that derivatives make sense."""
+        return self.dtype in ("float32", "float64")
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """Names of the free axes, in order of appearance."""
+        return tuple(dict.fromkeys(d for d in self.shape if isinstance(d, str)))
+
+    def with_shape(self, shape: Shape) -> ArrayType:
+        """The same dtype with another shape."""
+        return ArrayType(shape, self.dtype, self.weak and not shape)
+
+    def with_dtype(self, dtype: str) -> ArrayType:
+        """The same shape with another (strong) dtype."""
+        return ArrayType(self.shape, dtype)
+
+
+def format_shape(shape: Sequence[Dim]) -> str:
+    """``(N, 2)``, with the trailing comma of a 1-tuple."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def check_dtype(dtype: object, what: str) -> str:
+    """Return the canonical name of a supported dtype.
+
+    Args:
+        dtype: anything that `numpy.dtype` accepts.
+        what: whose dtype it is, for the message.
+
+    Raises:
+        DTypeError: the dtype is not one of `DTYPES`.
+    """
+    try:
+        name = np.dtype(dtype).name  # type: ignore[call-overload]
+    except TypeError:
+        name = str(dtype)
+    if name not in DTYPES:
+        raise DTypeError(f"{what} needs one of the dtypes {', '.join(DTYPES)}; got {name}. Convert it with astype first.")
+    return name
+
+
+def check_shape(shape: int | str | Sequence[Dim], what: str) -> Shape:
+    """Return a shape as a tuple of non-negative ints and axis names.
+
+    Raises:
+        ShapeError: a dimension is neither a non-negative int nor a name.
+    """
+    dims = (shape,) if isinstance(shape, (int, str, np.integer)) else tuple(shape)
+    checked: list[Dim] = []
+    for dim in dims:
+        if isinstance(dim, str) and dim.isidentifier():
+            checked.append(dim)
+        elif isinstance(dim, (int, np.integer)) and not isinstance(dim, bool) and dim >= 0:
+            checked.append(int(dim))
+        else:
+            raise ShapeError(f"{what} needs dimensions that are non-negative ints or axis names; got {dim!r} in {shape!r}.")
+    return tuple(checked)
+
+
+def broadcast_shapes(shapes: Sequence[Shape]) -> Shape:
+    """Combine shapes by NumPy's rule, with named axes.
+
+    Raises:
+        ShapeError: two dimensions differ and neither is 1.
+    """
+    first = shapes[0]
+    if all(shape == first for shape in shapes):
+        return first
+    rank = max(len(shape) for shape in shapes)
+    return tuple(_broadcast_axis(shapes, k - rank) for k in range(rank))
+
+
+def _broadcast_axis(shapes: Sequence[Shape], axis: int) -> Dim:
+    dims = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
+    if len(dims) > 1:
+        got = " and ".join(format_shape(shape) for shape in shapes)
+        pair = " and ".join(map(str, sorted(dims, key=str)))
+        raise ShapeError(
+            f"broadcasting needs equal lengths, or 1, in each axis counted from the right; got {got}, where {pair} meet. "
+            "Reshape or transpose an operand first."
+        )
+    return dims.pop() if dims else 1
+
+
+def promote(types: Sequence[ArrayType]) -> tuple[str, bool]:
+    """Common dtype by NEP 50, and whether it is still weak.
+
+    Returns:
+        (dtype, weak): weak only if every operand is weak.
+    """
+    first = types[0]
+    if all(t.dtype == first.dtype and t.weak == first.weak for t in types):
+        return first.dtype, first.weak
+    strong = [t.dtype for t in types if not t.weak]
+    weak = [t.dtype for t in types if t.weak]
+    top = max(weak, key=_rank_of, default=None)
+    if not strong:
+        return str(top), True
+    dtype = np.result_type(*strong).name
+    if top is not None and _rank_of(top) > _rank_of(dtype):
+        dtype = "int64" if _rank_of(top) == 1 else "float64"
+    return check_dtype(dtype, f"an operation on {' and '.join(str(t) for t in types)}"), False
+
+
+def _rank_of(dtype: str) -> int:
+    return _KIND_RANK[np.dtype(dtype).kind]
+
+
+def to_float(dtype: str) -> str:
+    """The dtype in which a real function of ``dtype`` is computed: ints and bools become float64."""
+    return dtype if dtype.startswith("float") else "float64"
+
+
+def normalize_axes(axis: int | Sequence[int] | None, rank: int, what: str) -> tuple[int, ...]:
+    """Sorted non-negative axes; ``None`` means all.
+
+    Raises:
+        ShapeError: an axis is out of range or given twice.
+    """
+    if axis is None:
+        return tuple(range(rank))
+    axes = [int(a) for a in ((axis,) if isinstance(axis, (int, np.integer)) else axis)]
+    for a in axes:
+        if not -rank <= a < rank:
+            raise ShapeError(f"{what} needs axes from {-rank} to {rank - 1} for an array of rank {rank}; got {a}.")
+    normal = sorted(a % rank for a in axes)
+    if len(set(normal)) != len(normal):
+        raise ShapeError(f"{what} needs each axis once; got {tuple(axes)}.")
+    return tuple(normal)
+
+
+def reduce_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
+    """Shape after reducing ``axes``."""
+    if keepdims:
+        return tuple(1 if k in axes else dim for k, dim in enumerate(shape))
+    return tuple(dim for k, dim in enumerate(shape) if k not in axes)
+
+
+def matmul_shape(left: Shape, right: Shape) -> Shape:
+    """Shape of ``left @ right`` with NumPy's batching and 1-D rules.
+
+    Raises:
+        ShapeError: a scalar operand, or inner lengths that differ.
+    """
+    if not left or not right:
+        raise ShapeError("matmul needs operands of rank 1 or more; got a scalar. Multiply with * instead.")
+    rows = left if len(left) > 1 else (1, *left)
+    columns = right if len(right) > 1 else (*right, 1)
+    if rows[-1] != columns[-2]:
+        raise ShapeError(
+            f"matmul needs (m, k) @ (k, n); got {format_shape(left)} @ {format_shape(right)}, where {rows[-1]} meets "
+            f"{columns[-2]}. Transpose an operand or reshape it first."
+        )
+    batch = broadcast_shapes([rows[:-2], columns[:-2]])
+    head = (rows[-2],) if len(left) > 1 else ()
+    tail = (columns[-1],) if len(right) > 1 else ()
+    return (*batch, *head, *tail)
+
+
+def reshape_shape(old: Shape, new: Sequence[Dim]) -> Shape:
+    """Resolve one ``-1`` and check that the number of elements stays the same.
+
+    Named axes may move but not be merged or split.
+
+    Raises:
+        ShapeError: the element counts differ, or a named axis would need arithmetic.
+    """
+    wanted = tuple(new)
+    if wanted.count(-1) > 1:
+        raise ShapeError(f"reshape can infer one dimension; got -1 more than once in {format_shape(wanted)}.")
+    names = Counter(d for d in old if isinstance(d, str))
+    left_over = names - Counter(d for d in wanted if isinstance(d, str))
+    known = math.prod(d for d in wanted if isinstance(d, int) and d != -1)
+    total = math.prod(d for d in old if isinstance(d, int))
+    if -1 in wanted:
+        inferred = _inferred_dimension(old, wanted, left_over, known, total)
+        wanted = tuple(inferred if d == -1 else d for d in wanted)
+    checked = check_shape(wanted, "reshape")
+    sizes = math.prod(d for d in checked if isinstance(d, int))
+    if sizes != total or Counter(d for d in checked if isinstance(d, str)) != names:
+        raise ShapeError(
+            f"reshape needs as many elements as before; got {format_shape(old)} -> {format_shape(checked)}. "
+            "A named axis can be moved but not merged or split; fix its length with gl.specialize first."
+        )
+    return checked
+
+
+def _inferred_dimension(old: Shape, wanted: Shape, left_over: Counter[str], known: int, total: int) -> Dim:
+    if sum(left_over.values()) == 1 and known == total:
+        return next(iter(left_over))
+    if left_over or known == 0 or total % known:
+        raise ShapeError(
+            f"reshape cannot infer -1 in {format_shape(old)} -> {format_shape(wanted)}: the remaining elements do not fill "
+            "one axis. Give the dimension, or fix a named axis with gl.specialize first."
+        )
+    return total // known
