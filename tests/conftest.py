@@ -1,0 +1,42 @@
+"""Settings of every test run: one thread per process, no window, and no skip where everything is installed.
+
+The variables are set here, before any test module imports a library that reads them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")  # pytest -n 2 already fills two cores
+os.environ["MPLBACKEND"] = "Agg"
+
+NO_SKIPS = "GRAPHLEARN_NO_SKIPS"
+ALLOWED_SKIPS = ("no CUDA device",)  # the one part that no install step can bring
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Turn a skipped test into a failed one where the variable `NO_SKIPS` is set."""
+    report = yield
+    return _refuse_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    """Do the same for a module that skips itself."""
+    report = yield
+    return _refuse_skip(report)
+
+
+def _refuse_skip(report: Any) -> Any:
+    if os.environ.get(NO_SKIPS) and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not reason.removeprefix("Skipped: ").startswith(ALLOWED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"{NO_SKIPS} is set, so nothing may be missing here; yet: {reason}"
+    return report
