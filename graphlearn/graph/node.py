@@ -164,10 +164,10 @@ class Node:
         return apply("pow", other, self)
 
     def __matmul__(self, other: Any) -> Node:
-        return apply("matmul", self, other)
+        return _builder(np.matmul)(self, other)
 
     def __rmatmul__(self, other: Any) -> Node:
-        return apply("matmul", other, self)
+        return _builder(np.matmul)(other, self)
 
     def __neg__(self) -> Node:
         return apply("neg", self)
@@ -243,7 +243,7 @@ class Node:
         raise GraphUseError(f"len() is not defined for a node; its shape is {self.shape}. Use node.shape[0] or gl.axis_size.", nodes=(self,))
 
     def __iter__(self) -> Iterator[Node]:
-        raise GraphUseError(f"a node cannot be iterated, since its axes may be free: {self!r}. Index it instead: node[0], node[:, 1].", nodes=(self,))
+        raise GraphUseError(f"a node cannot be iterated, since its axes may be free: {self!r}. Reduce or multiply whole arrays instead.", nodes=(self,))
 
     def __contains__(self, item: object) -> NoReturn:
         raise GraphUseError(f"'in' is not defined for a node: {self!r}. Use gl.equal and gl.max.", nodes=(self,))

@@ -52,11 +52,13 @@ class Op:
         reference: ``reference(*arrays, **attrs)`` in NumPy: the meaning of the op.
         partials: elementwise ops: one function ``(m, *inputs, output)`` per input, over an algebra; None where the op has
             no derivative (a condition).
+        textbook: elementwise ops: the partials as textbooks write them, where the computed ones differ (equal in exact
+            arithmetic; shown in derivations).
         adjoint: other ops: ``adjoint(node, upstream)`` gives one node per input (None: no derivative).
         formula: elementwise ops: the textbook formula over an algebra.
         kernel: elementwise ops: the formula that is computed, where the textbook one is not accurate everywhere.
         expand: compound ops: ``expand(node)`` gives the graph that backends run.
-        open: compound ops: ``open(node)`` gives the textbook graph that derivations show.
+        open: ``open(node)`` gives the textbook graph that derivations show in the node's place.
         doc: one sentence that says what it is.
         source: book, paper or equation.
         kink: convention where the derivative does not exist, printed as a footnote.
@@ -69,6 +71,7 @@ class Op:
     notation: Notation
     reference: Callable[..., Any] | None = None
     partials: tuple[Callable[..., Any] | None, ...] = ()
+    textbook: tuple[Callable[..., Any] | None, ...] = ()
     adjoint: Callable[[Node, Node], Sequence[Node | None]] | None = None
     formula: Callable[..., Any] | None = None
     kernel: Callable[..., Any] | None = None

@@ -1,0 +1,1 @@
+"""Backends: each turns a graph or a Program into something that runs."""

@@ -1,0 +1,131 @@
+"""The reference interpreter: every op by its own NumPy reference, one node after the other. Shares no lowering with the
+fast backends, and is what they are tested against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphlearn.errors import NonFiniteError, UnsupportedOp
+from graphlearn.graph.binding import At, Binding, bind
+from graphlearn.graph.names import Names
+from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import topological
+
+_FREE = ("shape", "axis_name")  # attributes in which the name of a free axis may stand
+
+
+def resolve(attrs: Iterable[tuple[str, Any]], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Attributes with the lengths of free axes put in place of their names."""
+    return {key: _resolved(value, sizes) if key in _FREE else value for key, value in attrs}
+
+
+def _resolved(value: Any, sizes: Mapping[str, int]) -> Any:
+    if isinstance(value, tuple):
+        return tuple(sizes[d] if isinstance(d, str) else d for d in value)
+    return sizes[value] if isinstance(value, str) else value
+
+
+def interpret(roots: Sequence[Node], binding: Binding, *, precision: str | None = None, keep: bool = False) -> dict[Node, np.ndarray]:
+    """Compute every node of a graph.
+
+    Args:
+        roots: outputs.
+        binding: arrays for the leaves and lengths of free axes.
+        precision: compute every float64 in this precision instead; None keeps the declared dtypes.
+        keep: keep the values of all nodes; else only those of the roots (memory follows the live values).
+
+    Returns:
+        node -> array of the node's shape and dtype.
+    """
+    order = topological(roots)
+    uses = {node: 0 for node in order}
+    for node in order:
+        for source in node.inputs:
+            uses[source] += 1
+    for root in roots:
+        uses[root] += 1
+    values: dict[Node, np.ndarray] = {}
+    with np.errstate(all="ignore"):
+        for node in order:
+            values[node] = _compute(node, values, binding, precision)
+            if keep:
+                continue
+            for source in node.inputs:
+                uses[source] -= 1
+                if not uses[source]:
+                    del values[source]
+    return values
+
+
+def _compute(node: Node, values: Mapping[Node, np.ndarray], binding: Binding, precision: str | None) -> np.ndarray:
+    dtype = precision if precision and node.dtype == "float64" and not _is_explicit(node) else node.dtype
+    if node.op.name == "constant":
+        frozen = node.attr("value")
+        # A weak scalar stays a Python number, so that NumPy's own promotion is the reference.
+        return frozen.array.item() if frozen.weak else np.asarray(frozen.array, dtype)
+    if node.is_leaf:
+        return np.asarray(binding.arrays[node], dtype)
+    reference = node.op.reference
+    if reference is None:
+        raise UnsupportedOp(f"the operation {node.op.name!r} has no NumPy reference, so it cannot be evaluated.", nodes=(node,))
+    result = reference(*[values[n] for n in node.inputs], **resolve(node.attrs, binding.sizes))
+    if node.type.weak:
+        return result.item() if isinstance(result, np.generic) else result  # type: ignore[no-any-return]
+    return np.asarray(result, dtype)
+
+
+def _is_explicit(node: Node) -> bool:
+    return node.op.name == "cast"
+
+
+def evaluate(outputs: Any, at: At | None = None, *, check_finite: bool = False, sizes: Mapping[str, int] | None = None) -> Any:
+    """Compute outputs with NumPy: the reference for every backend.
+
+    Args:
+        outputs: a node, or a sequence of nodes.
+        at: leaf or full name -> array-like, or a model.
+        check_finite: raise at the first node that is not finite.
+        sizes: lengths of free axes that no given array shows.
+
+    Returns:
+        An array (a NumPy scalar array for shape ``()``), or a tuple of arrays.
+
+    Raises:
+        MissingValueError, UnknownNameError, ShapeError, DTypeError: ``at`` does not fit the graph.
+        NonFiniteError: with ``check_finite``, names the first node whose value is not finite.
+    """
+    single = isinstance(outputs, Node)
+    roots = (outputs,) if single else tuple(outputs)
+    binding = bind(roots, at, sizes=sizes)
+    values = interpret(roots, binding, keep=check_finite)
+    if check_finite:
+        require_finite(roots, values)
+    arrays = tuple(np.asarray(values[root], root.dtype) for root in roots)
+    return arrays[0] if single else arrays
+
+
+def first_non_finite(roots: Sequence[Node], values: Mapping[Node, np.ndarray]) -> Node | None:
+    """The first node in topological order whose value holds NaN or infinity; None if all are finite.
+
+    A comparison with an infinite constant is no failure, so constants are passed over.
+    """
+    for node in topological(roots):
+        if node.op.name != "constant" and node.type.is_float and not np.all(np.isfinite(values[node])):
+            return node
+    return None
+
+
+def require_finite(roots: Sequence[Node], values: Mapping[Node, np.ndarray]) -> None:
+    """Raise `NonFiniteError` for the first node that is not finite."""
+    node = first_non_finite(roots, values)
+    if node is None:
+        return
+    names = Names(roots)
+    raise NonFiniteError(
+        f"{names.get(node, node.op.name)} = {node.op.name}({', '.join(names.get(n, 'constant') for n in node.inputs)}) is the "
+        f"first value that is not finite: {np.array2string(np.asarray(values[node]), threshold=6)}.",
+        nodes=(node,),
+    )

@@ -1,0 +1,102 @@
+"""The registry of backends: what each offers, and the one place where they are loaded, on first use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from graphlearn.errors import OptionError
+from graphlearn.graph.node import Node
+from graphlearn.program.training import TrainingStep
+
+# Imported on first use: Numba takes 0.3 s, and a student who only derives never needs it.
+_MODULES = {
+    "numpy": "graphlearn.backends.numpy.backend",
+    "numba": "graphlearn.backends.numba.backend",
+    "cuda": "graphlearn.backends.cuda.backend",
+}
+
+
+class CompiledFunction(Protocol):
+    """A graph that runs."""
+
+    source: str
+    program: Any
+
+    def __call__(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+        """Compute the outputs from one checked array per leaf (see `graphlearn.graph.binding`)."""
+        ...
+
+
+class TrainingRun(Protocol):
+    """A training loop with the data and the current values of parameters and states in place."""
+
+    source: str
+    program: Any
+
+    def load(self, values: Mapping[Node, np.ndarray]) -> None:
+        """Write parameters, states and scalars."""
+        ...
+
+    def read(self) -> dict[Node, np.ndarray]:
+        """Copies of the current parameters and states, in their declared dtype lowered to the run's precision."""
+        ...
+
+    def run(self, counts: np.ndarray, order: np.ndarray | None, losses: np.ndarray) -> int:
+        """Take one step per entry of ``counts``.
+
+        Args:
+            counts: int64 (steps,), rows in each step's batch.
+            order: int64 row numbers, batch after batch, ``counts.sum()`` of them; None: every step takes all rows in
+                their own order.
+            losses: float64 (steps,), filled with the loss at the beginning of each step.
+
+        Returns:
+            The number of steps whose updates were made. It is smaller than ``len(counts)`` when a loss was not finite:
+            that step's loss is written, its updates are not made, and the run stops.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """What a backend's module offers."""
+
+    def compile_function(
+        self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str
+    ) -> CompiledFunction:
+        """Compile outputs as a function of the leaves."""
+        ...
+
+    def open_training(self, step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> TrainingRun:
+        """Compile a training loop over ``data`` (whole arrays, checked) with batches of at most ``capacity`` rows."""
+        ...
+
+
+def load_backend(name: str) -> Backend:
+    """The backend of this name: ``"numba"``, ``"numpy"`` or ``"cuda"``.
+
+    Raises:
+        OptionError: no such backend.
+    """
+    if name not in _MODULES:
+        raise OptionError(f"backend needs one of {', '.join(sorted(_MODULES))}; got {name!r}.")
+    return cast(Backend, importlib.import_module(_MODULES[name]))
+
+
+def check_precision(precision: str) -> str:
+    """``"float32"`` or ``"float64"``.
+
+    Raises:
+        OptionError: anything else.
+    """
+    if precision not in ("float32", "float64"):
+        raise OptionError(f"precision needs 'float32' or 'float64'; got {precision!r}.")
+    return precision
+
+
+def lowered(dtype: str, precision: str) -> str:
+    """The dtype in which a leaf of ``dtype`` is stored at a precision: every float64 becomes the precision."""
+    return precision if dtype == "float64" else dtype

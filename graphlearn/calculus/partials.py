@@ -1,0 +1,96 @@
+"""Local derivatives of elementwise operations, and their product with the upstream adjoint."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from graphlearn.graph.leaves import INPUT, constant_array
+from graphlearn.graph.node import Node, apply, as_node, new_node
+from graphlearn.graph.op import Op
+from graphlearn.graph.rewrite import substitute
+from graphlearn.graph.traverse import influenced, topological
+from graphlearn.ops.algebra import GRAPH
+from graphlearn.types import ArrayType
+
+Local = Node | float | int | None
+
+
+def local_partial(node: Node, argument: int, *, textbook: bool = False) -> Local:
+    """Derivative of an elementwise node by one operand.
+
+    Args:
+        node: an intrinsic or defined operation.
+        argument: which operand.
+        textbook: the form that is read instead of the one that is computed, where the op has both.
+
+    Returns:
+        A node that broadcasts to the node's shape, a number, or None where there is no derivative.
+    """
+    op = node.op
+    if not op.partials:
+        return _derived_partial(node, argument)
+    table = op.textbook if textbook and op.textbook else op.partials
+    rule = table[argument]
+    return None if rule is None else rule(GRAPH, *node.inputs, node)
+
+
+def scale(upstream: Node, local: Local) -> Node | None:
+    """``upstream * local`` with masks kept outermost, so that the branch not taken cannot make a NaN.
+
+    ``where(c, g, 0) * f'`` becomes ``where(c, g * f', 0)``.
+    """
+    if local is None or (not isinstance(local, Node) and local == 0):
+        return None
+    if not isinstance(local, Node):
+        return upstream if local == 1 else -upstream if local == -1 else upstream * local
+    if _is_mask(upstream):
+        inner = scale(upstream.inputs[1], local)
+        return None if inner is None else apply("where", upstream.inputs[0], inner, upstream.inputs[2])
+    if _is_mask(local):
+        inner = scale(upstream, _number(local.inputs[1]))
+        return None if inner is None else apply("where", local.inputs[0], inner, 0)
+    return upstream * local
+
+
+def _is_mask(node: Node) -> bool:
+    if node.op.name != "where":
+        return False
+    other = constant_array(node.inputs[2])
+    return other is not None and other.shape == () and other == 0
+
+
+def _number(node: Node) -> Node | float:
+    """A weak scalar constant as the number that it is."""
+    value = constant_array(node)
+    return float(value) if value is not None and node.type.weak else node
+
+
+@functools.lru_cache(maxsize=1024)
+def _scalar_derivative(op: Op, arity: int, argument: int) -> tuple[tuple[Node, ...], Node | float]:
+    """The derivative of a formula over scalar placeholders, which real operands then replace."""
+    slots = tuple(new_node(INPUT, (), (), ArrayType(()), f"x{k}", "") for k in range(arity))
+    formula = op.formula
+    if formula is None:
+        raise TypeError(f"elementwise op {op.name} has neither partials nor formula")
+    result = as_node(formula(GRAPH, *slots))
+    order = topological([result])
+    active = influenced(order, [slots[argument]])
+    adjoints: dict[Node, Any] = {result: 1.0} if result in active else {}
+    for node in reversed(order):
+        upstream = adjoints.get(node)
+        if upstream is None or not node.op.is_elementwise:
+            continue
+        for k, operand in enumerate(node.inputs):
+            if operand in active:
+                share = scale(as_node(upstream), local_partial(node, k))
+                if share is not None:
+                    adjoints[operand] = share if operand not in adjoints else adjoints[operand] + share
+    return slots, adjoints.get(slots[argument], 0.0)
+
+
+def _derived_partial(node: Node, argument: int) -> Local:
+    slots, derivative = _scalar_derivative(node.op, len(node.inputs), argument)
+    if not isinstance(derivative, Node):
+        return derivative
+    return substitute([derivative], dict(zip(slots, node.inputs, strict=True)))[derivative]

@@ -1,0 +1,200 @@
+"""Reverse mode: graph in, graph out. Un-broadcasting and accumulation are done here, once, and in no rule."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from graphlearn.calculus.partials import local_partial, scale
+from graphlearn.calculus.trace import Step, Trace
+from graphlearn.errors import DisconnectedError, DTypeError, ShapeError
+from graphlearn.graph.leaves import typed_constant
+from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.scope import no_scope
+from graphlearn.graph.traverse import influenced, topological
+from graphlearn.ops.reductions import sum_
+from graphlearn.ops.shape import broadcast_to, cast, reshape
+from graphlearn.types import ArrayType, Shape
+
+
+def differentiate(
+    output: Node,
+    wrt: Sequence[Node],
+    *,
+    seed: Node | None = None,
+    disconnected: str = "raise",
+    record: bool = True,
+) -> Trace:
+    """Differentiate by reverse mode, as a new graph.
+
+    Args:
+        output: node of shape ``()``, or of any shape when ``seed`` is given; in any unit ``u``.
+        wrt: nodes of a real dtype that ``output`` depends on; any shapes.
+        seed: cotangent of ``output``, of its shape; default 1.
+        disconnected: ``"raise"``, or ``"zero"``: a node that does not influence the output has a gradient of zeros.
+        record: whether to record the steps; gradients are the same without.
+
+    Returns:
+        A `Trace`. ``gradients[w]`` has the shape and dtype of ``w`` and the unit ``u / unit(w)``.
+
+    Raises:
+        ShapeError: ``output`` is not a scalar and there is no seed. Reduce it with `sum` or `mean`.
+        DisconnectedError: some ``w`` does not influence ``output``.
+        DTypeError: the output or some ``w`` is not real.
+
+    Source: Baur and Strassen (1983), The complexity of partial derivatives, doi:10.1016/0304-3975(83)90110-X.
+    """
+    _require_real([output, *wrt])
+    if seed is None:
+        _require_scalar(output)
+    with _quiet_collector(), no_scope():
+        order = topological([output])
+        _require_ancestors(order, output, wrt, disconnected)
+        active = influenced(order, wrt)
+        tape = Tape(output, seed, active, record)
+        for node in reversed(order):
+            if node in tape.shares:
+                tape.push(node)
+        return tape.close(output, tuple(wrt))
+
+
+class Tape:
+    """Shares of adjoints found so far, and the steps that found them.
+
+    The adjoint of a node is complete, and its steps are written, when the node is pushed: all that use it came before.
+    """
+
+    def __init__(self, output: Node, seed: Node | None, active: set[Node], record: bool) -> None:
+        start = broadcast_to(typed_constant(1, output.dtype), output.shape) if seed is None else seed
+        self.active = active
+        self.record = record
+        self.adjoints: dict[Node, Node] = {}
+        self.steps: list[Step] = []
+        # node -> (share, consumer, argument, upstream, local)
+        self.shares: dict[Node, list[tuple[Node, Node | None, int | None, Node | None, Node | None]]] = {}
+        if output in active:
+            self.shares[output] = [(start, None, None, None, None)]
+
+    def push(self, node: Node) -> None:
+        """Complete the adjoint of a node, then hand its shares to the node's operands."""
+        upstream = self._complete(node)
+        if node.op.is_elementwise:
+            self._push_elementwise(node, upstream)
+        elif node.op.adjoint is not None:
+            for k, share in enumerate(node.op.adjoint(node, upstream)):
+                if share is not None:
+                    self._give(node, k, share, upstream, None)
+
+    def _push_elementwise(self, node: Node, upstream: Node) -> None:
+        for k, operand in enumerate(node.inputs):
+            if operand in self.active and operand.type.is_float:
+                share = scale(upstream, local_partial(node, k))
+                if share is not None:
+                    read = local_partial(node, k, textbook=True) if self.record else None
+                    self._give(node, k, share, upstream, None if read is None else as_node(read))
+
+    def _give(self, node: Node, argument: int, share: Node, upstream: Node, local: Node | None) -> None:
+        operand = node.inputs[argument]
+        if operand in self.active and operand.type.is_float:
+            self.shares.setdefault(operand, []).append((share, node, argument, upstream, local))
+
+    def _complete(self, node: Node) -> Node:
+        total: Node | None = None
+        parts = []
+        for share, consumer, argument, upstream, local in self.shares[node]:
+            part = self._fit(node, share, consumer, argument, upstream, local)
+            parts.append(part)
+            total = part if total is None else total + part
+        adjoint = total if total is not None else as_node(0.0)
+        if self.record and len(parts) > 1:
+            self.steps.append(Step("accumulate", node, None, None, tuple(parts), None, adjoint))
+        self.adjoints[node] = adjoint
+        return adjoint
+
+    def _fit(
+        self, node: Node, share: Node, consumer: Node | None, argument: int | None, upstream: Node | None, local: Node | None
+    ) -> Node:
+        """Bring a share to the type of its node; record the chain step and the un-broadcasting."""
+        if self.record:
+            rule = "seed" if consumer is None else f"chain.{consumer.op.name}"
+            entering = () if upstream is None else (upstream,)
+            self.steps.append(Step(rule, node, consumer, argument, entering, local, share))
+        part = sum_to(share, node.shape)
+        if part is not share and self.record:
+            self.steps.append(Step("unbroadcast", node, consumer, argument, (share,), None, part))
+        return part if part.dtype == node.dtype else cast(part, node.dtype)
+
+    def close(self, output: Node, wrt: tuple[Node, ...]) -> Trace:
+        """The finished trace."""
+        gradients = {w: self.adjoints[w] if w in self.adjoints else zeros_of(w.type) for w in wrt}
+        return Trace(output, wrt, gradients, self.adjoints, tuple(self.steps))
+
+
+def sum_to(share: Node, shape: Shape) -> Node:
+    """Undo broadcasting: sum over the axes along which an operand of ``shape`` was repeated; repeat what is too small."""
+    if share.shape == shape:
+        return share
+    if share.ndim < len(shape) or any(s == 1 and d != 1 for s, d in zip(share.shape[-len(shape) :], shape, strict=False) if shape):
+        return sum_to(broadcast_to(share, _wider(share.shape, shape)), shape)
+    extra = share.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        k + extra for k, dim in enumerate(shape) if dim == 1 and share.shape[k + extra] != 1
+    )
+    return reshape(sum_(share, axes), shape)
+
+
+def _wider(share: Shape, shape: Shape) -> Shape:
+    rank = max(len(share), len(shape))
+    left = (1,) * (rank - len(share)) + tuple(share)
+    right = (1,) * (rank - len(shape)) + tuple(shape)
+    return tuple(b if a == 1 else a for a, b in zip(left, right, strict=True))
+
+
+def zeros_of(kind: ArrayType) -> Node:
+    """Zeros of a type, as a graph."""
+    return broadcast_to(typed_constant(0, kind.dtype), kind.shape)
+
+
+def _require_scalar(output: Node) -> None:
+    if output.shape != ():
+        raise ShapeError(
+            f"a gradient needs a scalar output; got {output!r}. Reduce it with gl.sum or gl.mean first, or give a cotangent "
+            "to gl.vjp.",
+            nodes=(output,),
+        )
+
+
+def _require_real(nodes: Sequence[Node]) -> None:
+    for node in nodes:
+        if not isinstance(node, Node):
+            raise DTypeError(f"a gradient needs nodes; got {node!r}. Give the leaf itself, e.g. from gl.symbols(output).")
+        if not node.type.is_float:
+            raise DTypeError(f"a gradient needs real nodes; got {node!r} of dtype {node.dtype}. Cast it to float64 first.", nodes=(node,))
+
+
+def _require_ancestors(order: Sequence[Node], output: Node, wrt: Sequence[Node], disconnected: str) -> None:
+    if disconnected == "zero":
+        return
+    if disconnected != "raise":
+        raise DisconnectedError(f"disconnected needs 'raise' or 'zero'; got {disconnected!r}.")
+    known = set(order)
+    for w in wrt:
+        if w not in known:
+            raise DisconnectedError(
+                f"{w.full_name or w!r} does not influence {output.full_name or output!r}. Drop it from wrt, connect it, or pass "
+                "disconnected='zero' to get zeros.",
+                nodes=(output, w),
+            )
+
+
+@contextmanager
+def _quiet_collector() -> Iterator[None]:
+    """Pause the cyclic garbage collector: a graph has no cycles, and scanning its nodes would make building quadratic."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

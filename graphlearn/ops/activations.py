@@ -1,0 +1,86 @@
+"""Defined elementwise operations: activations and the losses of one entry. Records only; backends run their kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphlearn.graph.node import Node
+from graphlearn.graph.op import CALL, POWER, SUM, Notation
+from graphlearn.ops.algebra import GRAPH
+from graphlearn.ops.elementwise import elementwise
+
+
+def _sigmoid_kernel(m: Any, x: Any) -> Any:
+    """One exponential of a non-positive number: nothing overflows, and small results keep all their digits."""
+    e = m.exp(-m.abs(x))
+    return m.where(x >= 0, 1.0, e) / (1 + e)
+
+
+square = elementwise(
+    "square", doc="x times x.", formula=lambda m, x: x * x, partials=(lambda m, x, y: 2 * x,),
+    notation=Notation("{0}^{{2}}", "{0}²", POWER, (CALL,)),
+)  # fmt: skip
+sigmoid = elementwise(
+    "sigmoid",
+    doc="Logistic function; carries the real line onto (0, 1).",
+    formula=lambda m, x: 1 / (1 + m.exp(-x)),
+    kernel=_sigmoid_kernel,
+    partials=(lambda m, x, y: y * m.sigmoid(-x),),  # y (1 - y) rounds to 0 from x = 37, where the truth is 1e-16
+    textbook=(lambda m, x, y: y * (1 - y),),
+    notation=Notation(r"\sigma\left({0}\right)", "σ({0})", CALL),
+    source="Bishop (2006), Pattern Recognition and Machine Learning, eqs. 4.59 and 4.88",
+)
+sech2 = elementwise(
+    "sech2",
+    doc="Derivative of tanh: 1 - tanh(x)^2, accurate in both tails.",
+    formula=lambda m, x: 4 * m.exp(2 * x) / (1 + m.exp(2 * x)) ** 2,
+    kernel=lambda m, x: 4 * m.exp(-2 * m.abs(x)) / m.square(1 + m.exp(-2 * m.abs(x))),
+    partials=(lambda m, x, y: -2 * y * m.tanh(x),),
+    notation=Notation(r"\operatorname{{sech}}^2\left({0}\right)", "sech²({0})", CALL),
+)
+softplus = elementwise(
+    "softplus",
+    doc="Smooth rectifier; the integral of the logistic function.",
+    formula=lambda m, x: m.log(1 + m.exp(x)),
+    kernel=lambda m, x: m.maximum(x, 0) + m.log1p(m.exp(-m.abs(x))),  # finite at x = 1000
+    partials=(lambda m, x, y: m.sigmoid(x),),
+    notation=Notation(r"\zeta\left({0}\right)", "softplus({0})", CALL),
+    source="Dugas, Bengio, Belisle, Nadeau and Garcia (2000), NIPS 13",
+)
+log_sigmoid = elementwise(
+    "log_sigmoid",
+    doc="Logarithm of the logistic function, finite far below 0.",
+    formula=lambda m, x: m.log(1 / (1 + m.exp(-x))),
+    kernel=lambda m, x: m.minimum(x, 0) - m.log1p(m.exp(-m.abs(x))),
+    partials=(lambda m, x, y: m.sigmoid(-x),),
+    notation=Notation(r"\log\sigma\left({0}\right)", "log σ({0})", CALL),
+)
+relu = elementwise(
+    "relu",
+    doc="Rectified linear unit: x above 0, else 0.",
+    formula=lambda m, x: m.maximum(x, 0),
+    partials=(lambda m, x, y: m.where(x > 0, 1, 0),),
+    kink="the derivative of relu at 0 is 0",
+    notation=Notation(r"\operatorname{{relu}}\left({0}\right)", "relu({0})", CALL),
+    source="Nair and Hinton (2010), Rectified linear units improve restricted Boltzmann machines, ICML",
+)
+
+
+def _open_bce(node: Node) -> Node:
+    z, t = node.inputs
+    p = GRAPH.sigmoid(z).named("p")
+    return -(t * GRAPH.log(p) + (1 - t) * GRAPH.log(1 - p))
+
+
+binary_cross_entropy = elementwise(
+    "bce",
+    doc="Binary cross-entropy of the probability sigmoid(z) and a target t, from the logit z; finite for every z.",
+    formula=lambda m, z, t: -(t * m.log(1 / (1 + m.exp(-z))) + (1 - t) * m.log(1 - 1 / (1 + m.exp(-z)))),
+    kernel=lambda m, z, t: m.maximum(z, 0) - t * z + m.log1p(m.exp(-m.abs(z))),
+    partials=(lambda m, z, t, y: m.sigmoid(z) - t, lambda m, z, t, y: -z),
+    open=_open_bce,
+    notation=Notation(
+        r"\operatorname{{BCE}}\left(\sigma\left({0}\right), {1}\right)", "BCE(σ({0}), {1})", CALL, (0, SUM)
+    ),
+    source="Bishop (2006), Pattern Recognition and Machine Learning, eq. 4.90",
+)

@@ -1,0 +1,163 @@
+"""How elementwise operations are made: intrinsics from a NumPy function, all others from a formula alone."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphlearn.errors import GraphUseError
+from graphlearn.graph.leaves import INPUT
+from graphlearn.graph.node import Node, apply, check_name, new_node
+from graphlearn.graph.op import CALL, NUMPY_BUILDERS, Notation, Op, register
+from graphlearn.graph.scope import no_scope
+from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
+from graphlearn.types import ArrayType, broadcast_shapes, promote, to_float
+
+Partial = Callable[..., Any] | None
+
+
+def infer_same(types: tuple[ArrayType, ...]) -> ArrayType:
+    """Broadcast shape, promoted dtype."""
+    first = types[0]
+    if all(t is first or t == first for t in types):
+        return first
+    dtype, weak = promote(types)
+    return ArrayType(broadcast_shapes([t.shape for t in types]), dtype, weak)
+
+
+def infer_float(types: tuple[ArrayType, ...]) -> ArrayType:
+    """Broadcast shape, promoted dtype, at least float."""
+    same = infer_same(types)
+    return same if same.is_float else ArrayType(same.shape, to_float(same.dtype), same.weak)
+
+
+def infer_bool(types: tuple[ArrayType, ...]) -> ArrayType:
+    """Broadcast shape, dtype bool."""
+    return ArrayType(broadcast_shapes([t.shape for t in types]), "bool")
+
+
+def intrinsic(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    partials: Sequence[Partial],
+    notation: Notation,
+    infer: Callable[..., ArrayType] = infer_float,
+    numpy: Sequence[Any] = (),
+    textbook: Sequence[Partial] = (),
+    doc: str,
+    source: str = "",
+    kink: str = "",
+    domain: tuple[float, float] = (-2.0, 2.0),
+) -> Callable[..., Node]:
+    """Register an operation that every backend has a row for; returns its public function."""
+    op = Op(
+        name, "intrinsic", infer, notation, reference=function, partials=tuple(partials), textbook=tuple(textbook),
+        formula=lambda m, *inputs: getattr(m, name)(*inputs), doc=doc, source=source, kink=kink, domain=domain,
+    )  # fmt: skip
+    return publish(register(op), len(op.partials), numpy)
+
+
+def elementwise(
+    name: str,
+    *,
+    formula: Callable[..., Any],
+    partials: Sequence[Partial] | None = None,
+    kernel: Callable[..., Any] | None = None,
+    notation: Notation | None = None,
+    doc: str = "",
+    source: str = "",
+    textbook: Sequence[Partial] = (),
+    open: Callable[[Node], Node] | None = None,  # noqa: A002  # the record's field
+    kink: str = "",
+    domain: tuple[float, float] = (-2.0, 2.0),
+) -> Callable[..., Node]:
+    """Define an operation on entries from a formula alone.
+
+    Args:
+        name: its name; defining a name again serves the nodes made after it.
+        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra; the operands may broadcast.
+        partials: one function ``(m, *inputs, output)`` per input; default: the graph derivative of the formula.
+        kernel: the formula that is computed, where the textbook one overflows or cancels.
+        notation: how it is written; default ``name(x)``.
+        doc: one sentence that says what it is.
+        source: book, paper or equation.
+        textbook: partials as they are read, where ``partials`` are written for accuracy.
+        open: the graph that a derivation shows in place of the operation.
+        kink: convention where the derivative does not exist.
+        domain: interval of inputs on which numerical checks run.
+
+    Returns:
+        The function that builds nodes, e.g. ``swish(x)``.
+
+    Raises:
+        GraphUseError: a formula with no operand, or as many partials as operands are not given.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> swish = gl.elementwise("swish", formula=lambda m, x: x / (1 + m.exp(-x)))
+        >>> swish(gl.input("x", 3))
+        <swish float64[3]>
+    """
+    check_name(name)
+    arity = len(inspect.signature(formula).parameters) - 1
+    if arity < 1 or (partials is not None and len(partials) != arity):
+        raise GraphUseError(
+            f"elementwise {name!r} needs a formula lambda m, x, ...: and one partial per operand; got {arity} operands and "
+            f"{'no' if partials is None else len(partials)} partials."
+        )
+    call = f"{name}({', '.join(f'{{{k}}}' for k in range(arity))})"
+    latex = rf"\operatorname{{{{{name}}}}}\left({', '.join(f'{{{k}}}' for k in range(arity))}\right)".replace("_", r"\_")
+    compute = kernel or formula
+    op = Op(
+        name, "defined", functools.partial(_infer_by_formula, compute), notation or Notation(latex, call, CALL),
+        reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
+        formula=formula, kernel=kernel, open=open, doc=doc, source=source, kink=kink, domain=domain,
+    )  # fmt: skip
+    return publish(register(op), arity, ())
+
+
+@functools.lru_cache(maxsize=4096)
+def _infer_by_formula(compute: Callable[..., Any], types: tuple[ArrayType, ...]) -> ArrayType:
+    """The type that the formula has on operands of these types."""
+    with no_scope():
+        result = compute(GRAPH, *(new_node(INPUT, (), (), t, f"x{k}", "") for k, t in enumerate(types)))
+    return result.type if isinstance(result, Node) else infer_float(types)
+
+
+def publish(op: Op, arity: int, numpy: Sequence[Any]) -> Callable[..., Node]:
+    """The public function of an elementwise op, with its documentation; NumPy's functions build it too."""
+
+    def function(*operands: Any) -> Node:
+        if len(operands) != arity:
+            raise GraphUseError(f"{op.name} needs {arity} operand{'s' * (arity != 1)}; got {len(operands)}.")
+        return apply(op, *operands)
+
+    function.__name__ = function.__qualname__ = op.name
+    function.__doc__ = _documentation(op)
+    function.__dict__["op"] = op
+    names = "xyz" if arity <= 3 else [f"x{k}" for k in range(arity)]
+    parameters = [inspect.Parameter(names[k], inspect.Parameter.POSITIONAL_ONLY) for k in range(arity)]
+    function.__dict__["__signature__"] = inspect.Signature(parameters, return_annotation=Node)
+    FUNCTIONS[op.name] = function
+    for target in numpy:
+        NUMPY_BUILDERS[target] = function
+    return function
+
+
+def _documentation(op: Op) -> str:
+    parts = [op.doc or f"The operation {op.name}, entry by entry.", "Operands are nodes, numbers or arrays, and broadcast."]
+    if op.kink:
+        parts.append(f"Convention: {op.kink}.")
+    if op.source:
+        parts.append(f"Source: {op.source}.")
+    return "\n\n".join(parts)
+
+
+def sign_reference(x: Any) -> Any:
+    """NumPy's sign, with bool taken as int64 as in arithmetic."""
+    return np.sign(np.asarray(x, np.int64) if np.asarray(x).dtype == bool else x)

@@ -1,0 +1,198 @@
+"""The intrinsics: the elementwise operations that every backend has a row for. A table.
+
+Partials are functions of the inputs and of the output; they are written for accuracy, and the laws prove them equal to
+SymPy's derivative of the formula.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from graphlearn.graph.leaves import constant_array
+from graphlearn.graph.node import Node
+from graphlearn.graph.op import CALL, POWER, PREFIX, PRODUCT, RELATION, SUM, Notation
+from graphlearn.ops.elementwise import infer_bool, infer_same, intrinsic, sign_reference
+from graphlearn.types import ArrayType, broadcast_shapes, promote
+
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def _call(name: str, latex: str = "") -> Notation:
+    return Notation((latex or rf"\{name}") + r"\left({0}\right)", name + "({0})", CALL)
+
+
+def _relation(latex: str, text: str) -> Notation:
+    return Notation(f"{{0}} {latex} {{1}}", f"{{0}} {text} {{1}}", RELATION, (SUM, SUM))
+
+
+def _times(node: Node) -> str:
+    """Entry-by-entry products of two arrays are marked; a number times an array is not."""
+    return "{0} ⊙ {1}" if all(n.shape for n in node.inputs) else "{0}·{1}"
+
+
+def _times_latex(node: Node) -> str:
+    return r"{0} \odot {1}" if all(n.shape for n in node.inputs) else r"{0} \cdot {1}"
+
+
+def _power(node: Node) -> str:
+    exponent = constant_array(node.inputs[1])
+    if exponent is not None and exponent.shape == () and float(exponent).is_integer() and abs(float(exponent)) < 100:
+        return "{0}" + str(int(exponent)).translate(_SUPERSCRIPTS)
+    return "{0}^{1}"
+
+
+def _power_by_base(m: Any, x: Any, a: Any, y: Any) -> Any:
+    """``a x^(a-1)``; zero where ``a`` is 0, also at x = 0 where the formula would be 0 * inf."""
+    exponent = constant_array(a) if isinstance(a, Node) else np.asarray(a) if isinstance(a, (int, float)) else None
+    if exponent is not None and exponent.shape == ():
+        value = exponent.item()
+        if value in (0, 1):
+            return value
+        return value * x if value == 2 else value * x ** (value - 1)
+    return m.where(m.not_equal(a, 0), a * x ** (a - 1), 0)
+
+
+def _infer_where(types: tuple[ArrayType, ...]) -> ArrayType:
+    dtype, weak = promote(types[1:])
+    return ArrayType(broadcast_shapes([t.shape for t in types]), dtype, weak and all(t.weak for t in types[1:]))
+
+
+def _erf(x: Any) -> Any:
+    # SciPy is imported on first use: it would double the time of `import graphlearn`.
+    from scipy.special import erf as scipy_erf
+
+    return scipy_erf(x)
+
+
+def _infer_no_bool(types: tuple[ArrayType, ...]) -> ArrayType:
+    same = infer_same(types)
+    return ArrayType(same.shape, "int64") if same.dtype == "bool" else same
+
+
+add = intrinsic(
+    "add", np.add, infer=infer_same, numpy=(np.add,), doc="Sum of two arrays.",
+    partials=(lambda m, x, y, z: 1, lambda m, x, y, z: 1),
+    notation=Notation("{0} + {1}", "{0} + {1}", SUM, (SUM, SUM + 6)),
+)  # fmt: skip
+sub = intrinsic(
+    "sub", np.subtract, infer=_infer_no_bool, numpy=(np.subtract,), doc="Difference of two arrays.",
+    partials=(lambda m, x, y, z: 1, lambda m, x, y, z: -1),
+    notation=Notation("{0} - {1}", "{0} − {1}", SUM, (SUM, SUM + 6)),
+)  # fmt: skip
+mul = intrinsic(
+    "mul", np.multiply, infer=infer_same, numpy=(np.multiply,), doc="Product of two arrays, entry by entry.",
+    partials=(lambda m, x, y, z: y, lambda m, x, y, z: x),
+    notation=Notation(_times_latex, _times, PRODUCT, (PRODUCT, PRODUCT + 1)),
+)  # fmt: skip
+div = intrinsic(
+    "div", np.true_divide, numpy=(np.true_divide,), doc="Quotient of two arrays, always real.",
+    partials=(lambda m, x, y, z: 1 / y, lambda m, x, y, z: -z / y), domain=(0.5, 2.0),
+    textbook=(lambda m, x, y, z: 1 / y, lambda m, x, y, z: -x / y**2),
+    notation=Notation(r"\frac{{{0}}}{{{1}}}", "{0} / {1}", PRODUCT, (PRODUCT, PRODUCT + 1)),
+)  # fmt: skip
+neg = intrinsic(
+    "neg", np.negative, infer=_infer_no_bool, numpy=(np.negative,), doc="The opposite.",
+    partials=(lambda m, x, y: -1,), notation=Notation("-{0}", "−{0}", SUM + 5, (PRODUCT,)),
+)  # fmt: skip
+power = intrinsic(
+    "pow", np.power, infer=infer_same, numpy=(np.power,), domain=(0.5, 2.0),
+    doc="x to the power y. Whole-number operands stay whole, as in NumPy.",
+    partials=(_power_by_base, lambda m, x, y, z: m.where(m.not_equal(x, 0), z * m.log(x), 0)),
+    textbook=(_power_by_base, lambda m, x, y, z: z * m.log(x)),
+    kink="the derivative of x**0 is 0 everywhere, and that of 0**y by y is 0",
+    notation=Notation("{0}^{{{1}}}", _power, POWER, (POWER + 1, CALL)),
+)  # fmt: skip
+exp = intrinsic(
+    "exp", np.exp, numpy=(np.exp,), doc="Exponential function.", partials=(lambda m, x, y: y,),
+    notation=Notation("e^{{{0}}}", "exp({0})", CALL),
+)  # fmt: skip
+expm1 = intrinsic(
+    "expm1", np.expm1, numpy=(np.expm1,), doc="exp(x) - 1, accurate near 0.", partials=(lambda m, x, y: m.exp(x),),
+    notation=_call("expm1", r"\operatorname{{expm1}}"),
+)  # fmt: skip
+log = intrinsic(
+    "log", np.log, numpy=(np.log,), doc="Natural logarithm.", partials=(lambda m, x, y: 1 / x,), domain=(0.5, 2.0),
+    notation=_call("log"),
+)  # fmt: skip
+log1p = intrinsic(
+    "log1p", np.log1p, numpy=(np.log1p,), doc="log(1 + x), accurate near 0.", partials=(lambda m, x, y: 1 / (1 + x),),
+    domain=(-0.5, 2.0), notation=_call("log1p", r"\operatorname{{log1p}}"),
+)  # fmt: skip
+sqrt = intrinsic(
+    "sqrt", np.sqrt, numpy=(np.sqrt,), doc="Square root.", partials=(lambda m, x, y: 0.5 / y,), domain=(0.5, 2.0),
+    textbook=(lambda m, x, y: 1 / (2 * y),), notation=Notation(r"\sqrt{{{0}}}", "√({0})", CALL),
+)  # fmt: skip
+sin = intrinsic("sin", np.sin, numpy=(np.sin,), doc="Sine of an angle in radians.", partials=(lambda m, x, y: m.cos(x),), notation=_call("sin"))
+cos = intrinsic("cos", np.cos, numpy=(np.cos,), doc="Cosine of an angle in radians.", partials=(lambda m, x, y: -m.sin(x),), notation=_call("cos"))
+tanh = intrinsic(
+    "tanh", np.tanh, numpy=(np.tanh,), doc="Hyperbolic tangent.",
+    partials=(lambda m, x, y: m.sech2(x),),  # 1 - y^2 in float32 is 0 at x = 10, where the truth is 8.2e-9
+    textbook=(lambda m, x, y: 1 - y**2,), notation=_call("tanh"),
+)  # fmt: skip
+erf = intrinsic(
+    "erf", _erf, doc="Error function.", partials=(lambda m, x, y: 2 / math.sqrt(math.pi) * m.exp(-x * x),),
+    notation=_call("erf", r"\operatorname{{erf}}"), source="Abramowitz and Stegun (1964), eq. 7.1.1",
+)  # fmt: skip
+absolute = intrinsic(
+    "abs", np.abs, infer=infer_same, numpy=(np.abs, np.fabs), doc="Absolute value.", partials=(lambda m, x, y: m.sign(x),),
+    kink="the derivative of |x| at 0 is 0", notation=Notation(r"\left|{0}\right|", "|{0}|", CALL),
+)  # fmt: skip
+sign = intrinsic(
+    "sign", sign_reference, infer=_infer_no_bool, numpy=(np.sign,), doc="-1, 0 or 1.", partials=(lambda m, x, y: 0,),
+    kink="the derivative of sign is 0, also at 0", notation=_call("sign", r"\operatorname{{sign}}"),
+)  # fmt: skip
+maximum = intrinsic(
+    "maximum", np.maximum, infer=infer_same, numpy=(np.maximum,), doc="The larger of two, NaN if either is NaN.",
+    partials=(
+        lambda m, x, y, z: m.where(x >= y, m.where(m.equal(x, y), 0.5, 1.0), 0),
+        lambda m, x, y, z: m.where(y >= x, m.where(m.equal(x, y), 0.5, 1.0), 0),
+    ),
+    kink="where both operands are equal, each gets half of the derivative of max",
+    notation=Notation(r"\max\left({0}, {1}\right)", "max({0}, {1})", CALL),
+)  # fmt: skip
+minimum = intrinsic(
+    "minimum", np.minimum, infer=infer_same, numpy=(np.minimum,), doc="The smaller of two, NaN if either is NaN.",
+    partials=(
+        lambda m, x, y, z: m.where(x <= y, m.where(m.equal(x, y), 0.5, 1.0), 0),
+        lambda m, x, y, z: m.where(y <= x, m.where(m.equal(x, y), 0.5, 1.0), 0),
+    ),
+    kink="where both operands are equal, each gets half of the derivative of min",
+    notation=Notation(r"\min\left({0}, {1}\right)", "min({0}, {1})", CALL),
+)  # fmt: skip
+where = intrinsic(
+    "where", np.where, infer=_infer_where, numpy=(np.where,), doc="x where the condition holds, else y.",
+    partials=(None, lambda m, c, x, y, z: m.where(c, 1, 0), lambda m, c, x, y, z: m.where(m.logical_not(c), 1, 0)),
+    notation=Notation(
+        r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}", "where({0}, {1}, {2})", CALL
+    ),
+)  # fmt: skip
+_COMPARISONS = {
+    "less": (np.less, "<", "<"),
+    "less_equal": (np.less_equal, r"\le", "≤"),
+    "greater": (np.greater, ">", ">"),
+    "greater_equal": (np.greater_equal, r"\ge", "≥"),
+    "equal": (np.equal, "=", "="),
+    "not_equal": (np.not_equal, r"\ne", "≠"),
+}
+less, less_equal, greater, greater_equal, equal, not_equal = (
+    intrinsic(
+        name, function, infer=infer_bool, numpy=(function,), partials=(None, None), notation=_relation(latex, text),
+        doc=f"Entry-by-entry comparison, {name.replace('_', ' or ')}.",
+    )  # fmt: skip
+    for name, (function, latex, text) in _COMPARISONS.items()
+)
+logical_not = intrinsic(
+    "logical_not", np.logical_not, infer=infer_bool, numpy=(np.logical_not, np.invert), doc="True where the operand is zero or False.",
+    partials=(None,), notation=Notation(r"\lnot {0}", "not {0}", PREFIX, (CALL,)),
+)  # fmt: skip
+logical_and = intrinsic(
+    "logical_and", np.logical_and, infer=infer_bool, numpy=(np.logical_and,), doc="True where both operands are.",
+    partials=(None, None), notation=Notation(r"{0} \land {1}", "{0} and {1}", RELATION - 2, (RELATION, RELATION)),
+)  # fmt: skip
+logical_or = intrinsic(
+    "logical_or", np.logical_or, infer=infer_bool, numpy=(np.logical_or,), doc="True where an operand is.",
+    partials=(None, None), notation=Notation(r"{0} \lor {1}", "{0} or {1}", RELATION - 4, (RELATION - 2, RELATION - 2)),
+)  # fmt: skip

@@ -1,0 +1,265 @@
+"""Softmax and its relatives: compounds whose exponentials never overflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphlearn.errors import DTypeError, ShapeError
+from graphlearn.graph.leaves import constant
+from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.op import CALL, Notation
+from graphlearn.ops.intrinsics import equal, exp, log, where
+from graphlearn.ops.reductions import max_, sum_
+from graphlearn.ops.shape import cast, expand_dims, squeeze
+from graphlearn.ops.structural import build, compound
+from graphlearn.types import ArrayType, Dim, broadcast_shapes, format_shape, normalize_axes, promote, to_float
+
+
+def _axis(x: Node, axis: int, what: str) -> int:
+    if x.ndim == 0:
+        raise ShapeError(f"{what} needs an array of rank 1 or more; got a scalar. Use sigmoid for a single logit.")
+    return normalize_axes(axis, x.ndim, what)[0]
+
+
+def _infer_like(types: tuple[ArrayType, ...], axis: int) -> ArrayType:
+    return ArrayType(types[0].shape, to_float(types[0].dtype))
+
+
+def _drop_axis(shape: tuple[Dim, ...], axis: int) -> tuple[Dim, ...]:
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def _infer_lse(types: tuple[ArrayType, ...], axis: int) -> ArrayType:
+    return ArrayType(_drop_axis(types[0].shape, axis), to_float(types[0].dtype))
+
+
+def _infer_cross_entropy(types: tuple[ArrayType, ...], axis: int, normalized: bool) -> ArrayType:
+    z, t = types
+    if broadcast_shapes([z.shape, t.shape]) != z.shape or t.rank != z.rank:
+        raise ShapeError(
+            f"cross-entropy needs logits and targets of one shape; got {format_shape(z.shape)} and {format_shape(t.shape)}. "
+            "Give class numbers of shape (N,), or one-hot rows of shape (N, classes)."
+        )
+    dtype, _ = promote(types)
+    return ArrayType(_drop_axis(z.shape, axis), to_float(dtype))
+
+
+# --- references: NumPy, with the largest entry taken out -----------------------------------------------------------
+
+
+def _real(x: Any) -> Any:
+    return np.asarray(x, np.float64) if np.asarray(x).dtype.kind != "f" else np.asarray(x)
+
+
+def _top(x: Any, axis: int) -> Any:
+    """The largest entry, or 0 where it is infinite: inf - inf would be NaN."""
+    top = np.max(x, axis=axis, keepdims=True)
+    return np.where(np.isfinite(top), top, np.zeros_like(top))
+
+
+def logsumexp_reference(x: Any, axis: int) -> Any:
+    """``log(sum(exp(x)))`` along an axis."""
+    x = _real(x)
+    top = _top(x, axis)
+    return np.squeeze(np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top, axis=axis)
+
+
+def softmax_reference(x: Any, axis: int) -> Any:
+    """``exp(x) / sum(exp(x))`` along an axis."""
+    x = _real(x)
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def log_softmax_reference(x: Any, axis: int) -> Any:
+    """``x - logsumexp(x)`` along an axis."""
+    x = _real(x)
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def cross_entropy_reference(z: Any, t: Any, axis: int, normalized: bool) -> Any:
+    """``-sum(t * log_softmax(z))`` along an axis; a target of 0 contributes 0 even where the logarithm is -inf."""
+    t = np.asarray(t)
+    logs = log_softmax_reference(z, axis)
+    return -np.sum(np.where(t == 0, np.zeros_like(logs), t * logs), axis=axis)
+
+
+# --- expansions: what backends run ---------------------------------------------------------------------------------------
+
+
+def _shifted(x: Node, axis: int) -> Node:
+    return x - max_(x, axis, keepdims=True)
+
+
+def _expand_softmax(node: Node) -> Node:
+    e = exp(_shifted(*_operand(node)))
+    return e / sum_(e, node.attr("axis"), keepdims=True)
+
+
+def _expand_log_softmax(node: Node) -> Node:
+    x, axis = _operand(node)
+    return _shifted(x, axis) - log(sum_(exp(_shifted(x, axis)), axis, keepdims=True))
+
+
+def _expand_logsumexp(node: Node) -> Node:
+    x, axis = _operand(node)
+    top = max_(x, axis, keepdims=True)
+    top = where(equal(abs(top), np.inf), 0, top)  # inf - inf would be NaN
+    return squeeze(log(sum_(exp(x - top), axis, keepdims=True)) + top, axis)
+
+
+def _operand(node: Node) -> tuple[Node, int]:
+    return node.inputs[0], node.attr("axis")
+
+
+def _expand_cross_entropy(node: Node) -> Node:
+    z, t = node.inputs
+    axis = node.attr("axis")
+    logs = log_softmax(z, axis)
+    return -sum_(where(equal(t, 0), 0, t * logs), axis)
+
+
+# --- adjoints ------------------------------------------------------------------------------------------------------------------
+
+
+def _adjoint_softmax(node: Node, g: Node) -> tuple[Node]:
+    inner = sum_(g * node, node.attr("axis"), keepdims=True)
+    return (node * (g - inner),)
+
+
+def _adjoint_log_softmax(node: Node, g: Node) -> tuple[Node]:
+    axis = node.attr("axis")
+    return (g - softmax(node.inputs[0], axis) * sum_(g, axis, keepdims=True),)
+
+
+def _adjoint_logsumexp(node: Node, g: Node) -> tuple[Node]:
+    axis = node.attr("axis")
+    return (expand_dims(g, axis) * softmax(node.inputs[0], axis),)
+
+
+def _adjoint_cross_entropy(node: Node, g: Node) -> tuple[Node, Node | None]:
+    z, t = node.inputs
+    axis = node.attr("axis")
+    g = expand_dims(g, axis)
+    p = softmax(z, axis)
+    weight = p if node.attr("normalized") else p * sum_(t, axis, keepdims=True)
+    by_target = g * -log_softmax(z, axis) if t.type.is_float else None
+    return g * (weight - t), by_target
+
+
+# --- records ---------------------------------------------------------------------------------------------------------------------
+
+
+def _named_call(name: str, latex: str) -> Notation:
+    return Notation(latex + r"\left({0}\right)", name + "({0})", CALL)
+
+
+SOFTMAX = compound(
+    "softmax",
+    infer=_infer_like,
+    reference=softmax_reference,
+    adjoint=_adjoint_softmax,
+    expand=_expand_softmax,
+    notation=_named_call("softmax", r"\operatorname{{softmax}}"),
+    doc="Exponentials divided by their sum along an axis.",
+    source="Bridle (1990), Probabilistic interpretation of feedforward classification network outputs",
+)
+LOG_SOFTMAX = compound(
+    "log_softmax",
+    infer=_infer_like,
+    reference=log_softmax_reference,
+    adjoint=_adjoint_log_softmax,
+    expand=_expand_log_softmax,
+    notation=_named_call("log softmax", r"\log\operatorname{{softmax}}"),
+    doc="Logarithm of softmax, finite where softmax rounds to 0.",
+)
+LOGSUMEXP = compound(
+    "logsumexp",
+    infer=_infer_lse,
+    reference=logsumexp_reference,
+    adjoint=_adjoint_logsumexp,
+    expand=_expand_logsumexp,
+    notation=_named_call("logsumexp", r"\operatorname{{logsumexp}}"),
+    doc="Logarithm of the sum of exponentials along an axis; a smooth maximum.",
+)
+
+
+def _open_cross_entropy(node: Node) -> Node:
+    z, t = node.inputs
+    p = softmax(z, node.attr("axis")).named("p")
+    return -sum_(t * log(p), node.attr("axis"))
+
+
+CROSS_ENTROPY = compound(
+    "cross_entropy",
+    infer=_infer_cross_entropy,
+    reference=cross_entropy_reference,
+    adjoint=_adjoint_cross_entropy,
+    expand=_expand_cross_entropy,
+    open=_open_cross_entropy,
+    notation=Notation(
+        r"\operatorname{{CE}}\left(\operatorname{{softmax}}\left({0}\right), {1}\right)", "CE(softmax({0}), {1})", CALL
+    ),
+    doc="Cross-entropy of softmax(z) and targets along an axis, from the logits z.",
+    source="Bishop (2006), Pattern Recognition and Machine Learning, eqs. 4.108 and 4.109",
+)
+
+
+def softmax(x: Any, axis: int = -1) -> Node:
+    """Exponentials divided by their sum along an axis.
+
+    Args:
+        x: logits, rank 1 or more.
+        axis: the axis that sums to 1.
+    """
+    x = as_node(x)
+    return build(SOFTMAX, [x], axis=_axis(x, axis, "softmax"))
+
+
+def log_softmax(x: Any, axis: int = -1) -> Node:
+    """Logarithm of softmax along an axis, accurate where softmax rounds to 0."""
+    x = as_node(x)
+    return build(LOG_SOFTMAX, [x], axis=_axis(x, axis, "log_softmax"))
+
+
+def logsumexp(x: Any, axis: int = -1) -> Node:
+    """Logarithm of the sum of exponentials along one axis, which it removes."""
+    x = as_node(x)
+    return build(LOGSUMEXP, [x], axis=_axis(x, axis, "logsumexp"))
+
+
+def softmax_cross_entropy(z: Any, t: Any, axis: int = -1, normalized: bool = False) -> Node:
+    """Cross-entropy of ``softmax(z)`` and the targets, per row.
+
+    Args:
+        z: logits ``(..., classes)``.
+        t: probabilities of the same shape, e.g. from `one_hot`.
+        axis: the axis of classes, which is removed.
+        normalized: the caller's promise that targets sum to 1, which gives the gradient its textbook form ``p - t``.
+    """
+    z = as_node(z)
+    axis = _axis(z, axis, "softmax_cross_entropy")
+    return build(CROSS_ENTROPY, [z, as_node(t)], axis=axis, normalized=bool(normalized))
+
+
+def one_hot(labels: Any, classes: int, dtype: str = "float64") -> Node:
+    """Rows with a single 1 at the class number.
+
+    Args:
+        labels: integer class numbers of any shape.
+        classes: number of classes; a label outside ``0 .. classes - 1`` gives a row of zeros.
+        dtype: dtype of the result.
+
+    Returns:
+        shape ``labels.shape + (classes,)``.
+
+    Raises:
+        DTypeError: labels that are not integers.
+    """
+    labels = as_node(labels)
+    if labels.dtype not in ("int32", "int64", "uint8"):
+        raise DTypeError(f"one_hot needs integer class numbers; got {labels.type}. Declare the input with dtype='int64'.")
+    return cast(equal(expand_dims(labels, -1), constant(np.arange(classes))), dtype)

@@ -1,0 +1,215 @@
+"""Operations that change the shape and keep the entries: broadcast_to, reshape, transpose, and the cast of dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphlearn.errors import ShapeError
+from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.op import ATOM, CALL, POWER, Notation
+from graphlearn.ops.structural import build, numpy_builder, structural
+from graphlearn.types import (
+    ArrayType,
+    Dim,
+    broadcast_shapes,
+    check_dtype,
+    check_shape,
+    format_shape,
+    normalize_axes,
+    reshape_shape,
+)
+
+
+def _infer_broadcast(types: tuple[ArrayType, ...], shape: tuple[Dim, ...]) -> ArrayType:
+    source = types[0]
+    if broadcast_shapes([source.shape, shape]) != shape:
+        raise ShapeError(f"broadcast_to cannot shrink {format_shape(source.shape)} to {format_shape(shape)}. Reduce it with sum first.")
+    return source.with_shape(shape)
+
+
+def _shape_text(node: Node) -> str:
+    return format_shape(node.type.shape)
+
+
+BROADCAST = structural(
+    "broadcast_to",
+    infer=_infer_broadcast,
+    reference=lambda x, shape: np.broadcast_to(x, shape),
+    # The contribution has the large shape; un-broadcasting in reverse mode sums it.
+    adjoint=lambda node, g: (g,),
+    notation=Notation(
+        lambda n: rf"\operatorname{{{{broadcast}}}}_{{{{{_shape_text(n)}}}}}\left({{0}}\right)",
+        lambda n: f"broadcast({{0}}, {_shape_text(n)})",
+    ),
+    doc="The array repeated along axes of length 1 and along new leading axes.",
+)
+RESHAPE = structural(
+    "reshape",
+    infer=lambda types, shape: types[0].with_shape(reshape_shape(types[0].shape, shape)),
+    reference=lambda x, shape: np.reshape(x, shape),
+    adjoint=lambda node, g: (reshape(g, node.inputs[0].shape),),
+    notation=Notation(
+        lambda n: rf"\operatorname{{{{reshape}}}}_{{{{{_shape_text(n)}}}}}\left({{0}}\right)",
+        lambda n: f"reshape({{0}}, {_shape_text(n)})",
+    ),
+    doc="The same entries, in row-major order, in another shape.",
+)
+
+
+def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
+    return tuple(int(k) for k in np.argsort(axes))
+
+
+def _is_matrix_transpose(node: Node) -> bool:
+    return node.attr("axes") == (1, 0)
+
+
+TRANSPOSE = structural(
+    "transpose",
+    infer=lambda types, axes: types[0].with_shape(tuple(types[0].shape[a] for a in axes)),
+    reference=lambda x, axes: np.transpose(x, axes),
+    adjoint=lambda node, g: (transpose(g, _inverse(node.attr("axes"))),),
+    notation=Notation(
+        lambda n: "{0}^{{T}}" if _is_matrix_transpose(n) else rf"\operatorname{{{{transpose}}}}_{{{{{n.attr('axes')}}}}}\left({{0}}\right)",
+        lambda n: "{0}ᵀ" if _is_matrix_transpose(n) else f"transpose({{0}}, {n.attr('axes')})",
+        POWER,
+        (CALL,),
+    ),
+    doc="The array with its axes permuted.",
+)
+CAST = structural(
+    "cast",
+    infer=lambda types, dtype: types[0].with_dtype(dtype),
+    reference=lambda x, dtype: np.asarray(x).astype(dtype),
+    adjoint=lambda node, g: (cast(g, node.inputs[0].dtype) if node.inputs[0].type.is_float else None,),
+    notation=Notation(
+        lambda n: rf"\operatorname{{{{{n.attr('dtype')}}}}}\left({{0}}\right)", lambda n: f"{n.attr('dtype')}({{0}})", CALL
+    ),
+    doc="The array in another dtype, as NumPy's astype.",
+)
+AXIS_SIZE = structural(
+    "axis_size",
+    infer=lambda types, axis_name: ArrayType((), "int64", weak=True),
+    reference=lambda axis_name: axis_name,  # the interpreter has put the length in place of the name
+    adjoint=lambda node, g: (),
+    notation=Notation(lambda n: _axis_letter(n), lambda n: _axis_letter(n), ATOM),
+    doc="Length of a free axis.",
+)
+
+
+def _axis_letter(node: Node) -> str:
+    name: str = node.attr("axis_name")
+    return "N" if name == "batch" else name
+
+
+def broadcast_to(x: Any, shape: Dim | Sequence[Dim]) -> Node:
+    """The array repeated to ``shape``.
+
+    Args:
+        x: node or array.
+        shape: ints and axis names; by NumPy's rule the shape of ``x`` must broadcast to it.
+
+    Raises:
+        ShapeError: it does not.
+    """
+    x = as_node(x)
+    dims = check_shape(shape, "broadcast_to")
+    return x if x.shape == dims else build(BROADCAST, [x], shape=dims)
+
+
+def reshape(x: Any, shape: Dim | Sequence[Dim]) -> Node:
+    """The same entries in row-major order in another shape.
+
+    Args:
+        x: node or array.
+        shape: ints and axis names; one may be -1.
+
+    Raises:
+        ShapeError: the element counts differ.
+    """
+    x = as_node(x)
+    dims = reshape_shape(x.shape, (shape,) if isinstance(shape, (int, str)) else tuple(shape))
+    return x if x.shape == dims else build(RESHAPE, [x], shape=dims)
+
+
+def expand_dims(x: Any, axis: int | Sequence[int]) -> Node:
+    """Insert axes of length 1 at the given places of the result, as `numpy.expand_dims`."""
+    x = as_node(x)
+    count = 1 if isinstance(axis, int) else len(axis)
+    axes = normalize_axes(axis, x.ndim + count, "expand_dims")
+    rest = iter(x.shape)
+    return reshape(x, tuple(1 if k in axes else next(rest) for k in range(x.ndim + count)))
+
+
+def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Node:
+    """Remove axes of length 1, as `numpy.squeeze`.
+
+    Raises:
+        ShapeError: a named axis has another length.
+    """
+    x = as_node(x)
+    axes = tuple(k for k, d in enumerate(x.shape) if d == 1) if axis is None else normalize_axes(axis, x.ndim, "squeeze")
+    wrong = [k for k in axes if x.shape[k] != 1]
+    if wrong:
+        raise ShapeError(f"squeeze needs axes of length 1; got axis {wrong[0]} of {format_shape(x.shape)}. Sum or index it instead.")
+    return reshape(x, tuple(d for k, d in enumerate(x.shape) if k not in axes))
+
+
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Node:
+    """Permute the axes.
+
+    Args:
+        x: node or array.
+        axes: permutation; default: reverse order.
+
+    Raises:
+        ShapeError: not a permutation.
+    """
+    x = as_node(x)
+    order = tuple(range(x.ndim))[::-1] if axes is None else tuple(int(a) % max(x.ndim, 1) for a in axes)
+    if sorted(order) != list(range(x.ndim)):
+        raise ShapeError(f"transpose needs a permutation of {x.ndim} axes; got {axes}.")
+    return x if order == tuple(range(x.ndim)) else build(TRANSPOSE, [x], axes=order)
+
+
+def cast(x: Any, dtype: str) -> Node:
+    """The array in another dtype; gradients pass through casts between real dtypes.
+
+    Raises:
+        DTypeError: a dtype that graphs do not have.
+    """
+    x = as_node(x)
+    name = check_dtype(dtype, "cast")
+    return x if x.dtype == name and not x.type.weak else build(CAST, [x], dtype=name)
+
+
+def axis_size(name: str) -> Node:
+    """Length of a free axis as a scalar: an integer that takes the dtype of what it meets."""
+    return build(AXIS_SIZE, [], axis_name=str(check_shape(name, "axis_size")[0]))
+
+
+def element_count(shape: Sequence[Dim]) -> Node | int:
+    """Number of elements: an int, or a node where an axis is free."""
+    fixed = 1
+    free: list[Node] = []
+    for dim in shape:
+        if isinstance(dim, str):
+            free.append(axis_size(dim))
+        else:
+            fixed *= dim
+    if not free:
+        return fixed
+    count = free[0]
+    for factor in free[1:]:
+        count = count * factor
+    return count if fixed == 1 else count * fixed
+
+
+numpy_builder(np.broadcast_to, broadcast_to)
+numpy_builder(np.reshape, reshape)
+numpy_builder(np.expand_dims, lambda a, axis: expand_dims(a, axis))
+numpy_builder(np.squeeze, lambda a, axis=None: squeeze(a, axis))
+numpy_builder(np.transpose, lambda a, axes=None: transpose(a, axes))

@@ -1,0 +1,81 @@
+"""How structural and compound operations are registered, and the helpers that their rules share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphlearn.errors import GraphUseError
+from graphlearn.graph.node import Node, as_node, make
+from graphlearn.graph.op import NUMPY_BUILDERS, Notation, Op, register
+from graphlearn.types import ArrayType
+
+Adjoint = Callable[[Node, Node], Sequence[Node | None]]
+
+
+def structural(
+    name: str,
+    *,
+    infer: Callable[..., ArrayType],
+    reference: Callable[..., Any],
+    adjoint: Adjoint,
+    notation: Notation,
+    doc: str,
+    source: str = "",
+    kink: str = "",
+) -> Op:
+    """Register an operation that moves or combines entries; every emitting backend has a row for it."""
+    return register(
+        Op(name, "structural", infer, notation, reference=reference, adjoint=adjoint, doc=doc, source=source, kink=kink)
+    )
+
+
+def compound(
+    name: str,
+    *,
+    infer: Callable[..., ArrayType],
+    reference: Callable[..., Any],
+    adjoint: Adjoint,
+    expand: Callable[[Node], Node],
+    notation: Notation,
+    doc: str,
+    open: Callable[[Node], Node] | None = None,  # noqa: A002  # the record's field
+    source: str = "",
+    kink: str = "",
+) -> Op:
+    """Register an operation that is a graph over others, with an adjoint of its own."""
+    return register(
+        Op(
+            name, "compound", infer, notation, reference=reference, adjoint=adjoint, expand=expand, open=open, doc=doc,
+            source=source, kink=kink,
+        )  # fmt: skip
+    )
+
+
+def build(op: Op, inputs: Sequence[Any], **attrs: Any) -> Node:
+    """The node of an op on nodes, numbers or arrays."""
+    return make(op, tuple([as_node(x) for x in inputs]), tuple(sorted(attrs.items())))
+
+
+def numpy_builder(target: Any, function: Callable[..., Node]) -> None:
+    """Let a NumPy function on nodes build ``function``; options that it lacks are refused by name."""
+    accepted = set(inspect.signature(function).parameters)
+
+    def call(*args: Any, **kwargs: Any) -> Node:
+        extra = set(kwargs) - accepted
+        if extra:
+            raise GraphUseError(f"np.{target.__name__} on a node does not take {', '.join(sorted(extra))}. It takes {', '.join(sorted(accepted))}.")
+        return function(*args, **kwargs)
+
+    NUMPY_BUILDERS[target] = call
+
+
+def axis_text(node: Node) -> str:
+    """``, axis=1`` for a reduction that leaves an axis, else nothing."""
+    axes = node.attr("axis")
+    if isinstance(axes, int):
+        return f", axis={axes}"
+    if len(axes) == node.inputs[0].ndim:
+        return ""
+    return f", axis={axes[0] if len(axes) == 1 else axes}"
