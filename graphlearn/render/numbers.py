@@ -33,7 +33,7 @@ class _Style:
     """How the numbers of one array are written.
 
     Args:
-        kind: ``"integer"``, ``"fixed"``, or ``"own"`` where magnitudes differ so much that each number has its own form.
+        kind: ``"integer"``, ``"fixed"``, or ``"own"`` where magnitudes differ so much that each number has its form.
         decimals: digits after the point.
     """
 
