@@ -16,6 +16,8 @@ class GraphAlgebra:
     """Formulas over this algebra build nodes."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)  # Python itself asks, e.g. hasattr(m, "__wrapped__"); no formula does
         try:
             return FUNCTIONS[name]
         except KeyError:
@@ -28,6 +30,8 @@ class NumpyAlgebra:
     """Formulas over this algebra compute arrays, by each op's reference."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)  # Python itself asks, e.g. hasattr(m, "__wrapped__"); no formula does
         op = OPS.get(name)
         if op is None or op.reference is None:
             raise UnsupportedOp(f"a formula used m.{name}, which has no NumPy reference. There are: {', '.join(sorted(OPS))}.")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import venv
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+SCRIPTS, KILLED = ("Scripts", 9) if os.name == "nt" else ("bin", 128 + 9)
 SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "run.py"
 
 
@@ -303,20 +305,18 @@ def test_test_with_arguments_runs_only_pytest(checkout: Path, calls: list[str]) 
 
 
 def prepared(checkout: Path) -> Path:
-    """Put the script and a finished environment into the checkout; its Python is the one that runs here."""
+    """Put the script and a finished, empty environment into the checkout."""
     (checkout / "tools").mkdir()
     script = checkout / "tools" / "run.py"
     script.write_bytes(SCRIPT.read_bytes())
     environment = run.Environment(checkout.resolve())
-    environment.python.parent.mkdir(parents=True)
-    environment.python.symlink_to(sys.executable)
+    venv.EnvBuilder(with_pip=False).create(environment.folder)
     environment.record(environment.wanted([]))
     return script
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a symlink to an interpreter, and signals, are POSIX")
 @pytest.mark.parametrize(
-    ("code", "expected"), [("raise SystemExit(5)", 5), ("import os; os.kill(os.getpid(), 9)", 137)]
+    ("code", "expected"), [("raise SystemExit(5)", 5), ("import os; os.kill(os.getpid(), 9)", KILLED)]
 )
 def test_the_exit_code_is_the_childs_and_the_overhead_small(code: str, expected: int, checkout: Path) -> None:
     script = prepared(checkout)
@@ -327,7 +327,6 @@ def test_the_exit_code_is_the_childs_and_the_overhead_small(code: str, expected:
     assert done.stderr == b""
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a symlink to an interpreter is POSIX")
 def test_the_child_sees_the_environment_as_activated(checkout: Path) -> None:
     script = prepared(checkout)
     code = "import os; print(os.environ['VIRTUAL_ENV'], os.environ['PATH'].split(os.pathsep)[0])"
@@ -335,4 +334,4 @@ def test_the_child_sees_the_environment_as_activated(checkout: Path) -> None:
         [sys.executable, str(script), "python", "-c", code], check=True, capture_output=True, text=True
     )
     folder = checkout.resolve() / ".venv"
-    assert done.stdout.split() == [str(folder), str(folder / "bin")]
+    assert done.stdout.split() == [str(folder), str(folder / SCRIPTS)]
