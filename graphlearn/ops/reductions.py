@@ -41,8 +41,7 @@ def _infer_max(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bo
 def restore(g: Node, node: Node) -> Node:
     """Spread a reduction's array back over the shape of its operand."""
     shape = node.inputs[0].shape
-    kept = reduce_shape(shape, node.attr("axis"), keepdims=True)
-    return broadcast_to(reshape(g, kept), shape)
+    return broadcast_to(g if g.shape == () else reshape(g, _kept(node)), shape)
 
 
 def _kept(node: Node) -> Shape:
