@@ -1,11 +1,14 @@
-"""Settings of every test run: one thread per process, no window, and no skip where everything is installed.
+"""Settings of every test run: one thread per process, no window, an empty cache, no skip where all is installed.
 
 The variables are set here, before any test module imports a library that reads them.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Generator
 from typing import Any
 
@@ -14,6 +17,13 @@ import pytest
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # pytest -n 2 already fills two cores
 os.environ["MPLBACKEND"] = "Agg"
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit what the process that starts them has set
+    # A run starts without compiled objects: those of an earlier state of the generator would hide its faults.
+    _cache = tempfile.mkdtemp(prefix="graphlearn-tests-")
+    atexit.register(shutil.rmtree, _cache, ignore_errors=True)
+    os.environ["GRAPHLEARN_CACHE_DIR"] = _cache
+    os.environ["NUMBA_CACHE_DIR"] = os.path.join(_cache, "numba")
 
 NO_SKIPS = "GRAPHLEARN_NO_SKIPS"
 ALLOWED_SKIPS = ("no CUDA device",)  # the one part that no install step can bring
