@@ -212,11 +212,12 @@ def run_quietly(command: Sequence[str], environment: Environment) -> None:
     ) as process:
         for line in process.stdout or ():
             last.append(line.rstrip())
-            doing = re.match(r"\s*(Collecting|Downloading|Installing) \S+", line)
+            doing = re.match(r"\s*(Collecting [\w.-]+|Installing)", line)
             if terminal and doing:
-                print(f"\r\033[K  {doing[0].strip()[:70]}", end="", file=sys.stderr, flush=True)
+                words = doing[1].replace("Collecting", "fetching").replace("Installing", "unpacking")
+                print(f"\r  {words:60.60}", end="", file=sys.stderr, flush=True)
     if terminal:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+        print(f"\r{'':62}\r", end="", file=sys.stderr, flush=True)
     if process.returncode != 0:
         raise SetupError(
             "\n".join(last) + f"\n{' '.join(map(str, command))}\nfailed with exit code {process.returncode}. "
