@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,9 +22,8 @@ DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
 _KIND_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayType:
-    """Shape and dtype of a value.
+class ArrayType(NamedTuple):
+    """Shape and dtype of a value. A tuple, since every node made hashes and compares types.
 
     Args:
         shape: tuple of ints and axis names; ``()`` is a scalar.
@@ -136,9 +135,6 @@ def promote(types: Sequence[ArrayType]) -> tuple[str, bool]:
     Returns:
         (dtype, weak): weak only if every operand is weak.
     """
-    first = types[0]
-    if all(t.dtype == first.dtype and t.weak == first.weak for t in types):
-        return first.dtype, first.weak
     strong = [t.dtype for t in types if not t.weak]
     weak = [t.dtype for t in types if t.weak]
     top = max(weak, key=_rank_of, default=None)
@@ -147,7 +143,7 @@ def promote(types: Sequence[ArrayType]) -> tuple[str, bool]:
     dtype = np.result_type(*strong).name
     if top is not None and _rank_of(top) > _rank_of(dtype):
         dtype = "int64" if _rank_of(top) == 1 else "float64"
-    return check_dtype(dtype, f"an operation on {' and '.join(str(t) for t in types)}"), False
+    return check_dtype(dtype, f"an operation on {' and '.join(map(str, types))}"), False
 
 
 def _rank_of(dtype: str) -> int:

@@ -25,6 +25,7 @@ def differentiate(
     seed: Node | None = None,
     disconnected: str = "raise",
     record: bool = True,
+    textbook: bool = False,
 ) -> Trace:
     """Differentiate by reverse mode, as a new graph.
 
@@ -34,6 +35,7 @@ def differentiate(
         seed: cotangent of ``output``, of its shape; default 1.
         disconnected: ``"raise"``, or ``"zero"``: a node that does not influence the output has a gradient of zeros.
         record: whether to record the steps; gradients are the same without.
+        textbook: use the local derivatives that are read instead of those that are computed: equal in exact arithmetic.
 
     Returns:
         A `Trace`. ``gradients[w]`` has the shape and dtype of ``w`` and the unit ``u / unit(w)``.
@@ -52,7 +54,7 @@ def differentiate(
         order = topological([output])
         _require_ancestors(order, output, wrt, disconnected)
         active = influenced(order, wrt)
-        tape = Tape(output, seed, active, record)
+        tape = Tape(output, seed, active, record, textbook)
         for node in reversed(order):
             if node in tape.shares:
                 tape.push(node)
@@ -65,10 +67,11 @@ class Tape:
     The adjoint of a node is complete, and its steps are written, when the node is pushed: all that use it came before.
     """
 
-    def __init__(self, output: Node, seed: Node | None, active: set[Node], record: bool) -> None:
+    def __init__(self, output: Node, seed: Node | None, active: set[Node], record: bool, textbook: bool) -> None:
         start = broadcast_to(typed_constant(1, output.dtype), output.shape) if seed is None else seed
         self.active = active
         self.record = record
+        self.textbook = textbook
         self.adjoints: dict[Node, Node] = {}
         self.steps: list[Step] = []
         # node -> (share, consumer, argument, upstream, local)
@@ -89,9 +92,10 @@ class Tape:
     def _push_elementwise(self, node: Node, upstream: Node) -> None:
         for k, operand in enumerate(node.inputs):
             if operand in self.active and operand.type.is_float:
-                share = scale(upstream, local_partial(node, k))
+                local = local_partial(node, k, textbook=self.textbook)
+                share = scale(upstream, local)
                 if share is not None:
-                    read = local_partial(node, k, textbook=True) if self.record else None
+                    read = local if self.record else None
                     self._give(node, k, share, upstream, None if read is None else as_node(read))
 
     def _give(self, node: Node, argument: int, share: Node, upstream: Node, local: Node | None) -> None:
@@ -120,10 +124,10 @@ class Tape:
             rule = "seed" if consumer is None else f"chain.{consumer.op.name}"
             entering = () if upstream is None else (upstream,)
             self.steps.append(Step(rule, node, consumer, argument, entering, local, share))
-        part = sum_to(share, node.shape)
+        part = share if share.type.shape == node.type.shape else sum_to(share, node.shape)
         if part is not share and self.record:
             self.steps.append(Step("unbroadcast", node, consumer, argument, (share,), None, part))
-        return part if part.dtype == node.dtype else cast(part, node.dtype)
+        return part if part.type.dtype == node.type.dtype else cast(part, node.dtype)
 
     def close(self, output: Node, wrt: tuple[Node, ...]) -> Trace:
         """The finished trace."""

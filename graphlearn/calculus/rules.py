@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphlearn.graph.leaves import constant_array
-from graphlearn.graph.node import FrozenArray, Node, apply, as_node, make
+from graphlearn.graph.frozen import FrozenArray
+from graphlearn.graph.node import Node, apply, as_node, make
 from graphlearn.graph.op import find_op
 from graphlearn.ops.normalised import log_softmax
 from graphlearn.ops.shape import broadcast_to, reshape, transpose

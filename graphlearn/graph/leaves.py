@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from graphlearn.errors import DTypeError, ShapeError
-from graphlearn.graph.node import FrozenArray, Node, as_node, check_name, make, new_node
+from graphlearn.graph.frozen import FrozenArray
+from graphlearn.graph.node import Node, as_node, check_name, make, new_node
 from graphlearn.graph.op import ATOM, Notation, Op, find_op, register
 from graphlearn.graph.scope import current_scope
 from graphlearn.types import ArrayType, Dim, check_dtype, check_shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 from collections.abc import Iterator
@@ -10,40 +11,32 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphlearn.errors import GraphLearnError, GraphUseError, UnsupportedOp
+from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.op import NUMPY_BUILDERS, Attrs, Op, find_op
 from graphlearn.graph.scope import current_scope, user_location
 from graphlearn.types import ArrayType, Dim, Shape
 
-_TABLE: weakref.WeakValueDictionary[Any, Node] = weakref.WeakValueDictionary()
-_LOCK = threading.Lock()
-_SMALL = 4096  # bytes up to which equal constants are one node
 
 
-class FrozenArray:
-    """A read-only array that can be part of an interning key.
+class _Entry(weakref.ref["Node"]):
+    """A weak reference to an interned node that knows its place in the table."""
 
-    Small arrays are equal by dtype, shape and bytes (so 1, 1.0 and True stay three, NaN equals itself, -0.0 is not 0.0);
-    larger ones by identity.
-    """
+    __slots__ = ("key",)
+    key: tuple[Any, ...]
 
-    __slots__ = ("array", "key", "weak")
 
-    def __init__(self, value: Any, *, weak: bool = False) -> None:
-        array = np.array(value, order="C", copy=True)
-        array.flags.writeable = False
-        self.array = array
-        self.weak = weak
-        small = array.nbytes <= _SMALL
-        self.key: object = (array.dtype.str, array.shape, array.tobytes(), weak) if small else id(array)
+# Equal unnamed subexpressions are one object: (op, inputs, attrs, name, scope) -> the node, while it lives. A dictionary
+# of weak references, since `weakref.WeakValueDictionary` takes twice as long for each node.
+_TABLE: dict[tuple[Any, ...], _Entry] = {}
+# Reentrant: a node may die, and `_forget` run, wherever Python collects garbage, also inside `make`.
+_LOCK = threading.RLock()
 
-    def __hash__(self) -> int:
-        return hash(self.key)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, FrozenArray) and self.key == other.key
-
-    def __repr__(self) -> str:
-        return f"FrozenArray({self.array!r})"
+def _forget(entry: _Entry) -> None:
+    with _LOCK:
+        # A younger node may stand in the dead one's place.
+        if _TABLE.get(entry.key) is entry:
+            del _TABLE[entry.key]
 
 
 class Node:
@@ -301,17 +294,25 @@ def make(op: Op, inputs: tuple[Node, ...], attrs: Attrs = (), *, name: str = "",
     if scope is None:
         scope = current_scope()
     key = (op, inputs, attrs, name, scope)
-    node = _TABLE.get(key)
+    entry = _TABLE.get(key)
+    node = None if entry is None else entry()
     if node is not None:
         return node
+    types = tuple([n.type for n in inputs])
     try:
-        kind = op.infer(tuple([n.type for n in inputs]), **dict(attrs))
+        kind = op.infer(types, **dict(attrs)) if attrs else op.infer(types)
     except GraphLearnError as error:
         raise _blame(error, op, inputs) from None
     fresh = new_node(op, inputs, attrs, kind, name, scope)
+    entry = _Entry(fresh, _forget)
+    entry.key = key
     with _LOCK:
         # Another thread may have made the same node meanwhile: the first one stays.
-        return _TABLE.setdefault(key, fresh)
+        node = _TABLE.setdefault(key, entry)()
+        if node is None:
+            _TABLE[key] = entry
+            node = fresh
+    return node
 
 
 def new_node(op: Op, inputs: tuple[Node, ...], attrs: Attrs, type_: ArrayType, name: str, scope: str) -> Node:
@@ -355,7 +356,7 @@ def apply(op: str | Op, *inputs: Any, **attrs: Any) -> Node:
     """Apply an operation by name to nodes, numbers and arrays."""
     record = find_op(op) if isinstance(op, str) else op
     nodes = tuple([x if isinstance(x, Node) else as_node(x) for x in inputs])
-    return make(record, nodes, tuple(sorted(attrs.items())))
+    return make(record, nodes, tuple(sorted(attrs.items())) if attrs else ())
 
 
 def as_node(value: Any) -> Node:
@@ -366,6 +367,16 @@ def as_node(value: Any) -> Node:
     """
     if isinstance(value, Node):
         return value
-    weak = type(value) in (bool, int, float)
-    frozen = FrozenArray(value, weak=weak)
+    if type(value) in (bool, int, float):
+        # 0.0 and -0.0 are equal keys, so zeros go past the cache.
+        return _number(value) if value else _number.__wrapped__(value)
+    return _constant(FrozenArray(value))
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _number(value: float) -> Node:
+    return _constant(FrozenArray(value, weak=True))
+
+
+def _constant(frozen: FrozenArray) -> Node:
     return make(find_op("constant"), (), (("value", frozen),), scope="")

@@ -39,6 +39,23 @@ class Notation:
     needs: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Opening:
+    """The textbook graph behind an operation, as a derivation shows it.
+
+    Args:
+        graph: the same value as the operation, written with ``inner``.
+        inner: the node that gets a name of its own, such as ``p = sigmoid(z)``.
+        name: that name.
+        partial: derivative of ``graph`` by ``inner``, entry by entry, as textbooks write it.
+    """
+
+    graph: Node
+    inner: Node
+    name: str
+    partial: Node
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """One operation, defined once.
@@ -76,7 +93,7 @@ class Op:
     formula: Callable[..., Any] | None = None
     kernel: Callable[..., Any] | None = None
     expand: Callable[[Node], Node] | None = None
-    open: Callable[[Node], Node] | None = None
+    open: Callable[[Node], Opening] | None = None
     doc: str = ""
     source: str = ""
     kink: str = ""

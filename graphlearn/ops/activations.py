@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphlearn.graph.node import Node
-from graphlearn.graph.op import CALL, POWER, SUM, Notation
+from graphlearn.graph.op import CALL, POWER, SUM, Notation, Opening
 from graphlearn.ops.algebra import GRAPH
 from graphlearn.ops.elementwise import elementwise
 
@@ -66,10 +66,10 @@ relu = elementwise(
 )
 
 
-def _open_bce(node: Node) -> Node:
+def _open_bce(node: Node) -> Opening:
     z, t = node.inputs
-    p = GRAPH.sigmoid(z).named("p")
-    return -(t * GRAPH.log(p) + (1 - t) * GRAPH.log(1 - p))
+    p = GRAPH.sigmoid(z)
+    return Opening(-(t * GRAPH.log(p) + (1 - t) * GRAPH.log(1 - p)), p, "p", (p - t) / (p * (1 - p)))
 
 
 binary_cross_entropy = elementwise(

@@ -8,22 +8,16 @@ from typing import Any
 from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.op import OPS
 
-# Public functions of elementwise operations by name, which formulas call; filled by `graphlearn.ops.elementwise`.
-FUNCTIONS: dict[str, Callable[..., Any]] = {}
-
 
 class GraphAlgebra:
-    """Formulas over this algebra build nodes."""
+    """Formulas over this algebra build nodes; the functions of elementwise operations are its attributes."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
             raise AttributeError(name)  # Python itself asks, e.g. hasattr(m, "__wrapped__"); no formula does
-        try:
-            return FUNCTIONS[name]
-        except KeyError:
-            raise UnsupportedOp(
-                f"a formula used m.{name}, which is no elementwise operation. There are: {', '.join(sorted(FUNCTIONS))}."
-            ) from None
+        raise UnsupportedOp(
+            f"a formula used m.{name}, which is no elementwise operation. There are: {', '.join(sorted(FUNCTIONS))}."
+        )
 
 
 class NumpyAlgebra:
@@ -39,4 +33,6 @@ class NumpyAlgebra:
 
 
 GRAPH = GraphAlgebra()
+# Public functions of elementwise operations by name, filled by `graphlearn.ops.elementwise`.
+FUNCTIONS: dict[str, Callable[..., Any]] = vars(GRAPH)
 NUMPY = NumpyAlgebra()

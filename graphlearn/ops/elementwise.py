@@ -12,7 +12,7 @@ import numpy as np
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, apply, check_name, new_node
-from graphlearn.graph.op import CALL, NUMPY_BUILDERS, Notation, Op, register
+from graphlearn.graph.op import CALL, NUMPY_BUILDERS, Notation, Op, Opening, register
 from graphlearn.graph.scope import no_scope
 from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
 from graphlearn.types import ArrayType, broadcast_shapes, promote, to_float
@@ -20,21 +20,21 @@ from graphlearn.types import ArrayType, broadcast_shapes, promote, to_float
 Partial = Callable[..., Any] | None
 
 
+@functools.lru_cache(maxsize=4096)
 def infer_same(types: tuple[ArrayType, ...]) -> ArrayType:
     """Broadcast shape, promoted dtype."""
-    first = types[0]
-    if all(t is first or t == first for t in types):
-        return first
     dtype, weak = promote(types)
     return ArrayType(broadcast_shapes([t.shape for t in types]), dtype, weak)
 
 
+@functools.lru_cache(maxsize=4096)
 def infer_float(types: tuple[ArrayType, ...]) -> ArrayType:
     """Broadcast shape, promoted dtype, at least float."""
     same = infer_same(types)
     return same if same.is_float else ArrayType(same.shape, to_float(same.dtype), same.weak)
 
 
+@functools.lru_cache(maxsize=4096)
 def infer_bool(types: tuple[ArrayType, ...]) -> ArrayType:
     """Broadcast shape, dtype bool."""
     return ArrayType(broadcast_shapes([t.shape for t in types]), "bool")
@@ -72,7 +72,7 @@ def elementwise(
     doc: str = "",
     source: str = "",
     textbook: Sequence[Partial] = (),
-    open: Callable[[Node], Node] | None = None,  # noqa: A002  # the record's field
+    open: Callable[[Node], Opening] | None = None,  # noqa: A002  # the record's field
     kink: str = "",
     domain: tuple[float, float] = (-2.0, 2.0),
 ) -> Callable[..., Node]:

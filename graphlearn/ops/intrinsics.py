@@ -6,6 +6,7 @@ SymPy's derivative of the formula.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -55,6 +56,23 @@ def _power_by_base(m: Any, x: Any, a: Any, y: Any) -> Any:
     return m.where(m.not_equal(a, 0), a * x ** (a - 1), 0)
 
 
+@functools.lru_cache(maxsize=4096)
+def _is_indicator(node: Node) -> bool:
+    """``where(c, 1, 0)``, which is written as Iverson's bracket [c]."""
+    branches = [constant_array(n) for n in node.inputs[1:]]
+    return all(b is not None and b.shape == () for b in branches) and [float(b) for b in branches if b is not None] == [1, 0]
+
+
+def _where_text(node: Node) -> str:
+    return "[{0}]" if _is_indicator(node) else "where({0}, {1}, {2})"
+
+
+def _where_latex(node: Node) -> str:
+    if _is_indicator(node):
+        return r"\left[{0}\right]"
+    return r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}"
+
+
 def _infer_where(types: tuple[ArrayType, ...]) -> ArrayType:
     dtype, weak = promote(types[1:])
     return ArrayType(broadcast_shapes([t.shape for t in types]), dtype, weak and all(t.weak for t in types[1:]))
@@ -67,6 +85,7 @@ def _erf(x: Any) -> Any:
     return scipy_erf(x)
 
 
+@functools.lru_cache(maxsize=4096)
 def _infer_no_bool(types: tuple[ArrayType, ...]) -> ArrayType:
     same = infer_same(types)
     return ArrayType(same.shape, "int64") if same.dtype == "bool" else same
@@ -165,9 +184,7 @@ minimum = intrinsic(
 where = intrinsic(
     "where", np.where, infer=_infer_where, numpy=(np.where,), doc="x where the condition holds, else y.",
     partials=(None, lambda m, c, x, y, z: m.where(c, 1, 0), lambda m, c, x, y, z: m.where(m.logical_not(c), 1, 0)),
-    notation=Notation(
-        r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}", "where({0}, {1}, {2})", CALL
-    ),
+    notation=Notation(_where_latex, _where_text, CALL),
 )  # fmt: skip
 _COMPARISONS = {
     "less": (np.less, "<", "<"),

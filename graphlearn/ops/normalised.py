@@ -9,7 +9,7 @@ import numpy as np
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node, as_node
-from graphlearn.graph.op import CALL, Notation
+from graphlearn.graph.op import CALL, Notation, Opening
 from graphlearn.ops.intrinsics import equal, exp, log, where
 from graphlearn.ops.reductions import max_, sum_
 from graphlearn.ops.shape import cast, expand_dims, squeeze
@@ -187,10 +187,10 @@ LOGSUMEXP = compound(
 )
 
 
-def _open_cross_entropy(node: Node) -> Node:
+def _open_cross_entropy(node: Node) -> Opening:
     z, t = node.inputs
-    p = softmax(z, node.attr("axis")).named("p")
-    return -sum_(t * log(p), node.attr("axis"))
+    p = softmax(z, node.attr("axis"))
+    return Opening(-sum_(t * log(p), node.attr("axis")), p, "p", -t / p)
 
 
 CROSS_ENTROPY = compound(

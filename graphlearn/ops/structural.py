@@ -8,7 +8,7 @@ from typing import Any
 
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.node import Node, as_node, make
-from graphlearn.graph.op import NUMPY_BUILDERS, Notation, Op, register
+from graphlearn.graph.op import NUMPY_BUILDERS, Notation, Op, Opening, register
 from graphlearn.types import ArrayType
 
 Adjoint = Callable[[Node, Node], Sequence[Node | None]]
@@ -40,7 +40,7 @@ def compound(
     expand: Callable[[Node], Node],
     notation: Notation,
     doc: str,
-    open: Callable[[Node], Node] | None = None,  # noqa: A002  # the record's field
+    open: Callable[[Node], Opening] | None = None,  # noqa: A002  # the record's field
     source: str = "",
     kink: str = "",
 ) -> Op:
