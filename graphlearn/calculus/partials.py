@@ -44,18 +44,17 @@ def scale(upstream: Node, local: Local) -> Node | None:
         return None
     if not isinstance(local, Node):
         return upstream if local == 1 else -upstream if local == -1 else upstream * local
-    if _is_mask(upstream):
+    if upstream.op.name == "where" and _is_mask(upstream):
         inner = scale(upstream.inputs[1], local)
         return None if inner is None else apply("where", upstream.inputs[0], inner, upstream.inputs[2])
-    if _is_mask(local):
+    if local.op.name == "where" and _is_mask(local):
         inner = scale(upstream, _number(local.inputs[1]))
         return None if inner is None else apply("where", local.inputs[0], inner, 0)
     return upstream * local
 
 
 def _is_mask(node: Node) -> bool:
-    if node.op.name != "where":
-        return False
+    """Whether a `where` is zero where its condition does not hold."""
     other = constant_array(node.inputs[2])
     return other is not None and other.shape == () and other == 0
 

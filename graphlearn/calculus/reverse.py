@@ -69,14 +69,14 @@ class Tape:
 
     def __init__(self, output: Node, seed: Node | None, active: set[Node], record: bool, textbook: bool) -> None:
         start = broadcast_to(typed_constant(1, output.dtype), output.shape) if seed is None else seed
-        self.active = active
+        self.active = {node for node in active if node.type.is_float}
         self.record = record
         self.textbook = textbook
         self.adjoints: dict[Node, Node] = {}
         self.steps: list[Step] = []
         # node -> (share, consumer, argument, upstream, local)
         self.shares: dict[Node, list[tuple[Node, Node | None, int | None, Node | None, Node | None]]] = {}
-        if output in active:
+        if output in self.active:
             self.shares[output] = [(start, None, None, None, None)]
 
     def push(self, node: Node) -> None:
@@ -86,7 +86,7 @@ class Tape:
             self._push_elementwise(node, upstream)
         elif node.op.adjoint is not None:
             for k, share in enumerate(node.op.adjoint(node, upstream)):
-                if share is not None:
+                if share is not None and node.inputs[k] in self.active:
                     self._give(node, k, share, upstream, None)
 
     def _push_elementwise(self, node: Node, upstream: Node) -> None:
@@ -99,9 +99,7 @@ class Tape:
                     self._give(node, k, share, upstream, None if read is None else as_node(read))
 
     def _give(self, node: Node, argument: int, share: Node, upstream: Node, local: Node | None) -> None:
-        operand = node.inputs[argument]
-        if operand in self.active and operand.type.is_float:
-            self.shares.setdefault(operand, []).append((share, node, argument, upstream, local))
+        self.shares.setdefault(node.inputs[argument], []).append((share, node, argument, upstream, local))
 
     def _complete(self, node: Node) -> Node:
         total: Node | None = None
