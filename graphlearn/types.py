@@ -82,7 +82,9 @@ def check_dtype(dtype: object, what: str) -> str:
     except TypeError:
         name = str(dtype)
     if name not in DTYPES:
-        raise DTypeError(f"{what} needs one of the dtypes {', '.join(DTYPES)}; got {name}. Convert it with astype first.")
+        raise DTypeError(
+            f"{what} needs one of the dtypes {', '.join(DTYPES)}; got {name}. Convert it with astype first."
+        )
     return name
 
 
@@ -100,7 +102,9 @@ def check_shape(shape: int | str | Sequence[Dim], what: str) -> Shape:
         elif isinstance(dim, (int, np.integer)) and not isinstance(dim, bool) and dim >= 0:
             checked.append(int(dim))
         else:
-            raise ShapeError(f"{what} needs dimensions that are non-negative ints or axis names; got {dim!r} in {shape!r}.")
+            raise ShapeError(
+                f"{what} needs dimensions that are non-negative ints or axis names; got {dim!r} in {shape!r}."
+            )
     return tuple(checked)
 
 
@@ -123,8 +127,8 @@ def _broadcast_axis(shapes: Sequence[Shape], axis: int) -> Dim:
         got = " and ".join(format_shape(shape) for shape in shapes)
         pair = " and ".join(map(str, sorted(dims, key=str)))
         raise ShapeError(
-            f"broadcasting needs equal lengths, or 1, in each axis counted from the right; got {got}, where {pair} meet. "
-            "Reshape or transpose an operand first."
+            f"broadcasting needs equal lengths, or 1, in each axis counted from the right; got {got}, where {pair} "
+            "meet. Reshape or transpose an operand first."
         )
     return dims.pop() if dims else 1
 
@@ -234,7 +238,7 @@ def _inferred_dimension(old: Shape, wanted: Shape, left_over: Counter[str], know
         return next(iter(left_over))
     if left_over or known == 0 or total % known:
         raise ShapeError(
-            f"reshape cannot infer -1 in {format_shape(old)} -> {format_shape(wanted)}: the remaining elements do not fill "
-            "one axis. Give the dimension, or fix a named axis with gl.specialize first."
+            f"reshape cannot infer -1 in {format_shape(old)} -> {format_shape(wanted)}: the remaining elements do "
+            "not fill one axis. Give the dimension, or fix a named axis with gl.specialize first."
         )
     return total // known

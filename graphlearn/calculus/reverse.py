@@ -115,7 +115,13 @@ class Tape:
         return adjoint
 
     def _fit(
-        self, node: Node, share: Node, consumer: Node | None, argument: int | None, upstream: Node | None, local: Node | None
+        self,
+        node: Node,
+        share: Node,
+        consumer: Node | None,
+        argument: int | None,
+        upstream: Node | None,
+        local: Node | None,
     ) -> Node:
         """Bring a share to the type of its node; record the chain step and the un-broadcasting."""
         if self.record:
@@ -134,10 +140,12 @@ class Tape:
 
 
 def sum_to(share: Node, shape: Shape) -> Node:
-    """Undo broadcasting: sum over the axes along which an operand of ``shape`` was repeated; repeat what is too small."""
+    """Undo broadcasting: sum over the axes along which ``shape`` was repeated; repeat what is too small."""
     if share.shape == shape:
         return share
-    if share.ndim < len(shape) or any(s == 1 and d != 1 for s, d in zip(share.shape[-len(shape) :], shape, strict=False) if shape):
+    if share.ndim < len(shape) or any(
+        s == 1 and d != 1 for s, d in zip(share.shape[-len(shape) :], shape, strict=False) if shape
+    ):
         return sum_to(broadcast_to(share, _wider(share.shape, shape)), shape)
     extra = share.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(
@@ -161,8 +169,8 @@ def zeros_of(kind: ArrayType) -> Node:
 def _require_scalar(output: Node) -> None:
     if output.shape != ():
         raise ShapeError(
-            f"a gradient needs a scalar output; got {output!r}. Reduce it with gl.sum or gl.mean first, or give a cotangent "
-            "to gl.vjp.",
+            f"a gradient needs a scalar output; got {output!r}. Reduce it with gl.sum or gl.mean first, or give a "
+            "cotangent to gl.vjp.",
             nodes=(output,),
         )
 
@@ -170,9 +178,14 @@ def _require_scalar(output: Node) -> None:
 def _require_real(nodes: Sequence[Node]) -> None:
     for node in nodes:
         if not isinstance(node, Node):
-            raise DTypeError(f"a gradient needs nodes; got {node!r}. Give the leaf itself, e.g. from gl.symbols(output).")
+            raise DTypeError(
+                f"a gradient needs nodes; got {node!r}. Give the leaf itself, e.g. from gl.symbols(output)."
+            )
         if not node.type.is_float:
-            raise DTypeError(f"a gradient needs real nodes; got {node!r} of dtype {node.dtype}. Cast it to float64 first.", nodes=(node,))
+            raise DTypeError(
+                f"a gradient needs real nodes; got {node!r} of dtype {node.dtype}. Cast it to float64 first.",
+                nodes=(node,),
+            )
 
 
 def _require_ancestors(order: Sequence[Node], output: Node, wrt: Sequence[Node], disconnected: str) -> None:
@@ -184,15 +197,15 @@ def _require_ancestors(order: Sequence[Node], output: Node, wrt: Sequence[Node],
     for w in wrt:
         if w not in known:
             raise DisconnectedError(
-                f"{w.full_name or w!r} does not influence {output.full_name or output!r}. Drop it from wrt, connect it, or pass "
-                "disconnected='zero' to get zeros.",
+                f"{w.full_name or w!r} does not influence {output.full_name or output!r}. Drop it from wrt, connect "
+                "it, or pass disconnected='zero' to get zeros.",
                 nodes=(output, w),
             )
 
 
 @contextmanager
 def _quiet_collector() -> Iterator[None]:
-    """Pause the cyclic garbage collector: a graph has no cycles, and scanning its nodes would make building quadratic."""
+    """Pause the cyclic garbage collector: a graph has no cycles, and scanning its nodes costs more than making them."""
     enabled = gc.isenabled()
     gc.disable()
     try:

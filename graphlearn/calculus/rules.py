@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.frozen import FrozenArray
+from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node, apply, as_node, make
 from graphlearn.graph.op import find_op
 from graphlearn.ops.normalised import log_softmax

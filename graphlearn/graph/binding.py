@@ -1,4 +1,4 @@
-"""Binding: from what a caller gives as ``at`` or ``data`` to one checked array per leaf, with the lengths of free axes."""
+"""Binding: from a caller's ``at`` or ``data`` to one checked array per leaf, with the lengths of free axes."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mappi
 
     Args:
         roots: outputs of the graph.
-        at: leaf or full name -> array-like; or a model; or None when every leaf has a value of its own. Leaves that this
-            graph does not use are passed over; unknown names are refused.
+        at: leaf or full name -> array-like; or a model; or None when every leaf has a value of its own. Leaves that
+            this graph does not use are passed over; unknown names are refused.
         what: the argument's name, for messages.
         sizes: lengths of free axes that no given array shows.
 
@@ -55,17 +55,25 @@ def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mappi
     table = symbols(*roots)
     entries: Mapping[Any, Any] = at.leaf_values() if isinstance(at, HasValues) else (at or {})
     if not isinstance(entries, Mapping):
-        raise UnknownNameError(f"{what} needs a mapping from leaf or name to array, or a model; got {type(at).__name__}.")
+        raise UnknownNameError(
+            f"{what} needs a mapping from leaf or name to array, or a model; got {type(at).__name__}."
+        )
     given: dict[Node, Any] = {}
     for key, value in entries.items():
         if not isinstance(key, (Node, str)):
-            raise UnknownNameError(f"{what} needs nodes or names as keys; got {key!r}. The names are: {', '.join(table)}.")
+            raise UnknownNameError(
+                f"{what} needs nodes or names as keys; got {key!r}. The names are: {', '.join(table)}."
+            )
         leaf = find_leaf(table, key, what)
         if leaf is not None:
             given[leaf] = value
     binding = Binding({}, dict(sizes or {}))
     for leaf in table.values():
-        array = check_array(given[leaf], leaf.type, f"{what}[{leaf.full_name!r}]") if leaf in given else own_value(leaf, what)
+        array = (
+            check_array(given[leaf], leaf.type, f"{what}[{leaf.full_name!r}]")
+            if leaf in given
+            else own_value(leaf, what)
+        )
         _check_lengths(leaf, array, binding.sizes, what)
         binding.arrays[leaf] = array
     return binding
@@ -80,9 +88,14 @@ def own_value(leaf: Node, what: str) -> np.ndarray:
     literal = leaf.attr("value") if leaf.op.name in ("parameter", "state") else None
     if literal is not None:
         return literal.array  # type: ignore[no-any-return]
-    advice = "pass a model (at=model, or at=model.at({...})), or give the array" if leaf.op.name == "parameter" else "give an array"
+    advice = (
+        "pass a model (at=model, or at=model.at({...})), or give the array"
+        if leaf.op.name == "parameter"
+        else "give an array"
+    )
     raise MissingValueError(
-        f"{what} needs a value for the {leaf.op.name} {leaf.full_name!r} of type {leaf.type}; got none. To cure it, {advice}.",
+        f"{what} needs a value for the {leaf.op.name} {leaf.full_name!r} of type {leaf.type}; got none. To cure it, "
+        f"{advice}.",
         nodes=(leaf,),
     )
 
@@ -97,14 +110,20 @@ def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise DTypeError(f"{what} needs an array of {kind}; got {type(value).__name__}, which NumPy cannot convert: {error}") from None
+        raise DTypeError(
+            f"{what} needs an array of {kind}; got {type(value).__name__}, which NumPy cannot convert: {error}"
+        ) from None
     if array.dtype.kind not in "buif":
-        raise DTypeError(f"{what} needs numbers for {kind}; got dtype {array.dtype}. Convert it with astype({kind.dtype!r}) first.")
+        raise DTypeError(
+            f"{what} needs numbers for {kind}; got dtype {array.dtype}. Convert it with astype({kind.dtype!r}) first."
+        )
     check_fits(array.shape, kind, what)
     if np.can_cast(array.dtype, kind.dtype, "same_kind") or kind.is_float:
         return np.ascontiguousarray(array, kind.dtype).reshape(array.shape)
     if array.size and not np.array_equal(array, array.astype(kind.dtype)):
-        raise DTypeError(f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast. Round them first.")
+        raise DTypeError(
+            f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast. Round them first."
+        )
     return np.ascontiguousarray(array, kind.dtype).reshape(array.shape)
 
 
@@ -117,8 +136,8 @@ def check_fits(shape: tuple[int, ...], kind: ArrayType, what: str) -> None:
     fits = len(shape) == kind.rank and all(isinstance(d, str) or d == n for d, n in zip(kind.shape, shape, strict=True))
     if not fits:
         raise ShapeError(
-            f"{what} needs shape {format_shape(kind.shape)}; got {format_shape(shape)}. Reshape the array, or declare the input "
-            "with that shape."
+            f"{what} needs shape {format_shape(kind.shape)}; got {format_shape(shape)}. Reshape the array, or "
+            "declare the input with that shape."
         )
 
 
@@ -126,7 +145,7 @@ def _check_lengths(leaf: Node, array: np.ndarray, sizes: dict[str, int], what: s
     for dim, length in zip(leaf.type.shape, array.shape, strict=True):
         if isinstance(dim, str) and sizes.setdefault(dim, length) != length:
             raise ShapeError(
-                f"{what} needs one length for axis {dim!r}; got {sizes[dim]} elsewhere and {length} in {leaf.full_name!r}. "
-                "Give arrays with equally many rows.",
+                f"{what} needs one length for axis {dim!r}; got {sizes[dim]} elsewhere and {length} in "
+                f"{leaf.full_name!r}. Give arrays with equally many rows.",
                 nodes=(leaf,),
             )

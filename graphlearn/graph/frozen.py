@@ -12,8 +12,8 @@ _SMALL = 4096  # bytes up to which equal constants are one node
 class FrozenArray:
     """A read-only array that can be part of an interning key.
 
-    Small arrays are equal by dtype, shape and bytes (so 1, 1.0 and True stay three, NaN equals itself, -0.0 is not 0.0);
-    larger ones by identity.
+    Small arrays are equal by dtype, shape and bytes (so 1, 1.0 and True stay three, NaN equals itself, -0.0 is not
+    0.0); larger ones by identity.
 
     Args:
         value: anything that NumPy can make an array of; copied.

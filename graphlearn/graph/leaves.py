@@ -28,11 +28,13 @@ def _infer_constant(types: tuple[ArrayType, ...], value: FrozenArray) -> ArrayTy
 
 INPUT = register(Op("input", "leaf", _never, _NAME, doc="Data that is given at run time."))
 PARAMETER = register(Op("parameter", "leaf", _never, _NAME, doc="An array that training changes."))
-STATE = register(Op("state", "leaf", _never, _NAME, doc="An array carried from step to step that training does not seek."))
+STATE = register(
+    Op("state", "leaf", _never, _NAME, doc="An array carried from step to step that training does not seek.")
+)
 CONSTANT = register(Op("constant", "leaf", _infer_constant, _NAME, doc="A fixed number or array."))
 
 
-def input(name: str, shape: int | str | Sequence[Dim] = (), dtype: str = "float64") -> Node:  # noqa: A001  # the field's word
+def input(name: str, shape: int | str | Sequence[Dim] = (), dtype: str = "float64") -> Node:  # the field's word
     """Data that is given at run time.
 
     Args:
@@ -104,7 +106,9 @@ def _typed_value(what: str, shape: Any, value: Any, dtype: str) -> tuple[ArrayTy
     dtype = check_dtype(dtype, what)
     dims = None if shape is None else check_shape(shape, what)
     if dims is not None and any(isinstance(d, str) for d in dims):
-        raise ShapeError(f"{what} needs fixed dimensions, since its size must not follow the data; got {dims}. Use ints.")
+        raise ShapeError(
+            f"{what} needs fixed dimensions, since its size must not follow the data; got {dims}. Use ints."
+        )
     if value is None:
         return ArrayType(dims or (), dtype), None
     array = np.asarray(value)
@@ -113,7 +117,7 @@ def _typed_value(what: str, shape: Any, value: Any, dtype: str) -> tuple[ArrayTy
     if dims is not None and array.shape != dims:
         if array.shape != ():
             raise ShapeError(f"{what} needs a value of shape {dims}; got {array.shape}.")
-        array = np.full(dims, array, dtype)
+        array = np.broadcast_to(array, [int(d) for d in dims])
     return ArrayType(array.shape, dtype), FrozenArray(array)
 
 
@@ -138,4 +142,4 @@ def typed_constant(value: Any, dtype: str) -> Node:
 
 def constant_array(node: Node) -> np.ndarray | None:
     """The array of a constant node, or None for any other node."""
-    return node.attr("value").array if node.op is CONSTANT else None  # type: ignore[no-any-return]
+    return node.attr("value").array if node.op is CONSTANT else None

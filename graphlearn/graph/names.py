@@ -12,8 +12,8 @@ from graphlearn.graph.traverse import symbols, topological
 class Names:
     """The name of every node of a graph.
 
-    Leaves and named nodes keep their full name; unnamed inner nodes are numbered ``t1``, ``t2``, ... in topological order;
-    constants have none.
+    Leaves and named nodes keep their full name; unnamed inner nodes are numbered ``t1``, ``t2``, ... in topological
+    order; constants have none.
 
     Args:
         roots: outputs of the graph.

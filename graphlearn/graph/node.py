@@ -1,42 +1,19 @@
-"""`Node`: one vertex of the immutable graph of mathematics. A node has a type and a name; it has no value and no gradient."""
+"""`Node`: one vertex of the immutable graph of mathematics. It has a type and a name, but no value and no gradient."""
 
 from __future__ import annotations
 
 import functools
-import threading
-import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
 from graphlearn.errors import GraphLearnError, GraphUseError, UnsupportedOp
 from graphlearn.graph.frozen import FrozenArray
+from graphlearn.graph.interning import TABLE, enter
 from graphlearn.graph.op import NUMPY_BUILDERS, Attrs, Op, find_op
 from graphlearn.graph.scope import current_scope, user_location
 from graphlearn.types import ArrayType, Dim, Shape
-
-
-
-class _Entry(weakref.ref["Node"]):
-    """A weak reference to an interned node that knows its place in the table."""
-
-    __slots__ = ("key",)
-    key: tuple[Any, ...]
-
-
-# Equal unnamed subexpressions are one object: (op, inputs, attrs, name, scope) -> the node, while it lives. A dictionary
-# of weak references, since `weakref.WeakValueDictionary` takes twice as long for each node.
-_TABLE: dict[tuple[Any, ...], _Entry] = {}
-# Reentrant: a node may die, and `_forget` run, wherever Python collects garbage, also inside `make`.
-_LOCK = threading.RLock()
-
-
-def _forget(entry: _Entry) -> None:
-    with _LOCK:
-        # A younger node may stand in the dead one's place.
-        if _TABLE.get(entry.key) is entry:
-            del _TABLE[entry.key]
 
 
 class Node:
@@ -69,7 +46,9 @@ class Node:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a node is not pickled, so that loading never runs code; save the graph with Model.save instead.")
+        raise TypeError(
+            "a node is not pickled, so that loading never runs code; save the graph with Model.save instead."
+        )
 
     # --- what a node says of itself -----------------------------------------------------------------------------
 
@@ -115,7 +94,9 @@ class Node:
             A node of the same type. Naming a leaf is refused: it has its name already.
         """
         if self.is_leaf and self.op.name != "constant":
-            raise GraphUseError(f"{self.op.name} {self.full_name!r} has its name already; name it where it is made.", nodes=(self,))
+            raise GraphUseError(
+                f"{self.op.name} {self.full_name!r} has its name already; name it where it is made.", nodes=(self,)
+            )
         return make(self.op, self.inputs, self.attrs, name=check_name(name))
 
     def __repr__(self) -> str:
@@ -196,7 +177,7 @@ class Node:
         return self is other
 
     @property
-    def T(self) -> Node:  # noqa: N802  # NumPy's name
+    def T(self) -> Node:  # NumPy's name
         """The transpose: axes in reverse order."""
         return _builder(np.transpose)(self)
 
@@ -214,7 +195,9 @@ class Node:
 
     def reshape(self, *shape: Dim) -> Node:
         """The same entries in another shape; see `gl.reshape`."""
-        return _builder(np.reshape)(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, str)) else shape)
+        return _builder(np.reshape)(
+            self, shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, str)) else shape
+        )
 
     # --- what a node is not ----------------------------------------------------------------------------------------
 
@@ -226,17 +209,26 @@ class Node:
         )
 
     def __float__(self) -> NoReturn:
-        raise GraphUseError(f"a node is not a number: {self!r}. Evaluate it first: gl.evaluate(node, at={{...}}).", nodes=(self,))
+        raise GraphUseError(
+            f"a node is not a number: {self!r}. Evaluate it first: gl.evaluate(node, at={{...}}).", nodes=(self,)
+        )
 
     __int__ = __float__
     __index__ = __float__
     __complex__ = __float__
 
     def __len__(self) -> NoReturn:
-        raise GraphUseError(f"len() is not defined for a node; its shape is {self.shape}. Use node.shape[0] or gl.axis_size.", nodes=(self,))
+        raise GraphUseError(
+            f"len() is not defined for a node; its shape is {self.shape}. Use node.shape[0] or gl.axis_size.",
+            nodes=(self,),
+        )
 
     def __iter__(self) -> Iterator[Node]:
-        raise GraphUseError(f"a node cannot be iterated, since its axes may be free: {self!r}. Reduce or multiply whole arrays instead.", nodes=(self,))
+        raise GraphUseError(
+            f"a node cannot be iterated, since its axes may be free: {self!r}. Reduce or multiply whole arrays "
+            "instead.",
+            nodes=(self,),
+        )
 
     def __contains__(self, item: object) -> NoReturn:
         raise GraphUseError(f"'in' is not defined for a node: {self!r}. Use gl.equal and gl.max.", nodes=(self,))
@@ -247,19 +239,21 @@ class Node:
             nodes=(self,),
         )
 
-    # --- NumPy's protocols: ordinary NumPy code builds the graph -------------------------------------------------------
+    # --- NumPy's protocols: ordinary NumPy code builds the graph -----------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Node:
         if method != "__call__" or options:
             what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f" with {', '.join(options)}")
-            raise UnsupportedOp(f"{what} has no counterpart in a graph. Use the plain function, without out= or where=.", nodes=(self,))
+            raise UnsupportedOp(
+                f"{what} has no counterpart in a graph. Use the plain function, without out= or where=.", nodes=(self,)
+            )
         return _builder(ufunc)(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Node:
         return _builder(function)(*args, **kwargs)
 
 
-def _builder(function: Any) -> Any:
+def _builder(function: Any) -> Callable[..., Node]:
     try:
         return NUMPY_BUILDERS[function]
     except KeyError:
@@ -294,8 +288,8 @@ def make(op: Op, inputs: tuple[Node, ...], attrs: Attrs = (), *, name: str = "",
     if scope is None:
         scope = current_scope()
     key = (op, inputs, attrs, name, scope)
-    entry = _TABLE.get(key)
-    node = None if entry is None else entry()
+    entry = TABLE.get(key)
+    node: Node | None = None if entry is None else entry()
     if node is not None:
         return node
     types = tuple([n.type for n in inputs])
@@ -303,16 +297,7 @@ def make(op: Op, inputs: tuple[Node, ...], attrs: Attrs = (), *, name: str = "",
         kind = op.infer(types, **dict(attrs)) if attrs else op.infer(types)
     except GraphLearnError as error:
         raise _blame(error, op, inputs) from None
-    fresh = new_node(op, inputs, attrs, kind, name, scope)
-    entry = _Entry(fresh, _forget)
-    entry.key = key
-    with _LOCK:
-        # Another thread may have made the same node meanwhile: the first one stays.
-        node = _TABLE.setdefault(key, entry)()
-        if node is None:
-            _TABLE[key] = entry
-            node = fresh
-    return node
+    return enter(key, new_node(op, inputs, attrs, kind, name, scope))
 
 
 def new_node(op: Op, inputs: tuple[Node, ...], attrs: Attrs, type_: ArrayType, name: str, scope: str) -> Node:
@@ -341,7 +326,9 @@ def check_name(name: object) -> str:
         GraphUseError: anything else.
     """
     if not isinstance(name, str) or not name.strip() or "/" in name or not name.isprintable():
-        raise GraphUseError(f"a name needs to be a printable, non-empty string without '/'; got {name!r}. Use gl.scope for paths.")
+        raise GraphUseError(
+            f"a name needs to be a printable, non-empty string without '/'; got {name!r}. Use gl.scope for paths."
+        )
     return name
 
 

@@ -1,4 +1,4 @@
-"""What an operation is: one record that holds its formula, its shape rule, its derivative, its notation and its reference.
+"""What an operation is: one record of its formula, its shape rule, its derivative, its notation and its reference.
 
 This module knows no particular operation; `graphlearn.ops` fills the registry.
 """
@@ -62,13 +62,13 @@ class Op:
 
     Args:
         name: key in the registry.
-        kind: ``"leaf"``, ``"intrinsic"``, ``"defined"`` (elementwise from a formula), ``"structural"`` or ``"compound"``
-            (a graph over other ops).
+        kind: ``"leaf"``, ``"intrinsic"``, ``"defined"`` (elementwise from a formula), ``"structural"`` or
+            ``"compound"`` (a graph over other ops).
         infer: ``infer(types, **attrs)`` gives the type of the result or raises `ShapeError` or `DTypeError`.
         notation: how it is written.
         reference: ``reference(*arrays, **attrs)`` in NumPy: the meaning of the op.
-        partials: elementwise ops: one function ``(m, *inputs, output)`` per input, over an algebra; None where the op has
-            no derivative (a condition).
+        partials: elementwise ops: one function ``(m, *inputs, output)`` per input, over an algebra; None where the op
+            has no derivative (a condition).
         textbook: elementwise ops: the partials as textbooks write them, where the computed ones differ (equal in exact
             arithmetic; shown in derivations).
         adjoint: other ops: ``adjoint(node, upstream)`` gives one node per input (None: no derivative).

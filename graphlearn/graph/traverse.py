@@ -73,8 +73,8 @@ def symbols(*roots: Node) -> dict[str, Node]:
         clash = found.setdefault(leaf.full_name, leaf)
         if clash is not leaf:
             raise NameClashError(
-                f"a graph needs one leaf per name; got two called {leaf.full_name!r}: {clash!r} and {leaf!r}. Rename one, or put "
-                "it under another gl.scope.",
+                f"a graph needs one leaf per name; got two called {leaf.full_name!r}: {clash!r} and {leaf!r}. Rename "
+                "one, or put it under another gl.scope.",
                 nodes=(clash, leaf),
             )
     return found

@@ -28,7 +28,9 @@ class NumpyAlgebra:
             raise AttributeError(name)  # Python itself asks, e.g. hasattr(m, "__wrapped__"); no formula does
         op = OPS.get(name)
         if op is None or op.reference is None:
-            raise UnsupportedOp(f"a formula used m.{name}, which has no NumPy reference. There are: {', '.join(sorted(OPS))}.")
+            raise UnsupportedOp(
+                f"a formula used m.{name}, which has no NumPy reference. There are: {', '.join(sorted(OPS))}."
+            )
         return op.reference
 
 

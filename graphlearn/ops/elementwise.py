@@ -72,7 +72,7 @@ def elementwise(
     doc: str = "",
     source: str = "",
     textbook: Sequence[Partial] = (),
-    open: Callable[[Node], Opening] | None = None,  # noqa: A002  # the record's field
+    open: Callable[[Node], Opening] | None = None,  # the record's field
     kink: str = "",
     domain: tuple[float, float] = (-2.0, 2.0),
 ) -> Callable[..., Node]:
@@ -107,11 +107,13 @@ def elementwise(
     arity = len(inspect.signature(formula).parameters) - 1
     if arity < 1 or (partials is not None and len(partials) != arity):
         raise GraphUseError(
-            f"elementwise {name!r} needs a formula lambda m, x, ...: and one partial per operand; got {arity} operands and "
-            f"{'no' if partials is None else len(partials)} partials."
+            f"elementwise {name!r} needs a formula lambda m, x, ...: and one partial per operand; got {arity} "
+            f"operands and {'no' if partials is None else len(partials)} partials."
         )
     call = f"{name}({', '.join(f'{{{k}}}' for k in range(arity))})"
-    latex = rf"\operatorname{{{{{name}}}}}\left({', '.join(f'{{{k}}}' for k in range(arity))}\right)".replace("_", r"\_")
+    latex = rf"\operatorname{{{{{name}}}}}\left({', '.join(f'{{{k}}}' for k in range(arity))}\right)".replace(
+        "_", r"\_"
+    )
     compute = kernel or formula
     op = Op(
         name, "defined", functools.partial(_infer_by_formula, compute), notation or Notation(latex, call, CALL),
@@ -150,7 +152,10 @@ def publish(op: Op, arity: int, numpy: Sequence[Any]) -> Callable[..., Node]:
 
 
 def _documentation(op: Op) -> str:
-    parts = [op.doc or f"The operation {op.name}, entry by entry.", "Operands are nodes, numbers or arrays, and broadcast."]
+    parts = [
+        op.doc or f"The operation {op.name}, entry by entry.",
+        "Operands are nodes, numbers or arrays, and broadcast.",
+    ]
     if op.kink:
         parts.append(f"Convention: {op.kink}.")
     if op.source:

@@ -60,7 +60,8 @@ def _power_by_base(m: Any, x: Any, a: Any, y: Any) -> Any:
 def _is_indicator(node: Node) -> bool:
     """``where(c, 1, 0)``, which is written as Iverson's bracket [c]."""
     branches = [constant_array(n) for n in node.inputs[1:]]
-    return all(b is not None and b.shape == () for b in branches) and [float(b) for b in branches if b is not None] == [1, 0]
+    scalars = [float(b) for b in branches if b is not None and b.shape == ()]
+    return scalars == [1, 0]
 
 
 def _where_text(node: Node) -> str:
@@ -144,8 +145,14 @@ sqrt = intrinsic(
     "sqrt", np.sqrt, numpy=(np.sqrt,), doc="Square root.", partials=(lambda m, x, y: 0.5 / y,), domain=(0.5, 2.0),
     textbook=(lambda m, x, y: 1 / (2 * y),), notation=Notation(r"\sqrt{{{0}}}", "√({0})", CALL),
 )  # fmt: skip
-sin = intrinsic("sin", np.sin, numpy=(np.sin,), doc="Sine of an angle in radians.", partials=(lambda m, x, y: m.cos(x),), notation=_call("sin"))
-cos = intrinsic("cos", np.cos, numpy=(np.cos,), doc="Cosine of an angle in radians.", partials=(lambda m, x, y: -m.sin(x),), notation=_call("cos"))
+sin = intrinsic(
+    "sin", np.sin, numpy=(np.sin,), doc="Sine of an angle in radians.",
+    partials=(lambda m, x, y: m.cos(x),), notation=_call("sin"),
+)  # fmt: skip
+cos = intrinsic(
+    "cos", np.cos, numpy=(np.cos,), doc="Cosine of an angle in radians.",
+    partials=(lambda m, x, y: -m.sin(x),), notation=_call("cos"),
+)  # fmt: skip
 tanh = intrinsic(
     "tanh", np.tanh, numpy=(np.tanh,), doc="Hyperbolic tangent.",
     partials=(lambda m, x, y: m.sech2(x),),  # 1 - y^2 in float32 is 0 at x = 10, where the truth is 8.2e-9
@@ -156,7 +163,8 @@ erf = intrinsic(
     notation=_call("erf", r"\operatorname{{erf}}"), source="Abramowitz and Stegun (1964), eq. 7.1.1",
 )  # fmt: skip
 absolute = intrinsic(
-    "abs", np.abs, infer=infer_same, numpy=(np.abs, np.fabs), doc="Absolute value.", partials=(lambda m, x, y: m.sign(x),),
+    "abs", np.abs, infer=infer_same, numpy=(np.abs, np.fabs), doc="Absolute value.",
+    partials=(lambda m, x, y: m.sign(x),),
     kink="the derivative of |x| at 0 is 0", notation=Notation(r"\left|{0}\right|", "|{0}|", CALL),
 )  # fmt: skip
 sign = intrinsic(
@@ -196,13 +204,19 @@ _COMPARISONS = {
 }
 less, less_equal, greater, greater_equal, equal, not_equal = (
     intrinsic(
-        name, function, infer=infer_bool, numpy=(function,), partials=(None, None), notation=_relation(latex, text),
+        name,
+        function,
+        infer=infer_bool,
+        numpy=(function,),
+        partials=(None, None),
+        notation=_relation(latex, text),
         doc=f"Entry-by-entry comparison, {name.replace('_', ' or ')}.",
-    )  # fmt: skip
+    )
     for name, (function, latex, text) in _COMPARISONS.items()
 )
 logical_not = intrinsic(
-    "logical_not", np.logical_not, infer=infer_bool, numpy=(np.logical_not, np.invert), doc="True where the operand is zero or False.",
+    "logical_not", np.logical_not, infer=infer_bool, numpy=(np.logical_not, np.invert),
+    doc="True where the operand is zero or False.",
     partials=(None,), notation=Notation(r"\lnot {0}", "not {0}", PREFIX, (CALL,)),
 )  # fmt: skip
 logical_and = intrinsic(

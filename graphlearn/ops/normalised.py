@@ -39,8 +39,8 @@ def _infer_cross_entropy(types: tuple[ArrayType, ...], axis: int, normalized: bo
     z, t = types
     if broadcast_shapes([z.shape, t.shape]) != z.shape or t.rank != z.rank:
         raise ShapeError(
-            f"cross-entropy needs logits and targets of one shape; got {format_shape(z.shape)} and {format_shape(t.shape)}. "
-            "Give class numbers of shape (N,), or one-hot rows of shape (N, classes)."
+            f"cross-entropy needs logits and targets of one shape; got {format_shape(z.shape)} and "
+            f"{format_shape(t.shape)}. Give class numbers of shape (N,), or one-hot rows of shape (N, classes)."
         )
     dtype, _ = promote(types)
     return ArrayType(_drop_axis(z.shape, axis), to_float(dtype))
@@ -87,7 +87,7 @@ def cross_entropy_reference(z: Any, t: Any, axis: int, normalized: bool) -> Any:
     return -np.sum(np.where(t == 0, np.zeros_like(logs), t * logs), axis=axis)
 
 
-# --- expansions: what backends run ---------------------------------------------------------------------------------------
+# --- expansions: what backends run -----------------------------------------------------------------------------------
 
 
 def _shifted(x: Node, axis: int) -> Node:
@@ -122,7 +122,7 @@ def _expand_cross_entropy(node: Node) -> Node:
     return -sum_(where(equal(t, 0), 0, t * logs), axis)
 
 
-# --- adjoints ------------------------------------------------------------------------------------------------------------------
+# --- adjoints --------------------------------------------------------------------------------------------------------
 
 
 def _adjoint_softmax(node: Node, g: Node) -> tuple[Node]:
@@ -150,7 +150,7 @@ def _adjoint_cross_entropy(node: Node, g: Node) -> tuple[Node, Node | None]:
     return g * (weight - t), by_target
 
 
-# --- records ---------------------------------------------------------------------------------------------------------------------
+# --- records ---------------------------------------------------------------------------------------------------------
 
 
 def _named_call(name: str, latex: str) -> Notation:
@@ -261,5 +261,7 @@ def one_hot(labels: Any, classes: int, dtype: str = "float64") -> Node:
     """
     labels = as_node(labels)
     if labels.dtype not in ("int32", "int64", "uint8"):
-        raise DTypeError(f"one_hot needs integer class numbers; got {labels.type}. Declare the input with dtype='int64'.")
+        raise DTypeError(
+            f"one_hot needs integer class numbers; got {labels.type}. Declare the input with dtype='int64'."
+        )
     return cast(equal(expand_dims(labels, -1), constant(np.arange(classes))), dtype)

@@ -34,7 +34,9 @@ def _infer_mean(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: b
 
 def _infer_max(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
     if any(types[0].shape[k] == 0 for k in axis):
-        raise ShapeError(f"max needs at least one entry along its axes; got {types[0]}. The largest of nothing is not defined.")
+        raise ShapeError(
+            f"max needs at least one entry along its axes; got {types[0]}. The largest of nothing is not defined."
+        )
     return ArrayType(_reduced(types, axis, keepdims), types[0].dtype)
 
 

@@ -26,7 +26,10 @@ from graphlearn.types import (
 def _infer_broadcast(types: tuple[ArrayType, ...], shape: tuple[Dim, ...]) -> ArrayType:
     source = types[0]
     if broadcast_shapes([source.shape, shape]) != shape:
-        raise ShapeError(f"broadcast_to cannot shrink {format_shape(source.shape)} to {format_shape(shape)}. Reduce it with sum first.")
+        raise ShapeError(
+            f"broadcast_to cannot shrink {format_shape(source.shape)} to {format_shape(shape)}. Reduce it with sum "
+            "first."
+        )
     return source.with_shape(shape)
 
 
@@ -64,7 +67,7 @@ def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
 
 
 def _is_matrix_transpose(node: Node) -> bool:
-    return node.attr("axes") == (1, 0)
+    return bool(node.attr("axes") == (1, 0))
 
 
 TRANSPOSE = structural(
@@ -73,7 +76,11 @@ TRANSPOSE = structural(
     reference=lambda x, axes: np.transpose(x, axes),
     adjoint=lambda node, g: (transpose(g, _inverse(node.attr("axes"))),),
     notation=Notation(
-        lambda n: "{0}^{{T}}" if _is_matrix_transpose(n) else rf"\operatorname{{{{transpose}}}}_{{{{{n.attr('axes')}}}}}\left({{0}}\right)",
+        lambda n: (
+            "{0}^{{T}}"
+            if _is_matrix_transpose(n)
+            else rf"\operatorname{{{{transpose}}}}_{{{{{n.attr('axes')}}}}}\left({{0}}\right)"
+        ),
         lambda n: "{0}ᵀ" if _is_matrix_transpose(n) else f"transpose({{0}}, {n.attr('axes')})",
         POWER,
         (CALL,),
@@ -86,7 +93,9 @@ CAST = structural(
     reference=lambda x, dtype: np.asarray(x).astype(dtype),
     adjoint=lambda node, g: (cast(g, node.inputs[0].dtype) if node.inputs[0].type.is_float else None,),
     notation=Notation(
-        lambda n: rf"\operatorname{{{{{n.attr('dtype')}}}}}\left({{0}}\right)", lambda n: f"{n.attr('dtype')}({{0}})", CALL
+        lambda n: rf"\operatorname{{{{{n.attr('dtype')}}}}}\left({{0}}\right)",
+        lambda n: f"{n.attr('dtype')}({{0}})",
+        CALL,
     ),
     doc="The array in another dtype, as NumPy's astype.",
 )
@@ -151,10 +160,14 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Node:
         ShapeError: a named axis has another length.
     """
     x = as_node(x)
-    axes = tuple(k for k, d in enumerate(x.shape) if d == 1) if axis is None else normalize_axes(axis, x.ndim, "squeeze")
+    axes = (
+        tuple(k for k, d in enumerate(x.shape) if d == 1) if axis is None else normalize_axes(axis, x.ndim, "squeeze")
+    )
     wrong = [k for k in axes if x.shape[k] != 1]
     if wrong:
-        raise ShapeError(f"squeeze needs axes of length 1; got axis {wrong[0]} of {format_shape(x.shape)}. Sum or index it instead.")
+        raise ShapeError(
+            f"squeeze needs axes of length 1; got axis {wrong[0]} of {format_shape(x.shape)}. Sum or index it instead."
+        )
     return reshape(x, tuple(d for k, d in enumerate(x.shape) if k not in axes))
 
 

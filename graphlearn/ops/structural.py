@@ -40,16 +40,25 @@ def compound(
     expand: Callable[[Node], Node],
     notation: Notation,
     doc: str,
-    open: Callable[[Node], Opening] | None = None,  # noqa: A002  # the record's field
+    open: Callable[[Node], Opening] | None = None,  # the record's field
     source: str = "",
     kink: str = "",
 ) -> Op:
     """Register an operation that is a graph over others, with an adjoint of its own."""
     return register(
         Op(
-            name, "compound", infer, notation, reference=reference, adjoint=adjoint, expand=expand, open=open, doc=doc,
-            source=source, kink=kink,
-        )  # fmt: skip
+            name,
+            "compound",
+            infer,
+            notation,
+            reference=reference,
+            adjoint=adjoint,
+            expand=expand,
+            open=open,
+            doc=doc,
+            source=source,
+            kink=kink,
+        )
     )
 
 
@@ -65,7 +74,10 @@ def numpy_builder(target: Any, function: Callable[..., Node]) -> None:
     def call(*args: Any, **kwargs: Any) -> Node:
         extra = set(kwargs) - accepted
         if extra:
-            raise GraphUseError(f"np.{target.__name__} on a node does not take {', '.join(sorted(extra))}. It takes {', '.join(sorted(accepted))}.")
+            raise GraphUseError(
+                f"np.{target.__name__} on a node does not take {', '.join(sorted(extra))}. It takes "
+                f"{', '.join(sorted(accepted))}."
+            )
         return function(*args, **kwargs)
 
     NUMPY_BUILDERS[target] = call
