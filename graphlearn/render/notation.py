@@ -1,0 +1,103 @@
+"""From a node to mathematics, in Unicode and in LaTeX: one visitor, one table (each op's `Notation`), one precedence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from graphlearn.errors import UnsupportedOp
+from graphlearn.graph.leaves import constant_array
+from graphlearn.graph.node import Node
+from graphlearn.graph.op import ATOM, SUM
+from graphlearn.render.document import Math
+from graphlearn.render.numbers import array_math
+from graphlearn.types import Dim
+
+_MINUS = "\N{MINUS SIGN}"
+_LITERAL = 24  # display cells up to which a constant array is written out
+
+
+def axis_letter(axis: Dim) -> str:
+    """How a free axis is written in a formula: ``batch`` is N."""
+    return "N" if axis == "batch" else str(axis)
+
+
+def shape_math(shape: tuple[Dim, ...]) -> Math:
+    """``(N, 3)`` in both forms."""
+    text = ",".join(axis_letter(d) for d in shape)
+    return Math(f"({text})", rf"({text})".replace("_", r"\_"))
+
+
+def scalar_math(value: float) -> Math:
+    """A constant inside a formula: 2 and 0.5, without trailing zeros."""
+    if np.isnan(value):
+        return Math("NaN", r"\mathrm{NaN}")
+    if np.isinf(value):
+        return Math("∞" if value > 0 else f"{_MINUS}∞", r"\infty" if value > 0 else r"-\infty")
+    text = str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+    return Math(text.replace("-", _MINUS), text)
+
+
+class Writer:
+    """Writes nodes as formulas, calling some of them by name.
+
+    Args:
+        names: node -> how it is called; all other nodes are spelled out.
+        spelled: node -> the node that is spelled in its place.
+    """
+
+    def __init__(self, names: Mapping[Node, Math], spelled: Mapping[Node, Node] | None = None) -> None:
+        self.names = names
+        self.spelled = spelled or {}
+
+    def write(self, node: Node, *, spell: bool = False) -> Math:
+        """The formula of a node.
+
+        Args:
+            node: what to write.
+            spell: spell the node itself out even if it has a name.
+        """
+        return self._write(node, spell)[0]
+
+    def definition(self, node: Node) -> Math:
+        """The right-hand side that defines a named node."""
+        return self.write(node, spell=True)
+
+    def _write(self, node: Node, spell: bool = False) -> tuple[Math, int]:
+        if node in self.names and not spell:
+            return self.names[node], ATOM
+        constant = constant_array(node)
+        if constant is not None:
+            return _constant(constant)
+        if node.op.name == "broadcast_to" and node.inputs[0].shape == ():
+            # A number that is repeated is written as the number: its shape stands beside the row.
+            return self._write(node.inputs[0])
+        if node in self.spelled:
+            return self._write(self.spelled[node])
+        return self._operation(node)
+
+    def _operation(self, node: Node) -> tuple[Math, int]:
+        notation = node.op.notation
+        if not notation.text:
+            raise UnsupportedOp(f"the leaf {node!r} has no name to be written by.", nodes=(node,))
+        operands = [self._operand(n, k, notation.needs) for k, n in enumerate(node.inputs)]
+        text = notation.text if isinstance(notation.text, str) else notation.text(node)
+        latex = notation.latex if isinstance(notation.latex, str) else notation.latex(node)
+        return Math(
+            text.format(*(m.text for m in operands)), latex.format(*(m.latex for m in operands))
+        ), notation.binds
+
+    def _operand(self, node: Node, place: int, needs: tuple[int, ...]) -> Math:
+        math, binds = self._write(node)
+        if place < len(needs) and binds < needs[place]:
+            return Math(f"({math.text})", rf"\left({math.latex}\right)")
+        return math
+
+
+def _constant(value: np.ndarray) -> tuple[Math, int]:
+    if value.shape == ():
+        if value.dtype == bool:
+            return Math(str(bool(value)), rf"\mathrm{{{bool(value)}}}"), ATOM
+        return scalar_math(float(value)), ATOM if float(value) >= 0 else SUM + 5
+    return array_math(value, width=_LITERAL), ATOM

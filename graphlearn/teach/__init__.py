@@ -1,0 +1,1 @@
+"""What a teacher calls: derive, draw, check."""

@@ -1,0 +1,219 @@
+"""`derive`: every chain-rule step of a gradient, with names, shapes, numbers and reasons, checked."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphlearn.backends.numpy.interpreter import interpret
+from graphlearn.calculus.trace import Step
+from graphlearn.errors import DataError, OptionError
+from graphlearn.graph.binding import At, Binding, bind
+from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import depends_on_axis, leaves, symbols
+from graphlearn.render.document import Document
+from graphlearn.render.explain import explain
+from graphlearn.render.story import Story
+from graphlearn.render.text import write_text
+from graphlearn.teach.judge import judged_ops
+from graphlearn.teach.narrate import Outline, outline
+from graphlearn.teach.verify import check_adjoints
+
+_DETAILS = ("full", "summary")
+_RANDOM_LENGTH = 3  # length of a free axis where no values are given
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The numbers behind a derivation: values of nodes, of adjoints, and of the leaves that they come from."""
+
+    values: Mapping[Node, np.ndarray]
+    adjoints: Mapping[Node, np.ndarray]
+    binding: Binding
+
+
+class Derivation:
+    """A derivation that prints itself in several languages and can be checked again.
+
+    Made by `derive`; ``print`` it, or save it.
+    """
+
+    def __init__(self, story: Story, steps: tuple[Step, ...], figures: Figures) -> None:
+        self._story = story
+        self._figures = figures
+        self.steps = steps
+
+    @property
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Name -> gradient as an array; empty when the derivation was made without values."""
+        return {w.full_name or self._story.names[w].text: a for w, a in ((w, self._story.adjoints.get(w)) for w in self._story.wrt) if a is not None}
+
+    def document(self, language: str = "en") -> Document:
+        """The derivation as blocks, which writers turn into formats."""
+        return explain(self._story, language)
+
+    def to_text(self, language: str = "en", *, width: int | None = None) -> str:
+        """Unicode text.
+
+        Args:
+            language: ``"en"`` or ``"ko"``.
+            width: columns to wrap at; default 120, or the terminal's where that is narrower.
+        """
+        return write_text(self.document(language), width)
+
+    def check(self) -> CheckReport:
+        """Compare every adjoint with finite differences once more, each node by itself."""
+        story = self._story
+        checks = check_adjoints(story.output, list(story.checks), self._figures.values, self._figures.adjoints, self._figures.binding)
+        failed = {story.names[node].text: check.error for node, check in checks.items() if not (check.ok or check.kink)}
+        return CheckReport(failed)
+
+    def save(self, path: str | pathlib.Path, *, language: str = "en") -> pathlib.Path:
+        """Write the derivation to a file, in the format of its suffix.
+
+        Args:
+            path: a name that ends with ``.txt``.
+            language: ``"en"`` or ``"ko"``.
+
+        Raises:
+            OptionError: a suffix that no writer has.
+        """
+        target = pathlib.Path(path)
+        if target.suffix not in _WRITERS:
+            raise OptionError(f"save needs a name that ends with {', '.join(_WRITERS)}; got {target.name!r}. Rename it.")
+        target.write_text(_WRITERS[target.suffix](self, language) + "\n", encoding="utf-8")
+        return target
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {self._story.names[self._story.output].text}: {len(self.steps)} steps>"
+
+
+class CheckReport:
+    """What checking a derivation found; true when every adjoint agrees.
+
+    Args:
+        failed: name of a node -> error of its adjoint.
+    """
+
+    def __init__(self, failed: Mapping[str, float]) -> None:
+        self.failed = dict(failed)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every adjoint agrees with finite differences."""
+        return not self.failed
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        if self.ok:
+            return "every adjoint agrees with finite differences"
+        return "\n".join(f"the adjoint of {name} differs from finite differences by {error:.1e}" for name, error in self.failed.items())
+
+
+def _text(derivation: Derivation, language: str) -> str:
+    return derivation.to_text(language, width=120)
+
+
+_WRITERS = {".txt": _text}
+
+
+def derive(
+    output: Node,
+    wrt: Node | Sequence[Node] | None = None,
+    *,
+    at: At | None = None,
+    updates: Mapping[Node, Node] | None = None,
+    detail: str = "full",
+    simplify: bool = True,
+) -> Derivation:
+    """Derive the gradient of a scalar, every step with its reason.
+
+    Args:
+        output: scalar node, such as a loss.
+        wrt: node or nodes to differentiate by; default: every parameter that the output uses.
+        at: leaf or name -> array-like, or a model; without it the derivation holds no numbers, and its checks run at
+            seeded random values.
+        updates: parameter or state -> next value; adds the update with its numbers.
+        detail: ``"full"``, or ``"summary"`` for the table of gradients alone.
+        simplify: lead each row to its textbook form.
+
+    Returns:
+        A `Derivation`. Its numbers come from the computed graph, not from the simplified one.
+
+    Raises:
+        ShapeError: the output is not a scalar.
+        DisconnectedError: some node does not influence the output.
+        OptionError: an unknown detail.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> w, x = gl.parameter("w", ()), gl.input("x")
+        >>> print(gl.derive(gl.square(w * x).named("L"), w, at={w: 2.0, x: 3.0}).gradients)
+        {'w': array(36.)}
+    """
+    if detail not in _DETAILS:
+        raise OptionError(f"detail needs one of {', '.join(_DETAILS)}; got {detail!r}.")
+    targets = _targets(output, wrt)
+    lines = outline(output, targets, simplify)
+    roots = [output, *(updates or {}), *(updates or {}).values()]
+    binding = bind(roots, at) if at is not None else _random_binding(roots)
+    figures = _figures(output, lines, binding, updates or {})
+    story = _story(output, targets, lines, figures, at is None, dict(updates or {}), detail)
+    return Derivation(story, lines.reading.steps, figures)
+
+
+def _targets(output: Node, wrt: Node | Sequence[Node] | None) -> tuple[Node, ...]:
+    if isinstance(wrt, Node):
+        return (wrt,)
+    targets = tuple(wrt) if wrt is not None else leaves([output], "parameter")
+    if not targets:
+        raise OptionError("derive needs a node to differentiate by; the output uses no parameter. Give wrt=.")
+    return targets
+
+
+def _figures(output: Node, lines: Outline, binding: Binding, updates: Mapping[Node, Node]) -> Figures:
+    locals_ = [share.step.local for group in lines.groups for share in group.shares if share.step.local is not None]
+    adjoints = lines.computed.adjoints
+    values = interpret([output, *lines.shown, *adjoints.values(), *locals_, *updates.values()], binding, keep=True)
+    return Figures(values, {node: np.asarray(values[adjoint]) for node, adjoint in adjoints.items()}, binding)
+
+
+def _story(
+    output: Node, targets: tuple[Node, ...], lines: Outline, figures: Figures, random: bool, updates: dict[Node, Node], detail: str
+) -> Story:
+    values, adjoints, binding = figures.values, figures.adjoints, figures.binding
+    active = [node for node in lines.shown if node in adjoints]
+    checks = check_adjoints(output, active, values, adjoints, binding)
+    used = [share.step.consumer for group in lines.groups for share in group.shares if share.step.consumer is not None]
+    return Story(
+        output=output, wrt=targets, names=lines.names, adjoint_names=lines.adjoint_names, shown=lines.shown,
+        groups=lines.groups, closed_forms=lines.closed_forms, openings=lines.openings,
+        values={} if random else values, adjoints={} if random else adjoints, checks=checks, random_values=random,
+        judged=judged_ops(used), kinks=tuple(dict.fromkeys(node.op.name for node in used if node.op.kink)),
+        updates=updates, update_values={} if random else {leaf: values[node] for leaf, node in updates.items()},
+        sizes={} if random else binding.sizes, detail=detail,
+        adjoint_values={lines.reading.adjoints[n]: adjoints[n] for n in reversed(active)},
+        axis_lengths={n: a for n, a in values.items() if n.op.name == "axis_size"},
+    )  # fmt: skip
+
+
+def _random_binding(roots: Sequence[Node]) -> Binding:
+    """Seeded values between 0.5 and 1.5 for every leaf that has none: inside the domain of logarithms and roots."""
+    stream = np.random.Generator(np.random.Philox(0))
+    sizes = dict.fromkeys(depends_on_axis(leaves(roots)), _RANDOM_LENGTH)
+    arrays = {}
+    for name, leaf in symbols(*roots).items():
+        shape = tuple(sizes[d] if isinstance(d, str) else d for d in leaf.shape)
+        if not leaf.type.is_float and leaf.dtype not in ("bool", "uint8", "int32", "int64"):
+            raise DataError(f"no random value can be made for {name!r} of dtype {leaf.dtype}. Give at=.")
+        draw = stream.uniform(0.5, 1.5, shape)
+        arrays[leaf] = draw.astype(leaf.dtype) if leaf.type.is_float else np.zeros(shape, leaf.dtype)
+    return Binding(arrays, sizes)
