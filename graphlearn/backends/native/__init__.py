@@ -1,0 +1,21 @@
+"""Machine code from Python text: compiled by Numba once, kept on disk, loaded later without Numba. Knows no graphs."""
+
+from __future__ import annotations
+
+from graphlearn.backends.native.blas import blas_threads
+from graphlearn.backends.native.compile import compile_native
+from graphlearn.backends.native.function import NativeFunction
+from graphlearn.backends.native.memory import aligned_zeros
+from graphlearn.backends.native.signature import Signature
+from graphlearn.backends.native.store import CacheInfo, cache_clear, cache_info
+
+__all__ = [
+    "CacheInfo",
+    "NativeFunction",
+    "Signature",
+    "aligned_zeros",
+    "blas_threads",
+    "cache_clear",
+    "cache_info",
+    "compile_native",
+]

@@ -1,0 +1,229 @@
+"""Compiled objects kept on disk between processes. Nothing here ever stops a computation: what fails is a miss.
+
+A file holds a checksum, a header, the source text and the object. It is written under a temporary name and renamed, so
+that a reader sees all of it or none, and two processes that store the same thing both succeed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphlearn.backends.native.trust import distrust, read_owned
+
+MAGIC = b"graphlearn object 1\n"
+SUFFIX = ".native"
+LIMIT = 256 * 2**20
+# A temporary file older than this was left behind by a process that died.
+ABANDONED = 3600.0
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What a file holds.
+
+    Args:
+        source: the text that was compiled.
+        symbol: name of the function in the object.
+        names: the names that the object leaves open.
+        data: the object file.
+    """
+
+    source: str
+    symbol: str
+    names: frozenset[str]
+    data: bytes
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """The state of the cache.
+
+    Args:
+        directory: where it is or would be; None where no place can be named (no home folder).
+        usable: whether objects are stored and loaded there.
+        reason: why not, and what to do; empty where it is usable.
+        files: number of stored objects.
+        size: their bytes.
+        limit: from this many bytes on, the objects that were not used for longest are removed.
+    """
+
+    directory: Path | None
+    usable: bool
+    reason: str
+    files: int
+    size: int
+    limit: int
+
+
+def cache_root() -> Path | None:
+    """``$GRAPHLEARN_CACHE_DIR``, else ``graphlearn`` in the platform's folder for caches; None without a home."""
+    chosen = os.environ.get("GRAPHLEARN_CACHE_DIR")
+    if chosen:
+        return Path(chosen).absolute()
+    home = os.path.expanduser("~")
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "")
+    elif sys.platform == "darwin":
+        base = os.path.join(home, "Library", "Caches")
+    else:
+        given = os.environ.get("XDG_CACHE_HOME", "")
+        base = given if os.path.isabs(given) else os.path.join(home, ".cache")
+    return Path(base) / "graphlearn" if os.path.isabs(base) else None
+
+
+def cache_limit() -> int:
+    """Bytes that the cache may hold: ``$GRAPHLEARN_CACHE_LIMIT`` (in MB) or 256 MB; 0 stores nothing."""
+    text = os.environ.get("GRAPHLEARN_CACHE_LIMIT", "")
+    return int(text) * 2**20 if text.isdecimal() else LIMIT
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those above it, closed to others whatever the umask."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def usable_folder(*, create: bool = False) -> tuple[Path | None, str]:
+    """The folder of objects with its links resolved, or None and the reason."""
+    root = cache_root()
+    if root is None:
+        return None, "there is no home folder; set GRAPHLEARN_CACHE_DIR"
+    folder = root / "objects"
+    try:
+        if create:
+            _make(folder)
+        folder = folder.resolve()
+    except OSError as error:
+        return None, f"{folder} cannot be used: {error.strerror or error}"
+    reason = distrust(folder)
+    return (None, reason) if reason else (folder, "")
+
+
+def _pack(identity: str, stored: StoredObject) -> bytes:
+    source = stored.source.encode()
+    header = json.dumps(
+        {"identity": identity, "symbol": stored.symbol, "names": sorted(stored.names), "source": len(source)}
+    ).encode()
+    body = len(header).to_bytes(8, "little") + header + source + stored.data
+    return MAGIC + hashlib.sha256(body).digest() + body
+
+
+def _unpack(identity: str, content: bytes) -> StoredObject | None:
+    start = len(MAGIC) + 32
+    body = content[start:]
+    if content[: len(MAGIC)] != MAGIC or content[len(MAGIC) : start] != hashlib.sha256(body).digest():
+        return None
+    end = 8 + int.from_bytes(body[:8], "little")
+    header = json.loads(body[8:end])
+    if header["identity"] != identity:
+        return None
+    middle = end + header["source"]
+    return StoredObject(body[end:middle].decode(), header["symbol"], frozenset(header["names"]), body[middle:])
+
+
+def load(identity: str) -> StoredObject | None:
+    """The object stored under an identity; None where there is none, or it is damaged, or the place is not safe."""
+    folder, _ = usable_folder()
+    if folder is None:
+        return None
+    path = folder / (identity + SUFFIX)
+    try:
+        stored = _unpack(identity, read_owned(path))
+    except (OSError, ValueError, KeyError, TypeError):
+        # The checksum holds off damage; the rest is a file of another format under our name.
+        return None
+    if stored is not None:
+        with suppress(OSError):  # the time of last use decides what is removed first
+            os.utime(path)
+    return stored
+
+
+def save(identity: str, stored: StoredObject) -> str:
+    """Store an object; return why it was not stored, or an empty text."""
+    limit = cache_limit()
+    content = _pack(identity, stored)
+    if len(content) > limit:
+        return f"the object has {len(content)} bytes and the cache's limit is {limit}; set GRAPHLEARN_CACHE_LIMIT (MB)"
+    folder, reason = usable_folder(create=True)
+    if folder is None:
+        return reason
+    temporary = folder / f"{identity}.{os.getpid()}.{time.time_ns()}.tmp"
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with open(os.open(temporary, flags, 0o600), "wb") as file:
+            file.write(content)
+        os.replace(temporary, folder / (identity + SUFFIX))
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        return f"{folder} cannot be written: {error.strerror or error}"
+    _evict(folder, limit)
+    return ""
+
+
+def _entries(folder: Path) -> list[tuple[float, int, Path]]:
+    """Time of last use, bytes and path of each stored object, oldest first; what vanishes meanwhile is left out."""
+    found = []
+    for path in folder.glob("*" + SUFFIX):
+        with suppress(OSError):
+            status = path.stat()
+            found.append((status.st_mtime, status.st_size, path))
+    return sorted(found)
+
+
+def _evict(folder: Path, limit: int) -> None:
+    entries = _entries(folder)
+    excess = sum(size for _, size, _ in entries) - limit
+    for _, size, path in entries:
+        if excess <= 0:
+            break
+        with suppress(OSError):
+            path.unlink()
+        excess -= size
+    for path in folder.glob("*.tmp"):
+        with suppress(OSError):
+            if path.stat().st_mtime < time.time() - ABANDONED:
+                path.unlink()
+
+
+def _unwritable(folder: Path) -> str:
+    """Why nothing could be written to a folder that may not exist yet."""
+    existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    return "" if os.access(existing, os.W_OK | os.X_OK) else f"{existing} cannot be written by this user"
+
+
+def cache_info() -> CacheInfo:
+    """Say where compiled objects are kept, whether they can be, how many there are and how large."""
+    root = cache_root()
+    folder, reason = usable_folder()
+    entries = _entries(folder) if folder else []
+    if folder is not None:
+        reason = _unwritable(folder)
+    size = sum(size for _, size, _ in entries)
+    return CacheInfo(root and root / "objects", not reason, reason, len(entries), size, cache_limit())
+
+
+def cache_clear() -> int:
+    """Remove every stored object; functions already loaded stay usable.
+
+    Returns:
+        How many objects were removed.
+    """
+    folder, _ = usable_folder()
+    removed = 0
+    for _, _, path in _entries(folder) if folder else []:
+        with suppress(OSError):
+            path.unlink()
+            removed += 1
+    return removed

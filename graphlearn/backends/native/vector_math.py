@@ -1,0 +1,273 @@
+"""exp, log, tanh and their kin as straight-line formulas that LLVM vectorises; within 3 ULP, subnormals included.
+
+The rule: no branch, no table, no call; select only. A formula takes a `Machine` (which writes LLVM instructions) and
+the argument. `LARGEST_ERRORS` states the largest errors; ``tools/vector_math.py`` measures them again, and its ``--fit``
+recomputes the polynomial coefficients, which are minimax fits of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graphlearn.backends.native.machine import Machine, Value
+
+LOG2_E = 1.4426950408889634
+LN_2 = 0.6931471805599453
+INFINITY = float("inf")
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The numbers that depend on the format.
+
+    Args:
+        ln2_high: ln 2 with enough trailing zero bits that ``n * ln2_high`` is exact for every exponent ``n``.
+        ln2_low: the rest of ln 2.
+        expm1: ``(exp(r) - 1 - r) / r^2`` on ``|r| <= ln 2 / 2``.
+        log_split: significands are taken in ``[log_split, 2 log_split)``.
+        log: see `_log_of_parts`.
+        exp_range: beyond it ``exp`` is 0 or infinite.
+        expm1_low: below it ``expm1`` rounds to -1.
+        tanh_limit: beyond it ``tanh`` is 1.
+        tiny: below it ``expm1(x)`` and ``log1p(x)`` round to ``x``.
+    """
+
+    ln2_high: float
+    ln2_low: float
+    expm1: tuple[float, ...]
+    log_split: int
+    log: tuple[float, ...]
+    exp_range: tuple[float, float]
+    expm1_low: float
+    tanh_limit: float
+    tiny: float
+
+
+CONSTANTS = {
+    "f32": Constants(
+        ln2_high=float.fromhex("0x1.62e4p-1"),
+        ln2_low=float.fromhex("0x1.7f7d1cf79abcap-20"),
+        expm1=(
+            0.50000000618907171,
+            0.16666542924145171,
+            0.041666281864037912,
+            0.0083665981017080400,
+            0.0013946471894433025,
+        ),
+        log_split=0x3F2AAAAB,  # 2/3
+        log=(
+            0.333332158827,
+            -0.24999797501,
+            0.200104126672,
+            -0.166804962561,
+            0.140057446822,
+            -0.121841212291,
+            0.139851093247,
+            -0.128923638557,
+        ),
+        exp_range=(-104.5, 89.0),
+        expm1_low=-18.0,
+        tanh_limit=10.0,
+        tiny=2.0**-30,
+    ),
+    "f64": Constants(
+        ln2_high=float.fromhex("0x1.62e42fefap-1"),
+        ln2_low=float.fromhex("0x1.cf79abc9e3b39p-40"),
+        expm1=(
+            0.50000000000000055157,
+            0.16666666666666685972,
+            0.041666666666573804458,
+            0.0083333333333145914426,
+            0.0013888888932360159528,
+            0.00019841269903061419509,
+            0.000024801504437221832687,
+            2.7557227903452274683e-6,
+            2.7626338978389612169e-7,
+            2.5114495274700321577e-8,
+        ),
+        log_split=0x3FE6A09E667F3BCD,  # sqrt(1/2)
+        log=(
+            0.66666666666667344014,
+            0.39999999999414215794,
+            0.28571428742573249031,
+            0.22222198547450093276,
+            0.18183565956243393637,
+            0.1531400227358633201,
+            0.14796492063372194562,
+        ),
+        exp_range=(-746.0, 710.0),
+        expm1_low=-38.0,
+        tanh_limit=20.0,
+        tiny=2.0**-60,
+    ),
+}
+
+
+def _round_to_power(m: Machine, x: Value, scale: float) -> tuple[Value, Value]:
+    """The integer ``n`` nearest to ``x scale``: ``n + 2 bias`` as an integer in the low bits, and ``n`` as a float.
+
+    Adding ``1.5 * 2^mantissa`` rounds to an integer and leaves it in the low bits: no conversion, undefined for NaN.
+    """
+    shift = 1.5 * 2.0**m.format.mantissa + 2 * m.format.bias
+    rounded = x * scale + shift
+    return m.bits(rounded), rounded - shift
+
+
+def _reduce(m: Machine, x: Value) -> tuple[Value, Value]:
+    """``x = n ln 2 + r`` with ``|r| <= ln 2 / 2``: ``n + 2 bias`` as an integer, and ``r``."""
+    c = CONSTANTS[m.format.name]
+    biased, n = _round_to_power(m, x, LOG2_E)
+    return biased, (x - n * c.ln2_high) - n * c.ln2_low
+
+
+def _expm1_of_remainder(m: Machine, r: Value) -> Value:
+    return r + r * r * m.polynomial(r, CONSTANTS[m.format.name].expm1)
+
+
+def _power_of_two(m: Machine, biased: Value) -> Value:
+    """``2^(biased - bias)``; the bits of ``biased`` above the exponent's are shifted out."""
+    return m.from_bits(biased << m.format.mantissa)
+
+
+def _exp_between(m: Machine, x: Value) -> Value:
+    """Exp of a clamped argument. The power of two comes in two halves, so that only the last product rounds."""
+    biased, r = _reduce(m, x)
+    half = biased >> 1
+    first = _power_of_two(m, half)
+    return (_expm1_of_remainder(m, r) * first + first) * _power_of_two(m, biased - half)
+
+
+def exp(m: Machine, x: Value) -> Value:
+    """The exponential function."""
+    return _exp_between(m, m.clamp(x, *CONSTANTS[m.format.name].exp_range))
+
+
+def sigmoid(m: Machine, x: Value) -> Value:
+    """``1 / (1 + exp(-x))``, as ``exp(x) / (1 + exp(x))`` for negative ``x``: small results keep their digits."""
+    low, _ = CONSTANTS[m.format.name].exp_range
+    e = _exp_between(m, m.at_least(-m.magnitude(x), low))
+    return m.select(m.less(x, 0.0), e, 1.0) / (e + 1.0)
+
+
+def _half_expm1(m: Machine, biased: Value, r: Value) -> Value:
+    """``(exp(x) - 1) / 2 = 2^(n-1) p + (2^(n-1) - 1/2)`` of a reduced argument; halved: ``2^1024`` overflows."""
+    half_power = _power_of_two(m, biased - (m.format.bias + 1))
+    return half_power * _expm1_of_remainder(m, r) + (half_power - 0.5)
+
+
+def expm1(m: Machine, x: Value) -> Value:
+    """``exp(x) - 1``, accurate near 0."""
+    c = CONSTANTS[m.format.name]
+    y = _half_expm1(m, *_reduce(m, m.clamp(x, c.expm1_low, c.exp_range[1]))) * 2.0
+    return m.select(m.less(m.magnitude(x), c.tiny), x, y)
+
+
+def tanh(m: Machine, x: Value) -> Value:
+    """Hyperbolic tangent: ``g / (g + 1)`` with ``g = (exp(2|x|) - 1) / 2``.
+
+    ln 2 is subtracted in one piece: what that costs is damped by the quotient, and the chain of dependent instructions,
+    which bounds a tiny network, is two shorter.
+    """
+    size = m.at_most(m.magnitude(x), CONSTANTS[m.format.name].tanh_limit)
+    biased, n = _round_to_power(m, size, 2.0 * LOG2_E)
+    g = _half_expm1(m, biased, (size + size) - n * LN_2)
+    return m.with_sign(g / (g + 1.0), x)
+
+
+def _parts(m: Machine, x: Value) -> tuple[Value, Value]:
+    """``x = (1 + f) 2^k``, ``x`` positive and normal: ``k + bias`` as an integer, and ``f``."""
+    split = CONSTANTS[m.format.name].log_split
+    one = m.format.bias << m.format.mantissa
+    moved = m.bits(x) + (one - split)
+    significand = (moved & ((1 << m.format.mantissa) - 1)) + split
+    return moved >> m.format.mantissa, m.from_bits(significand) - 1.0
+
+
+def _float_of(m: Machine, biased: Value) -> Value:
+    """The float ``biased - bias`` of an integer below ``2^mantissa``, put into the significand of ``2^mantissa``."""
+    unit = 2.0**m.format.mantissa
+    pattern = (m.format.bias + m.format.mantissa) << m.format.mantissa
+    return m.from_bits(biased | pattern) - (unit + m.format.bias)
+
+
+def _log_of_parts(m: Machine, k: Value, f: Value, correction: Value | float) -> Value:
+    """``k ln 2 + log(1 + f) + correction``.
+
+    In float32 ``log(1 + f) = f - f^2/2 + f^3 R(f)``. In float64 ``f - (f^2/2 - s (f^2/2 + z G(z)))`` with
+    ``s = f / (2 + f)`` and ``z = s^2``, where the remainder ``G`` is short enough to pay for the division.
+    """
+    c = CONSTANTS[m.format.name]
+    low = k * c.ln2_low + correction
+    if m.format.width == 32:
+        return k * c.ln2_high + (f + (low + f * f * (f * m.polynomial(f, c.log) - 0.5)))
+    half_square = 0.5 * f * f
+    s = f / (f + 2.0)
+    z = s * s
+    remainder = z * m.polynomial(z, c.log)
+    return k * c.ln2_high - ((half_square - (s * (half_square + remainder) + low)) - f)
+
+
+def _log_edges(m: Machine, distance: Value, y: Value) -> Value:
+    """``y`` where the distance from the pole is positive and finite; -inf at the pole, NaN below, inf at inf."""
+    at_pole = m.select(m.equal(distance, 0.0), m.number(-INFINITY), NAN)
+    y = m.select(m.less(m.number(0.0), distance), y, at_pole)
+    return m.select(m.equal(distance, INFINITY), distance, y)
+
+
+def log(m: Machine, x: Value) -> Value:
+    """Natural logarithm."""
+    scale = m.format.mantissa + 2
+    subnormal = m.less(x, 2.0 ** (1 - m.format.bias))
+    exponent, f = _parts(m, m.select(subnormal, x * 2.0**scale, x))
+    k = _float_of(m, exponent) - m.select(subnormal, m.number(scale), 0.0)
+    return _log_edges(m, x, _log_of_parts(m, k, f, 0.0))
+
+
+def log1p(m: Machine, x: Value) -> Value:
+    """``log(1 + x)``, accurate near 0: the rounding error of ``1 + x`` is found exactly and enters as a correction."""
+    c = CONSTANTS[m.format.name]
+    u = x + 1.0
+    back = u - 1.0
+    error = (1.0 - (u - back)) + (x - back)
+    exponent, f = _parts(m, u)
+    # From 2^(mantissa + 3) the error counts for nothing, and 2^-k would leave the format.
+    scaled = m.select(m.less(x, 2.0 ** (m.format.mantissa + 3)), error * _power_of_two(m, _negated(m, exponent)), 0.0)
+    correction = scaled * (1.0 - f + f * f)  # 1 / (1 + f), as near as a half ULP needs
+    y = _log_edges(m, u, _log_of_parts(m, _float_of(m, exponent), f, correction))
+    return m.select(m.less(m.magnitude(x), c.tiny), x, y)
+
+
+def _negated(m: Machine, biased: Value) -> Value:
+    """The integer ``bias - k`` of ``bias + k``."""
+    return (biased * -1) + 2 * m.format.bias
+
+
+def sqrt(m: Machine, x: Value) -> Value:
+    """Square root: one instruction, correctly rounded."""
+    return m.call("llvm.sqrt", x)
+
+
+def maximum(m: Machine, a: Value, b: Value) -> Value:
+    """The larger; NaN where either is NaN, as in NumPy."""
+    return m.select(m.is_nan(b), b, m.select(m.less(a, b), b, a))
+
+
+def minimum(m: Machine, a: Value, b: Value) -> Value:
+    """The smaller; NaN where either is NaN, as in NumPy."""
+    return m.select(m.is_nan(b), b, m.select(m.less(b, a), b, a))
+
+
+# the name in generated code, before the format's suffix -> formula
+FORMULAS: dict[str, Callable[..., Value]] = {
+    "fexp": exp,
+    "fexpm1": expm1,
+    "flog": log,
+    "flog1p": log1p,
+    "ftanh": tanh,
+    "fsigmoid": sigmoid,
+    "fsqrt": sqrt,
+    "fmax": maximum,
+    "fmin": minimum,
+}
