@@ -1,3 +1,115 @@
-"""graphlearn: see every step of backpropagation, then train the very same graph at compiled speed."""
+"""graphlearn: see every step of backpropagation, then train the very same graph at compiled speed.
+
+``import graphlearn as gl``. What needs SymPy, Numba, networkx or matplotlib is loaded on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from graphlearn.backends.function import Function
+from graphlearn.backends.function import compile_graph as compile  # noqa: A004  # the public face's name
+from graphlearn.backends.numpy.interpreter import evaluate
+from graphlearn.calculus.gradient import grad, value_and_grad, vjp
+from graphlearn.calculus.simplify import simplify
+from graphlearn.errors import (
+    DataError,
+    DisconnectedError,
+    DTypeError,
+    EngineError,
+    GraphLearnError,
+    GraphUseError,
+    MissingValueError,
+    NameClashError,
+    NonFiniteError,
+    OptionError,
+    ParseError,
+    ShapeError,
+    UnknownNameError,
+    UnsupportedOp,
+)
+from graphlearn.graph.leaves import constant, input, parameter, state  # noqa: A004  # the field's word
+from graphlearn.graph.node import Node
+from graphlearn.graph.scope import scope
+from graphlearn.graph.traverse import symbols
+from graphlearn.ops.activations import binary_cross_entropy, log_sigmoid, relu, sech2, sigmoid, softplus, square
+from graphlearn.ops.elementwise import elementwise
+from graphlearn.ops.intrinsics import (
+    absolute,
+    add,
+    cos,
+    div,
+    equal,
+    erf,
+    exp,
+    expm1,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    log,
+    log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
+    mul,
+    neg,
+    not_equal,
+    power,
+    sign,
+    sin,
+    sqrt,
+    sub,
+    tanh,
+    where,
+)
+from graphlearn.ops.linear import matmul
+from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
+from graphlearn.ops.reductions import max_ as max  # noqa: A004  # NumPy's name
+from graphlearn.ops.reductions import mean
+from graphlearn.ops.reductions import sum_ as sum  # noqa: A004  # NumPy's name
+from graphlearn.ops.shape import axis_size, broadcast_to, cast, expand_dims, reshape, squeeze, transpose
+from graphlearn.types import ArrayType
 
 __version__ = "0.1.0"
+
+abs = absolute  # noqa: A001  # NumPy's name
+pow = power  # noqa: A001  # NumPy's name
+
+# Loaded on first use: public name -> (module, name in it; empty for the module itself).
+_LAZY = {
+    "derive": ("graphlearn.teach.derivation", "derive"),
+    "draw": ("graphlearn.teach.draw", "draw"),
+    "check_grad": ("graphlearn.teach.check", "check_grad"),
+    "numeric_grad": ("graphlearn.teach.check", "numeric_grad"),
+    "Model": ("graphlearn.learn.model", "Model"),
+    "nn": ("graphlearn.learn.nn", ""),
+    "losses": ("graphlearn.learn.losses", ""),
+    "optim": ("graphlearn.learn.optim", ""),
+    "init": ("graphlearn.learn.init", ""),
+    "datasets": ("graphlearn.datasets", ""),
+    "parse": ("graphlearn.interop.parser", "parse"),
+    "to_sympy": ("graphlearn.interop.sympy_graph", "to_sympy"),
+    "from_sympy": ("graphlearn.interop.sympy_graph", "from_sympy"),
+    "to_networkx": ("graphlearn.interop.networkx_graph", "to_networkx"),
+}
+
+__all__ = [name for name in dir() if not name.startswith("_") and name not in ("Any", "annotations", "importlib")]
+__all__ += list(_LAZY)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'graphlearn' has no attribute {name!r}")
+    module_name, attribute = _LAZY[name]
+    module = importlib.import_module(module_name)
+    value = getattr(module, attribute) if attribute else module
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

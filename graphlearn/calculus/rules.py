@@ -144,6 +144,13 @@ def _reshape_twice(node: Node) -> Node | None:
     return reshape(inner.inputs[0], node.shape) if inner.op.name == "reshape" else None
 
 
+def _reshaped_number(node: Node) -> Node | None:
+    """A number that is repeated needs no reshape: it is repeated to the other shape at once."""
+    inner = node.inputs[0]
+    spread = inner.op.name == "broadcast_to" and inner.inputs[0].shape == ()
+    return broadcast_to(inner.inputs[0], node.shape) if spread else None
+
+
 def _broadcast_twice(node: Node) -> Node | None:
     inner = node.inputs[0]
     return broadcast_to(inner.inputs[0], node.shape) if inner.op.name == "broadcast_to" else None
@@ -199,6 +206,7 @@ RULES: tuple[Rule, ...] = (
     Rule("power_one", "stabilising", ("pow",), _pow),
     Rule("double_transpose", "stabilising", ("transpose",), _transpose_twice),
     Rule("double_reshape", "stabilising", ("reshape",), _reshape_twice),
+    Rule("reshaped_number", "stabilising", ("reshape",), _reshaped_number),
     Rule("double_broadcast", "stabilising", ("broadcast_to",), _broadcast_twice),
     Rule("same_branches", "stabilising", ("where",), _where_same),
     Rule("log_softmax", "stabilising", ("log",), _log_softmax),

@@ -177,6 +177,7 @@ maximum = intrinsic(
         lambda m, x, y, z: m.where(x >= y, m.where(m.equal(x, y), 0.5, 1.0), 0),
         lambda m, x, y, z: m.where(y >= x, m.where(m.equal(x, y), 0.5, 1.0), 0),
     ),
+    textbook=(lambda m, x, y, z: m.where(x > y, 1, 0), lambda m, x, y, z: m.where(y > x, 1, 0)),
     kink="where both operands are equal, each gets half of the derivative of max",
     notation=Notation(r"\max\left({0}, {1}\right)", "max({0}, {1})", CALL),
 )  # fmt: skip
@@ -186,6 +187,7 @@ minimum = intrinsic(
         lambda m, x, y, z: m.where(x <= y, m.where(m.equal(x, y), 0.5, 1.0), 0),
         lambda m, x, y, z: m.where(y <= x, m.where(m.equal(x, y), 0.5, 1.0), 0),
     ),
+    textbook=(lambda m, x, y, z: m.where(x < y, 1, 0), lambda m, x, y, z: m.where(y < x, 1, 0)),
     kink="where both operands are equal, each gets half of the derivative of min",
     notation=Notation(r"\min\left({0}, {1}\right)", "min({0}, {1})", CALL),
 )  # fmt: skip

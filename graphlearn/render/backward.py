@@ -79,13 +79,9 @@ def _share(share: Share, left: Math, story: Story, words: Phrases) -> tuple[list
     consumer = share.step.consumer
     if consumer is not None and consumer in story.openings:
         return _opened(share, story.openings[consumer], left, story, words), []
-    writer = story.writer()
-    own = adjoint_name(story, share.step.node)
-    rights: list[Math] = []
-    if share.step.local is not None and consumer in story.names and share.step.consumer is not None:
-        rights += _in_names(share, story)
-    for node in (share.expression, share.simplified):
-        rights.append(writer.write(node, spell=story.adjoint_names.get(node) == own))
+    rights = [] if consumer is story.output else _in_names(share, story)
+    forms = (share.simplified,) if consumer is story.output else (share.expression, share.simplified)
+    rights += [_spelled(node, share, story) for node in forms]
     sentences: list[Inline] = []
     if share.summed is not None:
         rights = [_summation(share, right) for right in rights]
@@ -98,10 +94,16 @@ def _share(share: Share, left: Math, story: Story, words: Phrases) -> tuple[list
     return rows, sentences
 
 
+def _spelled(node: Node, share: Share, story: Story) -> Math:
+    """A formula by the names of other adjoints; the adjoint that the row is about is spelled out."""
+    own = adjoint_name(story, share.step.node)
+    return story.writer().write(node, spell=story.adjoint_names.get(node) == own)
+
+
 def _in_names(share: Share, story: Story) -> list[Math]:
     """``∂L/∂h ⊙ ∂h/∂z``, unless the local derivative is a plain number, of which there is nothing to see."""
     local, consumer = share.step.local, share.step.consumer
-    if local is None or consumer is None or constant_array(local) is not None:
+    if local is None or consumer not in story.names or constant_array(local) is not None or consumer is None:
         return []
     upstream = adjoint_name(story, consumer)
     inner = partial_symbol(story.names[consumer], story.writer().write(share.step.node))
@@ -132,7 +134,8 @@ def _opened(share: Share, opening: Opening, left: Math, story: Story, words: Phr
     rows.append(Row(left=by_inner, right=scaled, note=words.say("open.outer", loss=writer.write(opening.graph))))
     local = _inner_derivative(opening, writer)
     rows.append(Row(left=inner_by, right=local, note=words.say("open.inner", name=inner, definition=definition)))
-    rows.append(Row(left=left, right=writer.write(share.simplified), note=words.word("factor.cancels")))
+    product = _spelled(share.simplified, share, story)
+    rows.append(Row(left=left, right=product, note=words.word("factor.cancels")))
     return rows
 
 

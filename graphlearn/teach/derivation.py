@@ -13,7 +13,7 @@ from graphlearn.calculus.trace import Step
 from graphlearn.errors import DataError, OptionError
 from graphlearn.graph.binding import At, Binding, bind
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import depends_on_axis, leaves, symbols
+from graphlearn.graph.traverse import depends_on_axis, leaves, symbols, topological
 from graphlearn.render.document import Document
 from graphlearn.render.explain import explain
 from graphlearn.render.story import Story
@@ -216,4 +216,8 @@ def _random_binding(roots: Sequence[Node]) -> Binding:
             raise DataError(f"no random value can be made for {name!r} of dtype {leaf.dtype}. Give at=.")
         draw = stream.uniform(0.5, 1.5, shape)
         arrays[leaf] = draw.astype(leaf.dtype) if leaf.type.is_float else np.zeros(shape, leaf.dtype)
+    for node in topological(roots):
+        if node.op.name == "cross_entropy" and node.attr("normalized") and node.inputs[1] in arrays:
+            # The op was promised targets that sum to 1.
+            arrays[node.inputs[1]] /= np.sum(arrays[node.inputs[1]], axis=node.attr("axis"), keepdims=True)
     return Binding(arrays, sizes)

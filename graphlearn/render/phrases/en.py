@@ -60,6 +60,7 @@ TITLES = {
     "simplify.power_one": "first power",
     "simplify.double_transpose": "two transposes joined",
     "simplify.double_reshape": "two reshapes joined",
+    "simplify.reshaped_number": "number repeated at once",
     "simplify.double_broadcast": "two broadcasts joined",
     "simplify.same_branches": "equal branches",
     "simplify.log_softmax": "log of softmax",

@@ -60,6 +60,7 @@ TITLES = {
     "simplify.power_one": "1제곱",
     "simplify.double_transpose": "두 번 전치",
     "simplify.double_reshape": "두 번 모양 바꾸기",
+    "simplify.reshaped_number": "수를 바로 반복",
     "simplify.double_broadcast": "두 번 브로드캐스트",
     "simplify.same_branches": "두 갈래가 같음",
     "simplify.log_softmax": "소프트맥스의 로그",

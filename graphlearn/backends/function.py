@@ -1,0 +1,121 @@
+"""`compile`: a graph as a function that is called with arrays by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphlearn.backends.registry import check_precision, load_backend
+from graphlearn.errors import NameClashError, UnknownNameError
+from graphlearn.graph.binding import bind
+from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import leaves, symbols
+
+
+class Function:
+    """A compiled graph. Call it with arrays by name, or with one mapping from leaf or name to array.
+
+    Args:
+        outputs: a node or a sequence.
+        inputs: the leaves that may be given; default: all that the outputs use.
+        updates: leaf -> next value, computed along with the outputs.
+        backend: ``"numba"``, ``"numpy"`` or ``"cuda"``.
+        precision: ``"float64"`` or ``"float32"``.
+    """
+
+    def __init__(
+        self,
+        outputs: Node | Sequence[Node],
+        inputs: Sequence[Node] | None,
+        updates: Mapping[Node, Node] | None,
+        backend: str,
+        precision: str,
+    ) -> None:
+        check_precision(precision)
+        self._single = isinstance(outputs, Node)
+        self._outputs = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
+        self._updates = dict(updates or {})
+        self._roots = (*self._outputs, *self._updates.values())
+        self._leaves = leaves(self._roots)
+        symbols(*self._roots)
+        self._require_known(inputs)
+        self._compiled = load_backend(backend).compile_function(self._roots, self._leaves, precision)
+        self.backend = backend
+        self.precision = precision
+
+    def _require_known(self, inputs: Sequence[Node] | None) -> None:
+        if inputs is None:
+            return
+        missing = [n.full_name for n in self._leaves if n.op.name == "input" and n not in tuple(inputs)]
+        if missing:
+            raise UnknownNameError(f"compile needs every input that the outputs use in inputs=; missing: {', '.join(missing)}.")
+
+    @property
+    def source(self) -> str:
+        """The generated source."""
+        return self._compiled.source
+
+    @property
+    def program(self) -> Any:
+        """The program that the source was generated from."""
+        return self._compiled.program
+
+    def __call__(self, values: Mapping[Any, Any] | None = None, /, **named: Any) -> Any:
+        """Compute the outputs.
+
+        Args:
+            values: leaf or full name -> array-like; or a model.
+            named: the same by keyword, for names that are identifiers.
+
+        Returns:
+            An array, or a tuple for several outputs; with ``updates``, a pair of that and the next values by name.
+        """
+        if values is not None and named:
+            raise NameClashError("call with one mapping, or with keywords; got both.")
+        binding = bind(self._roots, named if values is None else values, what="the call")
+        results = self._compiled(binding.arrays, binding.sizes)
+        count = len(self._outputs)
+        outputs: np.ndarray | tuple[np.ndarray, ...] = results[0] if self._single else results[:count]
+        if not self._updates:
+            return outputs
+        return outputs, {leaf.full_name: array for leaf, array in zip(self._updates, results[count:], strict=True)}
+
+    def __repr__(self) -> str:
+        names = ", ".join(leaf.full_name for leaf in self._leaves)
+        return f"<Function of {names} on {self.backend}, {self.precision}>"
+
+
+def compile_graph(
+    outputs: Node | Sequence[Node],
+    *,
+    inputs: Sequence[Node] | None = None,
+    updates: Mapping[Node, Node] | None = None,
+    backend: str = "numba",
+    precision: str = "float64",
+) -> Function:
+    """Compile a graph into a function.
+
+    Args:
+        outputs: a node or a sequence of nodes.
+        inputs: the inputs, if you want them checked; default: all that the outputs use.
+        updates: parameter or state -> next value; returned beside the outputs.
+        backend: ``"numba"`` (compiled for this CPU), ``"numpy"`` (the reference) or ``"cuda"``.
+        precision: every float64 of the graph is computed in this precision; an explicit cast stays.
+
+    Returns:
+        A `Function`: ``f(x=..., w=...)``, with ``.source`` and ``.program``.
+
+    Raises:
+        UnsupportedOp: the backend has no row for an operation; the message says which have.
+        OptionError: an unknown backend or precision.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> x = gl.input("x", "n")
+        >>> f = gl.compile(gl.sum(x * x), backend="numpy")
+        >>> float(f(x=[1.0, 2.0]))
+        5.0
+    """
+    return Function(outputs, inputs, updates, backend, precision)

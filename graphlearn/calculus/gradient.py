@@ -1,0 +1,72 @@
+"""The public derivatives: graph to graph, of any order by repetition. No steps are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphlearn.calculus.reverse import differentiate
+from graphlearn.errors import ShapeError
+from graphlearn.graph.node import Node, as_node
+
+
+def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") -> Node | tuple[Node, ...]:
+    """The gradient of a scalar, as a graph.
+
+    Args:
+        output: node of shape ``()``, in any unit ``u``.
+        wrt: a node or a sequence of nodes; leaves or inner nodes.
+        disconnected: ``"raise"``, or ``"zero"`` for zeros where a node does not influence the output.
+
+    Returns:
+        A node of the shape and dtype of ``wrt`` and the unit ``u / unit(wrt)``; a tuple for a sequence.
+
+    Raises:
+        ShapeError: the output is not a scalar.
+        DisconnectedError: a node does not influence the output.
+        DTypeError: a node is not real.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> x = gl.input("x")
+        >>> first = gl.grad(x**3, x)
+        >>> float(gl.evaluate(gl.grad(first, x), {x: 2.0}))
+        12.0
+    """
+    targets = (wrt,) if isinstance(wrt, Node) else tuple(wrt)
+    trace = differentiate(output, targets, disconnected=disconnected, record=False)
+    gradients = tuple(trace.gradients[w] for w in targets)
+    return gradients[0] if isinstance(wrt, Node) else gradients
+
+
+def value_and_grad(output: Node, wrt: Node | Sequence[Node]) -> tuple[Node, Node | tuple[Node, ...]]:
+    """The output and its gradient, to be evaluated or compiled together; see `grad`."""
+    return output, grad(output, wrt)
+
+
+def vjp(outputs: Node | Sequence[Node], wrt: Node | Sequence[Node], cotangents: Node | Sequence[Node]) -> Node | tuple[Node, ...]:
+    """The vector-Jacobian product: what cotangents of the outputs mean for ``wrt``.
+
+    Args:
+        outputs: a node or several, of any shapes.
+        wrt: a node or several.
+        cotangents: one array or node per output, of its shape.
+
+    Returns:
+        A node of the shape of ``wrt``; a tuple for a sequence. A node that influences no output gets zeros.
+
+    Raises:
+        ShapeError: a cotangent has another shape than its output.
+    """
+    nodes = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
+    seeds = tuple(as_node(c) for c in ((cotangents,) if isinstance(outputs, Node) else tuple(cotangents)))
+    targets = (wrt,) if isinstance(wrt, Node) else tuple(wrt)
+    if len(seeds) != len(nodes):
+        raise ShapeError(f"vjp needs one cotangent per output; got {len(seeds)} for {len(nodes)}.")
+    totals: list[Node] = []
+    for node, seed in zip(nodes, seeds, strict=True):
+        if seed.shape != node.shape:
+            raise ShapeError(f"vjp needs a cotangent of the shape of its output; got {seed.shape} for {node.shape}.", nodes=(node,))
+        trace = differentiate(node, targets, seed=seed, disconnected="zero", record=False)
+        parts = [trace.gradients[w] for w in targets]
+        totals = parts if not totals else [a + b for a, b in zip(totals, parts, strict=True)]
+    return totals[0] if isinstance(wrt, Node) else tuple(totals)
