@@ -115,7 +115,10 @@ def break_formula(text: str, width: int) -> list[str]:
         fitting = [place for place in later if cell_len(text[start : place.end]) <= room]
         chosen = min(fitting, key=lambda place: _price(place, text[placed[-1][0] : place.end], room), default=later[0])
         lines.append(" " * indent + text[start : chosen.end])
-        placed.append((chosen.start, _hanging(text, chosen, placed, width)))
+        unit = text[chosen.start : next((place.end for place in later if place.end > chosen.start), len(text))]
+        # A word that would stick out behind its indent gets less indent.
+        indent = min(_hanging(text, chosen, placed, width), max(0, width - cell_len(unit)))
+        placed.append((chosen.start, indent))
 
 
 def _price(place: _Break, line: str, room: int) -> tuple[float, int]:

@@ -159,12 +159,17 @@ def _style(numbers: Sequence[Any], digits: int) -> _Style:
         return _Style("integer", digits)
     finite = [abs(float(number)) for number in numbers if number == number and abs(number) != np.inf]
     largest = max(finite, default=0.0)
-    if largest >= _LARGE or 0 < largest < 10.0 ** (1 - digits):
+    if largest >= _LARGE or 0 < largest < _small(digits):
         return _Style("own", digits)
     if all(number.is_integer() for number in finite):
         return _Style("integer", digits)
     whole = len(str(int(largest)))
     return _Style("fixed", max(1, digits - max(0, whole - 3)))
+
+
+def _small(digits: int) -> float:
+    """Return the size from which on fixed decimals show two figures at least."""
+    return float(min(0.1, 10.0 ** (1 - digits)))
 
 
 def _number(number: Any, style: _Style) -> str:
@@ -185,7 +190,7 @@ def _number(number: Any, style: _Style) -> str:
         fixed = f"{number:.{style.decimals}f}"
         # Among larger neighbours one digit after the point is enough to say how small it is.
         return fixed if float(fixed) else _scientific(number, 1)
-    if 10.0 ** (1 - style.decimals) <= abs(number) < _LARGE:
+    if _small(style.decimals) <= abs(number) < _LARGE:
         return _number(number, _style([number], style.decimals))
     return _scientific(number, style.decimals - 1)
 

@@ -26,6 +26,7 @@ from graphlearn.render.document import (
     Sentence,
     Step,
     Table,
+    pieces,
     plain,
 )
 from graphlearn.render.escape import printable
@@ -171,7 +172,8 @@ def _with_note(lines: list[str], row: Row, columns: _Columns, end: int, width: i
     if len(lines) == 1 and end - start >= min(_NOTE_COLUMN, cell_len(plain(row.note))):
         note = wrap(row.note, end - start)
         return [pad(line, start) + text for line, text in zip_longest(lines, note, fillvalue="")]
-    return [*lines, *_shift(wrap(row.note, max(NARROWEST // 2, width - columns.body)), columns.body)]
+    start = max(0, min(columns.body, width - NARROWEST // 2))
+    return [*lines, *_shift(wrap(row.note, width - start), start)]
 
 
 def _with_tail(lines: list[str], tail: str, width: int) -> list[str]:
@@ -189,10 +191,22 @@ def _table(block: Table, width: int) -> list[str]:
     natural = [max(cell_len(plain(row[j])) for row in (block.columns, *block.rows)) for j in range(len(block.columns))]
     widths = _fit(natural, width)
     if len(widths) > 1 and widths[-1] < min(natural[-1], _LAST_COLUMN):
-        return _hung_table(block, _fit(natural[:-1], width), width)
-    head, *rows = [_table_row(row, widths, block) for row in (block.columns, *block.rows)]
-    line = "─" * (sum(widths) + _GUTTER * (len(widths) - 1))
-    return [*head, line, *(text for row in rows for text in row)]
+        lines = _hung_table(block, _fit(natural[:-1], width), width)
+    else:
+        head, *rows = [_table_row(row, widths, block) for row in (block.columns, *block.rows)]
+        line = "─" * (sum(widths) + _GUTTER * (len(widths) - 1))
+        lines = [*head, line, *(text for row in rows for text in row)]
+    return lines if all(cell_len(line.rstrip()) <= width for line in lines) else _records(block, width)
+
+
+def _records(block: Table, width: int) -> list[str]:
+    """Set each row as a list of its cells: the page is too narrow for columns."""
+    lines = ["─" * width]
+    for row in block.rows:
+        for head, cell in zip(block.columns, row, strict=True):
+            lines.extend(wrap((*pieces(head), ": ", *pieces(cell)), width))
+        lines.append("─" * width)
+    return lines
 
 
 def _fit(natural: Sequence[int], width: int) -> list[int]:
