@@ -18,7 +18,7 @@ from graphlearn.render.document import Document
 from graphlearn.render.explain import explain
 from graphlearn.render.story import Story
 from graphlearn.render.text import write_text
-from graphlearn.teach.judge import judged_ops
+from graphlearn.teach.judge import judged_ops, refuted_ops
 from graphlearn.teach.narrate import Outline, outline
 from graphlearn.teach.verify import check_adjoints
 
@@ -69,7 +69,8 @@ class Derivation:
         story = self._story
         checks = check_adjoints(story.output, list(story.checks), self._figures.values, self._figures.adjoints, self._figures.binding)
         failed = {story.names[node].text: check.error for node, check in checks.items() if not (check.ok or check.kink)}
-        return CheckReport(failed)
+        used = [step.consumer for step in self.steps if step.consumer is not None]
+        return CheckReport(failed, refuted_ops(used))
 
     def save(self, path: str | pathlib.Path, *, language: str = "en") -> pathlib.Path:
         """Write the derivation to a file, in the format of its suffix.
@@ -99,23 +100,26 @@ class CheckReport:
 
     Args:
         failed: name of a node -> error of its adjoint.
+        refuted: operations whose local derivative SymPy contradicts.
     """
 
-    def __init__(self, failed: Mapping[str, float]) -> None:
+    def __init__(self, failed: Mapping[str, float], refuted: Sequence[str] = ()) -> None:
         self.failed = dict(failed)
+        self.refuted = tuple(refuted)
 
     @property
     def ok(self) -> bool:
-        """Whether every adjoint agrees with finite differences."""
-        return not self.failed
+        """Whether every adjoint agrees with finite differences and every local derivative with SymPy."""
+        return not self.failed and not self.refuted
 
     def __bool__(self) -> bool:
         return self.ok
 
     def __str__(self) -> str:
         if self.ok:
-            return "every adjoint agrees with finite differences"
-        return "\n".join(f"the adjoint of {name} differs from finite differences by {error:.1e}" for name, error in self.failed.items())
+            return "every adjoint agrees with finite differences, every local derivative with SymPy"
+        lines = [f"the adjoint of {name} differs from finite differences by {error:.1e}" for name, error in self.failed.items()]
+        return "\n".join([*lines, *(f"the derivative of {name} differs from SymPy's" for name in self.refuted)])
 
 
 def _text(derivation: Derivation, language: str) -> str:

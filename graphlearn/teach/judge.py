@@ -1,0 +1,60 @@
+"""SymPy as the judge of local derivatives: it differentiates each formula itself and compares."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+import sympy
+
+from graphlearn.graph.node import Node
+from graphlearn.graph.op import Op
+from graphlearn.interop.sympy_algebra import SYMPY, expression
+
+# Away from 0 and from each other, so that no point lies on a kink.
+_POINTS = (("0.7", "1.3", "0.4"), ("1.9", "0.6", "1.1"), ("0.35", "0.85", "2.2"))
+_DIGITS = 30
+_CLOSE = sympy.Rational(1, 10**14)  # partials hold double literals such as 2/sqrt(pi)
+
+
+def judged_ops(nodes: Iterable[Node]) -> tuple[str, ...]:
+    """Names of the elementwise operations among these nodes whose local derivatives SymPy confirms."""
+    ops = dict.fromkeys(node.op for node in nodes if node.op.formula is not None)
+    return tuple(op.name for op in ops if agrees_with_sympy(op))
+
+
+def refuted_ops(nodes: Iterable[Node]) -> tuple[str, ...]:
+    """Names of the elementwise operations among these nodes whose local derivatives SymPy contradicts."""
+    ops = dict.fromkeys(node.op for node in nodes if node.op.formula is not None)
+    return tuple(op.name for op in ops if not agrees_with_sympy(op))
+
+
+@functools.lru_cache(maxsize=512)
+def agrees_with_sympy(op: Op) -> bool:
+    """Whether every partial of an op, as read and as computed, equals SymPy's derivative of the formula.
+
+    An op without partials of its own is differentiated from its formula, so there is nothing to compare.
+    """
+    arity = len(op.partials)
+    symbols = sympy.symbols(f"x:{arity}", real=True)
+    return all(_partial_agrees(op, k, symbols) for k in range(arity))
+
+
+def _partial_agrees(op: Op, argument: int, symbols: tuple[Any, ...]) -> bool:
+    value = expression(op, *symbols)
+    rules = [table[argument] for table in (op.partials, op.textbook) if table and table[argument] is not None]
+    if not rules or isinstance(value, sympy.logic.boolalg.Boolean):
+        return True
+    truth = value.diff(symbols[argument])
+    return all(_equal(truth, sympy.sympify(rule(SYMPY, *symbols, value)), symbols) for rule in rules if rule is not None)
+
+
+def _equal(a: Any, b: Any, symbols: tuple[Any, ...]) -> bool:
+    """Whether two expressions agree to 14 digits at points that lie on no kink."""
+    for point in _POINTS:
+        at = dict(zip(symbols, map(sympy.Rational, point), strict=False))
+        difference = sympy.N(a.subs(at), _DIGITS) - sympy.N(b.subs(at), _DIGITS)
+        if not (difference.is_number and abs(difference) < _CLOSE):
+            return False
+    return True
