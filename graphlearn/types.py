@@ -168,6 +168,8 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, what: str) -> tu
     if axis is None:
         return tuple(range(rank))
     axes = [int(a) for a in ((axis,) if isinstance(axis, (int, np.integer)) else axis)]
+    if axes and rank == 0:
+        raise ShapeError(f"{what} needs an array of rank 1 or more for an axis; got a scalar and axis {axes[0]}.")
     for a in axes:
         if not -rank <= a < rank:
             raise ShapeError(f"{what} needs axes from {-rank} to {rank - 1} for an array of rank {rank}; got {a}.")

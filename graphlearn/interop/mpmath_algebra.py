@@ -1,0 +1,141 @@
+"""mpmath's algebra: a formula that runs over it gives the true value, to as many digits as are asked for. A table."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+
+from graphlearn.errors import UnsupportedOp
+from graphlearn.graph.op import OPS, Op
+
+_MOST_DIGITS = 10_000
+
+
+def _power(context: Any, x: Any, y: Any) -> Any:
+    """NaN where the power is complex: graphs are real."""
+    value = context.power(x, y)
+    return value.real if value.imag == 0 else context.nan
+
+
+def _log(context: Any, x: Any) -> Any:
+    return context.nan if x < 0 else context.ln(x) if x != 0 else context.ninf
+
+
+def _divide(context: Any, x: Any, y: Any) -> Any:
+    """As IEEE 754 does, but for the sign of zero, which mpmath has not."""
+    if y != 0:
+        return x / y
+    return context.nan if x == 0 or context.isnan(x) else context.inf * context.sign(x)
+
+
+def _larger(context: Any, x: Any, y: Any) -> Any:
+    return context.nan if context.isnan(x) or context.isnan(y) else max(x, y)
+
+
+def _smaller(context: Any, x: Any, y: Any) -> Any:
+    return context.nan if context.isnan(x) or context.isnan(y) else min(x, y)
+
+
+# name -> function of mpmath's context and the operands
+INTRINSICS: dict[str, Callable[..., Any]] = {
+    "add": lambda c, x, y: x + y,
+    "sub": lambda c, x, y: x - y,
+    "mul": lambda c, x, y: x * y,
+    "div": _divide,
+    "neg": lambda c, x: -x,
+    "pow": _power,
+    "exp": lambda c, x: c.exp(x),
+    "expm1": lambda c, x: c.expm1(x),
+    "log": _log,
+    "log1p": lambda c, x: _log(c, 1 + x),
+    "sqrt": lambda c, x: c.nan if x < 0 else c.sqrt(x),
+    "sin": lambda c, x: c.sin(x),
+    "cos": lambda c, x: c.cos(x),
+    "tanh": lambda c, x: c.tanh(x),
+    "erf": lambda c, x: c.erf(x),
+    "abs": lambda c, x: c.fabs(x),
+    "sign": lambda c, x: c.sign(x),
+    "maximum": _larger,
+    "minimum": _smaller,
+    "where": lambda c, condition, x, y: x if condition else y,
+    "less": lambda c, x, y: x < y,
+    "less_equal": lambda c, x, y: x <= y,
+    "greater": lambda c, x, y: x > y,
+    "greater_equal": lambda c, x, y: x >= y,
+    "equal": lambda c, x, y: x == y,
+    "not_equal": lambda c, x, y: x != y,
+    "logical_not": lambda c, x: not x,
+    "logical_and": lambda c, x, y: bool(x) and bool(y),
+    "logical_or": lambda c, x, y: bool(x) or bool(y),
+}
+
+
+class MpmathAlgebra:
+    """Formulas over this algebra compute scalars in a context of their own; ``m.sigmoid`` runs sigmoid's own formula.
+
+    Args:
+        digits: decimal digits of every operation.
+    """
+
+    def __init__(self, digits: int = 50) -> None:
+        self.context: Any = mpmath.MPContext()  # a context of its own: the caller's mpmath.mp keeps its precision
+        self.context.dps = digits
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)  # Python itself asks, e.g. hasattr(m, "__wrapped__"); no formula does
+        if name in INTRINSICS:
+            return self._on_numbers(INTRINSICS[name])
+        op = OPS.get(name)
+        if op is None or op.formula is None:
+            raise UnsupportedOp(
+                f"a formula used m.{name}, which has no row for mpmath. There are: {', '.join(INTRINSICS)} and every "
+                "operation defined by a formula."
+            )
+        return functools.partial(op.formula, self)
+
+    def _on_numbers(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Formulas pass Python numbers too; every operand becomes a number of the context."""
+        return lambda *operands: function(self.context, *[self.number(x) for x in operands])
+
+    def number(self, value: Any) -> Any:
+        """A number of this context: floats exactly, bools as they are."""
+        return value if isinstance(value, bool) else self.context.convert(value)
+
+
+def true_value(op: Op, *operands: float, digits: int = 50) -> Any:
+    """What an elementwise operation's formula is, to many digits.
+
+    Enough digits are carried for the formula's own cancellations, such as log(1 + exp(-1000)).
+
+    Args:
+        op: an intrinsic or defined operation.
+        operands: real numbers or bools.
+        digits: digits of the result.
+
+    Returns:
+        An mpmath number, or a bool; NaN where the formula divides by zero or is not real.
+
+    Raises:
+        UnsupportedOp: the operation has no formula.
+    """
+    if op.formula is None:
+        raise UnsupportedOp(f"{op.name} has no formula, so it has no true value. Only elementwise operations have one.")
+    algebra = MpmathAlgebra(digits + _digits_lost(operands))
+    try:
+        value = op.formula(algebra, *[algebra.number(x) for x in operands])
+    except ZeroDivisionError:
+        return algebra.context.nan
+    algebra.context.dps = digits
+    return value if isinstance(value, bool) else +algebra.number(value)  # + rounds to the context's digits
+
+
+def _digits_lost(operands: tuple[float, ...]) -> int:
+    """Digits between the largest and the smallest number that exp(2 x), 1 + x and their like can make."""
+    sizes = [abs(float(x)) for x in operands if math.isfinite(x) and x != 0]
+    spread = sum(size / math.log(10) * 2 + abs(math.log10(size)) * 2 for size in sizes)
+    return min(math.ceil(spread), _MOST_DIGITS)
