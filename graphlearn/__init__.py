@@ -9,7 +9,7 @@ import importlib
 from typing import Any
 
 from graphlearn.backends.function import Function
-from graphlearn.backends.function import compile_graph as compile  # noqa: A004  # the public face's name
+from graphlearn.backends.function import compile_graph as compile  # the public face's name
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.gradient import grad, value_and_grad, vjp
 from graphlearn.calculus.simplify import simplify
@@ -29,7 +29,7 @@ from graphlearn.errors import (
     UnknownNameError,
     UnsupportedOp,
 )
-from graphlearn.graph.leaves import constant, input, parameter, state  # noqa: A004  # the field's word
+from graphlearn.graph.leaves import constant, input, parameter, state  # the field's word
 from graphlearn.graph.node import Node
 from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import symbols
@@ -68,16 +68,16 @@ from graphlearn.ops.intrinsics import (
 )
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
-from graphlearn.ops.reductions import max_ as max  # noqa: A004  # NumPy's name
+from graphlearn.ops.reductions import max_ as max  # NumPy's name
 from graphlearn.ops.reductions import mean
-from graphlearn.ops.reductions import sum_ as sum  # noqa: A004  # NumPy's name
+from graphlearn.ops.reductions import sum_ as sum  # NumPy's name
 from graphlearn.ops.shape import axis_size, broadcast_to, cast, expand_dims, reshape, squeeze, transpose
 from graphlearn.types import ArrayType
 
 __version__ = "0.1.0"
 
-abs = absolute  # noqa: A001  # NumPy's name
-pow = power  # noqa: A001  # NumPy's name
+abs = absolute  # NumPy's name
+pow = power  # NumPy's name
 
 # Loaded on first use: public name -> (module, name in it; empty for the module itself).
 _LAZY = {
@@ -97,8 +97,106 @@ _LAZY = {
     "to_networkx": ("graphlearn.interop.networkx_graph", "to_networkx"),
 }
 
-__all__ = [name for name in dir() if not name.startswith("_") and name not in ("Any", "annotations", "importlib")]
-__all__ += list(_LAZY)
+__all__ = [
+    "ArrayType",
+    "DTypeError",
+    "DataError",
+    "DisconnectedError",
+    "EngineError",
+    "Function",
+    "GraphLearnError",
+    "GraphUseError",
+    "MissingValueError",
+    "Model",
+    "NameClashError",
+    "Node",
+    "NonFiniteError",
+    "OptionError",
+    "ParseError",
+    "ShapeError",
+    "UnknownNameError",
+    "UnsupportedOp",
+    "abs",
+    "absolute",
+    "add",
+    "axis_size",
+    "binary_cross_entropy",
+    "broadcast_to",
+    "cast",
+    "check_grad",
+    "compile",
+    "constant",
+    "cos",
+    "datasets",
+    "derive",
+    "div",
+    "draw",
+    "elementwise",
+    "equal",
+    "erf",
+    "evaluate",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "from_sympy",
+    "grad",
+    "greater",
+    "greater_equal",
+    "init",
+    "input",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "log_sigmoid",
+    "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logsumexp",
+    "losses",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "minimum",
+    "mul",
+    "neg",
+    "nn",
+    "not_equal",
+    "numeric_grad",
+    "one_hot",
+    "optim",
+    "parameter",
+    "parse",
+    "pow",
+    "power",
+    "relu",
+    "reshape",
+    "scope",
+    "sech2",
+    "sigmoid",
+    "sign",
+    "simplify",
+    "sin",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "sqrt",
+    "square",
+    "squeeze",
+    "state",
+    "sub",
+    "sum",
+    "symbols",
+    "tanh",
+    "to_networkx",
+    "to_sympy",
+    "transpose",
+    "value_and_grad",
+    "vjp",
+    "where",
+]
 
 
 def __getattr__(name: str) -> Any:

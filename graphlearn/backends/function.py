@@ -50,7 +50,9 @@ class Function:
             return
         missing = [n.full_name for n in self._leaves if n.op.name == "input" and n not in tuple(inputs)]
         if missing:
-            raise UnknownNameError(f"compile needs every input that the outputs use in inputs=; missing: {', '.join(missing)}.")
+            raise UnknownNameError(
+                f"compile needs every input that the outputs use in inputs=; missing: {', '.join(missing)}."
+            )
 
     @property
     def source(self) -> str:

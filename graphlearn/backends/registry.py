@@ -64,13 +64,13 @@ class TrainingRun(Protocol):
 class Backend(Protocol):
     """What a backend's module offers."""
 
-    def compile_function(
-        self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str
-    ) -> CompiledFunction:
+    def compile_function(self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> CompiledFunction:
         """Compile outputs as a function of the leaves."""
         ...
 
-    def open_training(self, step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> TrainingRun:
+    def open_training(
+        self, step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int
+    ) -> TrainingRun:
         """Compile a training loop over ``data`` (whole arrays, checked) with batches of at most ``capacity`` rows."""
         ...
 

@@ -43,7 +43,9 @@ def value_and_grad(output: Node, wrt: Node | Sequence[Node]) -> tuple[Node, Node
     return output, grad(output, wrt)
 
 
-def vjp(outputs: Node | Sequence[Node], wrt: Node | Sequence[Node], cotangents: Node | Sequence[Node]) -> Node | tuple[Node, ...]:
+def vjp(
+    outputs: Node | Sequence[Node], wrt: Node | Sequence[Node], cotangents: Node | Sequence[Node]
+) -> Node | tuple[Node, ...]:
     """The vector-Jacobian product: what cotangents of the outputs mean for ``wrt``.
 
     Args:
@@ -65,7 +67,9 @@ def vjp(outputs: Node | Sequence[Node], wrt: Node | Sequence[Node], cotangents: 
     totals: list[Node] = []
     for node, seed in zip(nodes, seeds, strict=True):
         if seed.shape != node.shape:
-            raise ShapeError(f"vjp needs a cotangent of the shape of its output; got {seed.shape} for {node.shape}.", nodes=(node,))
+            raise ShapeError(
+                f"vjp needs a cotangent of the shape of its output; got {seed.shape} for {node.shape}.", nodes=(node,)
+            )
         trace = differentiate(node, targets, seed=seed, disconnected="zero", record=False)
         parts = [trace.gradients[w] for w in targets]
         totals = parts if not totals else [a + b for a, b in zip(totals, parts, strict=True)]

@@ -36,7 +36,9 @@ class Simplified:
     rewrites: tuple[Rewrite, ...]
 
 
-def rewrite_graph(roots: Iterable[Node], *, kinds: Sequence[str] = ("exact", "stabilising"), keep: Iterable[Node] = ()) -> Simplified:
+def rewrite_graph(
+    roots: Iterable[Node], *, kinds: Sequence[str] = ("exact", "stabilising"), keep: Iterable[Node] = ()
+) -> Simplified:
     """Simplify a graph, inputs first, until no rule applies.
 
     Args:

@@ -31,7 +31,8 @@ class TrainingStep:
         for leaf, value in self.updates.items():
             if leaf.op.name not in ("parameter", "state") or leaf.shape != value.shape:
                 raise ShapeError(
-                    f"an update needs a parameter or state and a value of its shape; got {leaf!r} and {value!r}. Reshape the value.",
+                    f"an update needs a parameter or state and a value of its shape; got {leaf!r} and {value!r}. "
+                    "Reshape the value.",
                     nodes=(leaf, value),
                 )
 

@@ -22,7 +22,9 @@ _RESULT_WIDTH = 130  # a longer array is shown by its corners; the text writer w
 
 def backward_steps(story: Story, words: Phrases) -> list[Step]:
     """The numbered steps of the backward pass, the start first."""
-    start = Row(left=adjoint_name(story, story.output), right=Math("1", "1"), shape=shape_math(()), note=words.word("seed"))
+    start = Row(
+        left=adjoint_name(story, story.output), right=Math("1", "1"), shape=shape_math(()), note=words.word("seed")
+    )
     steps = [Step(1, words.title("seed"), [Formula([start])], _anchor(story, story.output))]
     for group in story.groups:
         steps.append(_step(len(steps) + 1, group, story, words))
@@ -163,7 +165,9 @@ def _summation(share: Share, source: Math) -> Math:
         simple = " " not in source.text
         body = source.text if simple else f"({source.text})"
         return Math(f"Σₙ {body}[n]", rf"\sum_{{n}} \left({source.latex}\right)_{{n}}")
-    return Math(f"Σ {source.text if ' ' not in source.text else f'({source.text})'}", rf"\sum \left({source.latex}\right)")
+    return Math(
+        f"Σ {source.text if ' ' not in source.text else f'({source.text})'}", rf"\sum \left({source.latex}\right)"
+    )
 
 
 def _why_summed(share: Share, story: Story, words: Phrases) -> Inline:
@@ -224,7 +228,9 @@ def _numbers(group: Group, story: Story, words: Phrases) -> list[Row]:
 
 def _with_numbers(share: Share, story: Story) -> list[Row]:
     """The formula with numbers in place of names; where that is too long, the local derivative by itself."""
-    numbers = {node: array_math(story.values[node], width=_NUMERIC_WIDTH) for node in story.names if node in story.values}
+    numbers = {
+        node: array_math(story.values[node], width=_NUMERIC_WIDTH) for node in story.names if node in story.values
+    }
     for node, adjoint in story.adjoint_values.items():
         numbers.setdefault(node, array_math(adjoint, width=_NUMERIC_WIDTH))
     numbers.update({node: Math(str(int(value)), str(int(value))) for node, value in story.axis_lengths.items()})
@@ -268,4 +274,3 @@ def _reading(node: Node, story: Story, words: Phrases) -> list[Inline]:
     change = Math(sign + format_number(0.01 * value, 6), sign + f"{0.01 * value:.6f}")
     direction = words.word("down" if value > 0 else "up")
     return [words.say("reading", entry=entry, output=output, change=change, direction=direction)]
-

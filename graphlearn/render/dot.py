@@ -100,9 +100,9 @@ class DotGraph:
     def __post_init__(self) -> None:
         if self.direction not in DIRECTIONS:
             raise OptionError(f"direction needs to be one of {', '.join(DIRECTIONS)}; got {self.direction!r}.")
-        kinds = [node.kind for node in self.nodes] + [kind for kind, _ in self.legend]
-        for kind in kinds:
-            if kind not in BORDERS and kind not in ("forward", "backward"):
+        arrows = ("forward", "backward")
+        for kind in [node.kind for node in self.nodes] + [kind for kind, _ in self.legend if kind not in arrows]:
+            if kind not in BORDERS:
                 raise OptionError(f"a node needs a kind among {', '.join(BORDERS)}; got {kind!r}.")
         names: set[str] = set()
         for node in self.nodes:

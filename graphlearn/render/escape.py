@@ -97,9 +97,10 @@ def dot_name(text: str) -> str:
         text: any string.
 
     Returns:
-        One line; different texts stay different.
+        One line; different texts stay different. Ampersands become entities, because Graphviz copies anything like
+        an entity from a name into its SVG, and browsers know no ``&nbsp;`` there.
     """
-    return _quotable(text, backslashes=2)
+    return _quotable(text.replace("&", "&amp;"), backslashes=2)
 
 
 def _quotable(text: str, backslashes: int) -> str:

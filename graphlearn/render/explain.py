@@ -73,7 +73,9 @@ def _forward(story: Story, words: Phrases) -> list[Block]:
 
 def _backward_sentence(story: Story, words: Phrases) -> Sentence:
     symbol = words.word("name")
-    generic = Math(f"∂{story.names[story.output].text}/∂({symbol})", rf"\partial {story.names[story.output].latex}/\partial(\cdot)")
+    generic = Math(
+        f"∂{story.names[story.output].text}/∂({symbol})", rf"\partial {story.names[story.output].latex}/\partial(\cdot)"
+    )
     return Sentence(words.say("backward.explained", adjoint=generic))
 
 

@@ -1,4 +1,4 @@
-"""From a node to mathematics, in Unicode and in LaTeX: one visitor, one table (each op's `Notation`), one precedence."""
+"""From a node to mathematics, in Unicode and in LaTeX: one visitor over one table, each op's `Notation`."""
 
 from __future__ import annotations
 

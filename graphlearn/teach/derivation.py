@@ -49,7 +49,11 @@ class Derivation:
     @property
     def gradients(self) -> dict[str, np.ndarray]:
         """Name -> gradient as an array; empty when the derivation was made without values."""
-        return {w.full_name or self._story.names[w].text: a for w, a in ((w, self._story.adjoints.get(w)) for w in self._story.wrt) if a is not None}
+        return {
+            w.full_name or self._story.names[w].text: a
+            for w, a in ((w, self._story.adjoints.get(w)) for w in self._story.wrt)
+            if a is not None
+        }
 
     def document(self, language: str = "en") -> Document:
         """The derivation as blocks, which writers turn into formats."""
@@ -67,7 +71,9 @@ class Derivation:
     def check(self) -> CheckReport:
         """Compare every adjoint with finite differences once more, each node by itself."""
         story = self._story
-        checks = check_adjoints(story.output, list(story.checks), self._figures.values, self._figures.adjoints, self._figures.binding)
+        checks = check_adjoints(
+            story.output, list(story.checks), self._figures.values, self._figures.adjoints, self._figures.binding
+        )
         failed = {story.names[node].text: check.error for node, check in checks.items() if not (check.ok or check.kink)}
         used = [step.consumer for step in self.steps if step.consumer is not None]
         return CheckReport(failed, refuted_ops(used))
@@ -84,7 +90,9 @@ class Derivation:
         """
         target = pathlib.Path(path)
         if target.suffix not in _WRITERS:
-            raise OptionError(f"save needs a name that ends with {', '.join(_WRITERS)}; got {target.name!r}. Rename it.")
+            raise OptionError(
+                f"save needs a name that ends with {', '.join(_WRITERS)}; got {target.name!r}. Rename it."
+            )
         target.write_text(_WRITERS[target.suffix](self, language) + "\n", encoding="utf-8")
         return target
 
@@ -118,7 +126,10 @@ class CheckReport:
     def __str__(self) -> str:
         if self.ok:
             return "every adjoint agrees with finite differences, every local derivative with SymPy"
-        lines = [f"the adjoint of {name} differs from finite differences by {error:.1e}" for name, error in self.failed.items()]
+        lines = [
+            f"the adjoint of {name} differs from finite differences by {error:.1e}"
+            for name, error in self.failed.items()
+        ]
         return "\n".join([*lines, *(f"the derivative of {name} differs from SymPy's" for name in self.refuted)])
 
 
@@ -191,7 +202,13 @@ def _figures(output: Node, lines: Outline, binding: Binding, updates: Mapping[No
 
 
 def _story(
-    output: Node, targets: tuple[Node, ...], lines: Outline, figures: Figures, random: bool, updates: dict[Node, Node], detail: str
+    output: Node,
+    targets: tuple[Node, ...],
+    lines: Outline,
+    figures: Figures,
+    random: bool,
+    updates: dict[Node, Node],
+    detail: str,
 ) -> Story:
     values, adjoints, binding = figures.values, figures.adjoints, figures.binding
     active = [node for node in lines.shown if node in adjoints]

@@ -47,7 +47,9 @@ def _partial_agrees(op: Op, argument: int, symbols: tuple[Any, ...]) -> bool:
     if not rules or isinstance(value, sympy.logic.boolalg.Boolean):
         return True
     truth = value.diff(symbols[argument])
-    return all(_equal(truth, sympy.sympify(rule(SYMPY, *symbols, value)), symbols) for rule in rules if rule is not None)
+    return all(
+        _equal(truth, sympy.sympify(rule(SYMPY, *symbols, value)), symbols) for rule in rules if rule is not None
+    )
 
 
 def _equal(a: Any, b: Any, symbols: tuple[Any, ...]) -> bool:

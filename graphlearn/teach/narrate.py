@@ -125,7 +125,12 @@ def _adjoint_names(output: Node, shown: Sequence[Node], trace: Trace, names: Map
 
 
 def _groups(
-    output: Node, shown: Sequence[Node], trace: Trace, names: Mapping[Node, Math], adjoint_names: Mapping[Node, Math], simplify: bool
+    output: Node,
+    shown: Sequence[Node],
+    trace: Trace,
+    names: Mapping[Node, Math],
+    adjoint_names: Mapping[Node, Math],
+    simplify: bool,
 ) -> tuple[Group, ...]:
     steps: dict[Node, list[Step]] = {}
     for step in trace.steps:
@@ -135,7 +140,11 @@ def _groups(
     for node in reversed(shown):
         if node in trace.adjoints and node is not output:
             # An adjoint stays whole inside the rows of others and is spelled out in its own.
-            own = {trace.adjoints[node]} if adjoint_names.get(trace.adjoints[node]) == partial_symbol(names[output], names[node]) else set()
+            own = (
+                {trace.adjoints[node]}
+                if adjoint_names.get(trace.adjoints[node]) == partial_symbol(names[output], names[node])
+                else set()
+            )
             groups.append(Group(node, tuple(_shares(steps[node], keep - own, simplify))))
     return tuple(groups)
 

@@ -23,7 +23,11 @@ _STEPS = (1e-3, 1e-5)
 
 
 def check_adjoints(
-    output: Node, nodes: Sequence[Node], values: Mapping[Node, np.ndarray], adjoints: Mapping[Node, np.ndarray], binding: Binding
+    output: Node,
+    nodes: Sequence[Node],
+    values: Mapping[Node, np.ndarray],
+    adjoints: Mapping[Node, np.ndarray],
+    binding: Binding,
 ) -> dict[Node, Check]:
     """Compare adjoints with central differences of the output by the value of each node.
 
@@ -38,7 +42,10 @@ def check_adjoints(
         node -> `Check`.
     """
     each = len(nodes) <= _ROWS
-    return {node: _check(output, node, np.asarray(values[node]), np.asarray(adjoints[node]), binding, each) for node in nodes}
+    return {
+        node: _check(output, node, np.asarray(values[node]), np.asarray(adjoints[node]), binding, each)
+        for node in nodes
+    }
 
 
 def _check(output: Node, node: Node, value: np.ndarray, adjoint: np.ndarray, binding: Binding, each: bool) -> Check:
@@ -91,7 +98,11 @@ class Probe:
     def error(self, direction: np.ndarray, expected: float) -> float:
         """Distance of the expected slope from the measured one, at the better of two step sizes."""
         first = abs(self.slope(direction, _STEPS[0]) - expected)
-        return first if first < TOLERANCE / 1e3 else float(np.nanmin([first, abs(self.slope(direction, _STEPS[1]) - expected)]))
+        return (
+            first
+            if first < TOLERANCE / 1e3
+            else float(np.nanmin([first, abs(self.slope(direction, _STEPS[1]) - expected)]))
+        )
 
     def has_kink(self, direction: np.ndarray) -> bool:
         """Whether the slopes to the left and to the right differ: there is no derivative to compare with."""

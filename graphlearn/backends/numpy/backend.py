@@ -27,6 +27,7 @@ class InterpretedFunction:
         self._precision = precision
 
     def __call__(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+        """Compute the outputs; see `CompiledFunction`."""
         values = interpret(self._outputs, Binding(dict(arrays), dict(sizes)), precision=self._precision)
         return tuple(np.asarray(values[n], lowered(n.dtype, self._precision)) for n in self._outputs)
 

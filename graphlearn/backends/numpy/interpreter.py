@@ -1,5 +1,7 @@
-"""The reference interpreter: every op by its own NumPy reference, one node after the other. Shares no lowering with the
-fast backends, and is what they are tested against."""
+"""The reference interpreter: every op by its own NumPy reference, one node after the other.
+
+It shares no lowering with the fast backends, and is what they are tested against.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def _resolved(value: Any, sizes: Mapping[str, int]) -> Any:
     return sizes[value] if isinstance(value, str) else value
 
 
-def interpret(roots: Sequence[Node], binding: Binding, *, precision: str | None = None, keep: bool = False) -> dict[Node, np.ndarray]:
+def interpret(
+    roots: Sequence[Node], binding: Binding, *, precision: str | None = None, keep: bool = False
+) -> dict[Node, np.ndarray]:
     """Compute every node of a graph.
 
     Args:
@@ -70,7 +74,9 @@ def _compute(node: Node, values: Mapping[Node, np.ndarray], binding: Binding, pr
         return np.asarray(binding.arrays[node], dtype)
     reference = node.op.reference
     if reference is None:
-        raise UnsupportedOp(f"the operation {node.op.name!r} has no NumPy reference, so it cannot be evaluated.", nodes=(node,))
+        raise UnsupportedOp(
+            f"the operation {node.op.name!r} has no NumPy reference, so it cannot be evaluated.", nodes=(node,)
+        )
     result = reference(*[values[n] for n in node.inputs], **resolve(node.attrs, binding.sizes))
     if node.type.weak:
         return result.item() if isinstance(result, np.generic) else result  # type: ignore[no-any-return]
@@ -81,7 +87,9 @@ def _is_explicit(node: Node) -> bool:
     return node.op.name == "cast"
 
 
-def evaluate(outputs: Any, at: At | None = None, *, check_finite: bool = False, sizes: Mapping[str, int] | None = None) -> Any:
+def evaluate(
+    outputs: Any, at: At | None = None, *, check_finite: bool = False, sizes: Mapping[str, int] | None = None
+) -> Any:
     """Compute outputs with NumPy: the reference for every backend.
 
     Args:
@@ -124,8 +132,9 @@ def require_finite(roots: Sequence[Node], values: Mapping[Node, np.ndarray]) -> 
     if node is None:
         return
     names = Names(roots)
+    operands = ", ".join(names.get(n, "constant") for n in node.inputs)
     raise NonFiniteError(
-        f"{names.get(node, node.op.name)} = {node.op.name}({', '.join(names.get(n, 'constant') for n in node.inputs)}) is the "
-        f"first value that is not finite: {np.array2string(np.asarray(values[node]), threshold=6)}.",
+        f"{names.get(node, node.op.name)} = {node.op.name}({operands}) is the first value that is not finite: "
+        f"{np.array2string(np.asarray(values[node]), threshold=6)}.",
         nodes=(node,),
     )

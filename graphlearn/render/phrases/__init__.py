@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from graphlearn.errors import OptionError
 from graphlearn.render.document import Inline, Piece
+from graphlearn.render.document import pieces as inline
 from graphlearn.render.phrases import en, ko
 
 
@@ -37,8 +38,7 @@ class Phrases:
         for text, place, _, _ in string.Formatter().parse(self.sentences[key]):
             pieces.append(text)
             if place is not None:
-                content = places[place]
-                pieces.extend([content] if not isinstance(content, (list, tuple)) else content)
+                pieces.extend(inline(places[place]))
         return tuple(piece for piece in pieces if piece != "")
 
     def word(self, key: str) -> str:
