@@ -1,0 +1,1 @@
+"""The CPU backend: readable Python source from a `Program`, compiled by Numba."""

@@ -1,0 +1,214 @@
+"""Numba as a backend: graphs and training loops as machine code."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from graphlearn.backends.native import NativeFunction, aligned_zeros, compile_native
+from graphlearn.backends.numba.emit import Emitted, emit_function, emit_training
+from graphlearn.backends.registry import lowered
+from graphlearn.errors import DataError, ShapeError
+from graphlearn.graph.leaves import constant_array
+from graphlearn.graph.node import Node
+from graphlearn.program.build import Batching, build_function, build_training
+from graphlearn.program.program import Buffer, Program, arena_of
+from graphlearn.program.training import TrainingStep
+
+
+class NumbaFunction:
+    """Outputs of a graph as one compiled function; may be called from several threads."""
+
+    def __init__(self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> None:
+        self._leaves = tuple(leaves)
+        self.program = build_function(outputs, leaves, precision)
+        self._emitted = emit_function(self.program)
+        self.source = self._emitted.source
+        self._run = compile_native(self.source, self._emitted.entry, self._emitted.signature)
+        self._constants = [_stored(b) for b in self.program.constants]
+
+    def __call__(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+        """Compute the outputs from one checked array per leaf."""
+        program = self.program
+        _require_nonempty(program, sizes)
+        given = [_as_stored(arrays[leaf], program.given[leaf]) for leaf in self._leaves]
+        outputs = [np.empty(_shape(b, sizes), arena_of(b.dtype)) for b in program.outputs]
+        totals = program.arena_sizes(sizes)
+        arenas = [aligned_zeros(totals[dtype], dtype) for dtype in self._emitted.arenas]
+        self._run(*given, *self._constants, *outputs, *arenas, *(sizes[axis] for axis in program.axes))
+        return tuple(_declared(array, b) for array, b in zip(outputs, program.outputs, strict=True))
+
+
+def _stored(buffer: Buffer) -> np.ndarray:
+    array = constant_array(buffer.node)
+    assert array is not None
+    return _as_stored(array, buffer)
+
+
+def _as_stored(array: np.ndarray, buffer: Buffer) -> np.ndarray:
+    return np.ascontiguousarray(array, buffer.dtype).view(arena_of(buffer.dtype))
+
+
+def _declared(array: np.ndarray, buffer: Buffer) -> np.ndarray:
+    return array.view(buffer.dtype)
+
+
+def _shape(buffer: Buffer, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(sizes[d] if isinstance(d, str) else d for d in buffer.shape)
+
+
+def _require_nonempty(program: Program, sizes: Mapping[str, int]) -> None:
+    for axis in program.nonempty:
+        if sizes[axis] == 0:
+            raise ShapeError(
+                f"a maximum is taken along the axis {axis!r}, so it needs at least one entry; got 0. Give more data."
+            )
+
+
+class _Compiled:
+    """A training program and its machine code."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.emitted: Emitted = emit_training(program)
+        self.run: NativeFunction = compile_native(self.emitted.source, self.emitted.entry, self.emitted.signature)
+        totals = program.arena_sizes()
+        self.arenas = {dtype: aligned_zeros(totals[dtype], dtype) for dtype in self.emitted.arenas}
+        for buffer in program.constants:
+            self.view(buffer)[...] = _stored(buffer)
+
+    def view(self, buffer: Buffer) -> np.ndarray:
+        """The elements of a kept buffer, in its shape."""
+        assert buffer.slot is not None and buffer.slot.offset is not None
+        start = buffer.slot.offset
+        flat = self.arenas[arena_of(buffer.dtype)][start : start + buffer.count.factor]
+        return flat.reshape(_shape(buffer, {}))
+
+
+class NumbaRun:
+    """A training loop with its data, parameters and states in place. One call at a time."""
+
+    def __init__(self, step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> None:
+        self._step = step
+        self._precision = precision
+        self._capacity = capacity
+        self._data = {n: np.ascontiguousarray(data[n], lowered(n.dtype, precision)) for n in step.data}
+        self._rows = len(next(iter(self._data.values()))) if self._data else capacity
+        self._programs: dict[tuple[bool, bool], _Compiled] = {}
+        self._lock = threading.Lock()
+        whole = capacity >= self._rows
+        self._current = self._compiled(gather=bool(self._data) and not whole, fixed=whole or self._rows % capacity == 0)
+
+    @property
+    def source(self) -> str:
+        """The generated text."""
+        return self._current.emitted.source
+
+    @property
+    def program(self) -> Program:
+        """What the text does."""
+        return self._current.program
+
+    def _compiled(self, gather: bool, fixed: bool) -> _Compiled:
+        """The loop of this kind, compiled when it is first needed."""
+        key = (gather, fixed)
+        if key not in self._programs:
+            rows = self._capacity if gather else min(self._capacity, self._rows)
+            sizes = {
+                d: n
+                for leaf, array in self._data.items()
+                for d, n in zip(leaf.shape, array.shape, strict=True)
+                if isinstance(d, str) and d != self._step.axis
+            }
+            program = build_training(self._step, self._precision, Batching(rows, fixed, gather, sizes))
+            self._programs[key] = _Compiled(program)
+        return self._programs[key]
+
+    def load(self, values: Mapping[Node, np.ndarray]) -> None:
+        """Write parameters, states and scalars."""
+        with self._lock:
+            self._write(self._current, values)
+
+    def _write(self, target: _Compiled, values: Mapping[Node, np.ndarray]) -> None:
+        for leaf, array in values.items():
+            buffer = target.program.given.get(leaf)
+            if buffer is not None and buffer.role == "kept":
+                target.view(buffer)[...] = array
+
+    def read(self) -> dict[Node, np.ndarray]:
+        """Copies of the current parameters and states."""
+        with self._lock:
+            return self._values(("parameter", "state"))
+
+    def _values(self, kinds: Sequence[str]) -> dict[Node, np.ndarray]:
+        current = self._current
+        return {
+            leaf: current.view(buffer).view(buffer.dtype).copy()
+            for leaf, buffer in current.program.given.items()
+            if leaf.op.name in kinds
+        }
+
+    def run(self, counts: np.ndarray, order: np.ndarray | None, losses: np.ndarray) -> int:
+        """Take one step per entry of ``counts``; see `TrainingRun.run`."""
+        with self._lock:
+            self._check(counts, order, losses)
+            self._suit(counts, order)
+            compiled = self._current
+            arenas = [compiled.arenas[dtype] for dtype in compiled.emitted.arenas]
+            data = [
+                self._data[leaf].view(arena_of(b.dtype))
+                for leaf, b in compiled.program.given.items()
+                if b.role == "given"
+            ]
+            rows = counts if order is None else order
+            return int(compiled.run(*arenas, *data, rows, counts, len(counts), losses))
+
+    def _check(self, counts: np.ndarray, order: np.ndarray | None, losses: np.ndarray) -> None:
+        """Machine code checks nothing, so every length and row number is checked here."""
+        if len(losses) < len(counts):
+            raise DataError(
+                f"losses needs one entry per step; got {len(losses)} for {len(counts)} steps. Make it longer."
+            )
+        if not len(counts):
+            return
+        if counts.min() < 1 or counts.max() > self._capacity:
+            raise DataError(
+                f"a batch needs 1 to {self._capacity} rows; got {counts.min()} to {counts.max()}. Change counts."
+            )
+        if order is None:
+            if self._data and (counts != self._rows).any():
+                raise DataError(
+                    f"without order every step takes all {self._rows} rows; got {counts.min()}. Give order."
+                )
+        elif len(order) < counts.sum() or (len(order) and (order.min() < 0 or order.max() >= self._rows)):
+            raise DataError(
+                f"order needs {counts.sum()} row numbers from 0 to {self._rows - 1}; got {len(order)}, from {order.min()} "
+                f"to {order.max()}. Correct it."
+            )
+
+    def _suit(self, counts: np.ndarray, order: np.ndarray | None) -> None:
+        """Go over to a program that fits these batches, with all values, where the current one does not."""
+        gather = bool(self._data) and order is not None
+        program = self._current.program
+        fixed = not program.axes
+        same = bool((counts == self._capacity).all())
+        key = next(k for k, v in self._programs.items() if v is self._current)
+        if gather == key[0] and (same or not fixed):
+            return
+        values = self._values(("parameter", "state", "input"))
+        data = set(self._step.data)
+        chosen = self._compiled(gather, same)
+        self._write(chosen, {leaf: a for leaf, a in values.items() if leaf not in data})
+        self._current = chosen
+
+
+def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> NumbaFunction:
+    """Outputs as a function of the leaves."""
+    return NumbaFunction(outputs, leaves, precision)
+
+
+def open_training(step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> NumbaRun:
+    """A training loop over ``data`` with batches of at most ``capacity`` rows."""
+    return NumbaRun(step, data, precision, capacity)

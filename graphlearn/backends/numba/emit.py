@@ -1,0 +1,129 @@
+"""The frames of generated source: a function of its arguments, and a training loop over steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphlearn.backends.native import Signature
+from graphlearn.backends.numba import rows
+from graphlearn.backends.numba.loops import write_loop
+from graphlearn.backends.numba.products import write_product
+from graphlearn.backends.numba.source import Source
+from graphlearn.program.counts import count, row_major
+from graphlearn.program.program import Copy, FusedLoop, Gather, MatMul, Program, Step, arena_of
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """A generated function.
+
+    Args:
+        source: its text.
+        entry: its name.
+        signature: its parameters.
+        arenas: dtypes of the arenas, in the order of the parameters.
+    """
+
+    source: str
+    entry: str
+    signature: Signature
+    arenas: tuple[str, ...]
+
+
+def _arenas(program: Program) -> tuple[str, ...]:
+    used = {slot.dtype for slot in program.slots}
+    return tuple(dtype for dtype in rows.ARENAS if dtype in used)
+
+
+def emit_function(program: Program) -> Emitted:
+    """The source of ``compute(leaf, ..., output, ..., arena, ..., length, ...)``."""
+    source = Source(program)
+    arenas = _arenas(program)
+    given = [*program.given.values(), *program.constants]
+    names = [source.name_of(b) for b in (*given, *program.outputs)]
+    names += [rows.ARENAS[dtype] for dtype in arenas] + list(source.lengths.values())
+    kinds = [f"const {arena_of(b.dtype)}*" for b in given] + [f"{arena_of(b.dtype)}*" for b in program.outputs]
+    kinds += [f"{dtype}*" for dtype in arenas] + ["int64"] * len(source.lengths)
+    with source.block(f"def compute({', '.join(names)}):"):
+        source.slots()
+        for step in program.steps:
+            _write_step(source, step)
+        source.line("return")
+    return Emitted(source.text(), "compute", Signature(tuple(kinds)), arenas)
+
+
+def emit_training(program: Program) -> Emitted:
+    """The source of ``train(arena, ..., data, ..., order, counts, steps, losses)``, which returns the updates made."""
+    source = Source(program)
+    arenas = _arenas(program)
+    data = [b for b in program.given.values() if b.role == "given"]
+    names = [rows.ARENAS[dtype] for dtype in arenas] + [source.name_of(b) for b in data]
+    kinds = [f"{dtype}*" for dtype in arenas] + [f"const {arena_of(b.dtype)}*" for b in data]
+    names += ["order", "counts", "steps", "losses"]
+    kinds += ["const int64*", "const int64*", "int64", "float64*"]
+    with source.block(f"def train({', '.join(names)}):"):
+        source.line("row = 0")
+        with source.block("for step in range(steps):"):
+            _write_training_step(source, program)
+        source.line("return steps")
+    return Emitted(source.text(), "train", Signature(tuple(kinds), "int64"), arenas)
+
+
+def _write_training_step(source: Source, program: Program) -> None:
+    for length in source.lengths.values():
+        source.line(f"{length} = counts[step]")
+    section = ""
+    checked = False
+    for name, step in zip(program.sections, program.steps, strict=True):
+        if name != section:
+            if name == "update":
+                _write_check(source, program)
+                checked = True
+            source.line(f"# {name}")
+            section = name
+        _write_step(source, step)
+    if not checked:
+        _write_check(source, program)
+    if any(isinstance(step, Gather) for step in program.steps):
+        source.line(f"row += {next(iter(source.lengths.values()), 'counts[step]')}")
+
+
+def _write_check(source: Source, program: Program) -> None:
+    """The loss is recorded before anything is changed, and nothing is changed unless it is finite."""
+    assert program.loss is not None
+    loss = source.name_of(program.loss)
+    source.line(f"losses[step] = float64({loss})")
+    with source.block(f"if not abs({loss}) < {rows.literal(float('inf'), program.loss.dtype)}:"):
+        source.line("return step")
+
+
+def _write_step(source: Source, step: Step) -> None:
+    if isinstance(step, FusedLoop):
+        write_loop(source, step)
+    elif isinstance(step, MatMul):
+        write_product(source, step)
+    elif isinstance(step, Gather):
+        _write_gather(source, step)
+    else:
+        _write_copy(source, step)
+
+
+def _write_gather(source: Source, step: Gather) -> None:
+    source.line(f"# {step.out.name}: the rows of this batch")
+    i, j = source.index(0), source.index(1)
+    rows_of_batch, width = count(step.out.shape[:1]), row_major(step.out.shape)[0]
+    target, start = source.place(step.out)
+    with source.loops([(i, rows_of_batch)]):
+        source.line(f"taken = order[row + {i}]*{source.size(width)}")
+        with source.loops([(j, width)]):
+            place = " + ".join(filter(None, [start, f"{i}*{source.size(width)}", j]))
+            source.line(f"{target}[{place}] = {source.name_of(step.data)}[taken + {j}]")
+
+
+def _write_copy(source: Source, step: Copy) -> None:
+    source.line(f"# {step.target.name}: its next value")
+    i = source.index(0)
+    unit = (count([1]),)
+    with source.loops([(i, step.target.count)]):
+        (source_text,) = [source.load(step.source, unit, [i])]
+        source.store(step.target, unit, [i], source_text)

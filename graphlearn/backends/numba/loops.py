@@ -1,0 +1,213 @@
+"""A `FusedLoop` as nested Python loops: what does not depend on an inner index is computed outside of its loop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from graphlearn.backends.numba import rows
+from graphlearn.backends.numba.source import Source
+from graphlearn.program.counts import ZERO, Count, count
+from graphlearn.program.program import Compute, FusedLoop, Length, Literal, Load, Reduce, Value
+
+_INLINE = 60  # longest text of a value that is written where it is used
+_TESTS = ("logical_not", "logical_and", "logical_or")
+
+
+def write_loop(source: Source, step: FusedLoop) -> None:
+    """Write a fused loop."""
+    _Nest(source, step).write()
+
+
+# --- merging of axes -----------------------------------------------------------------------------------------------------
+
+
+def times(a: Count, b: Count) -> Count:
+    """Product of two numbers of elements."""
+    return Count(a.factor * b.factor, tuple(sorted((*a.axes, *b.axes)))) if a.factor * b.factor else ZERO
+
+
+def merged_axes(step: FusedLoop) -> list[list[int]]:
+    """Axes of the loop, together where every array is walked through them as if they were one."""
+    accesses = [v.strides for v in step.body if isinstance(v, Load)]
+    accesses += [s.strides for s in step.stores] + [r.strides for r in step.reductions]
+    groups: list[list[int]] = []
+    for axis in range(len(step.axes)):
+        if groups and _continues(step, accesses, axis):
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    return groups
+
+
+def _continues(step: FusedLoop, accesses: Sequence[tuple[Count, ...]], axis: int) -> bool:
+    if any((axis in r.kept) != (axis - 1 in r.kept) for r in step.reductions):
+        return False
+    length = count(step.axes[axis : axis + 1])
+    return all(s[axis - 1] == times(s[axis], length) for s in accesses)
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------------
+
+
+class _Nest:
+    """One nest while it is written."""
+
+    def __init__(self, source: Source, step: FusedLoop) -> None:
+        self._source = source
+        self._step = step
+        self._groups = merged_axes(step)
+        self._lengths = [count([step.axes[a] for a in group]) for group in self._groups]
+        self._indices = [source.index(k) for k in range(len(self._groups))]
+        self._rank = len(self._groups)
+        written = {s.buffer for s in step.stores}
+        self._rewritten = {v for v in step.body if isinstance(v, Load) and v.buffer in written}
+        self._uses = _use_counts(step)
+        self._text: dict[Value, str] = {}
+        self._depth: dict[Value, int] = {}
+        self._totals: dict[Reduce, str] = {}
+
+    def write(self) -> None:
+        """Write the nest."""
+        for value in self._step.body:
+            self._depth[value] = self._depth_of(value)
+        for reduction in self._step.reductions:
+            self._begin_in_memory(reduction)
+        self._level(0)
+
+    def _strides(self, strides: Sequence[Count]) -> tuple[Count, ...]:
+        return tuple(strides[group[-1]] for group in self._groups)
+
+    def _kept(self, reduction: Reduce) -> tuple[int, ...]:
+        return tuple(k for k, group in enumerate(self._groups) if group[0] in reduction.kept)
+
+    def _depth_of(self, value: Value) -> int:
+        if isinstance(value, Load):
+            return max((k + 1 for k, s in enumerate(self._strides(value.strides)) if s != ZERO), default=0)
+        if isinstance(value, Compute):
+            return max((self._depth[v] for v in value.operands), default=0)
+        return 0
+
+    # --- reductions ------------------------------------------------------------------------------------------------------
+
+    def _local_depth(self, reduction: Reduce) -> int | None:
+        """Depth at which the total is a local: the kept axes are the outer ones. None: it is added up in memory."""
+        kept = self._kept(reduction)
+        return len(kept) if kept == tuple(range(len(kept))) else None
+
+    def _begin_in_memory(self, reduction: Reduce) -> None:
+        if self._local_depth(reduction) is not None:
+            return
+        strides = self._strides(reduction.strides)
+        kept = self._kept(reduction)
+        self._clear(reduction, strides, kept)
+
+    def _clear(self, reduction: Reduce, strides: tuple[Count, ...], kept: tuple[int, ...]) -> None:
+        start = rows.start_of(reduction.op, reduction.buffer.dtype)
+        with self._source.loops([(self._indices[k], self._lengths[k]) for k in kept]):
+            self._source.store(reduction.buffer, strides, self._indices, start)
+
+    def _accumulate(self, reduction: Reduce) -> None:
+        value = self._atom(reduction.value)
+        join = rows.combine(reduction.op, reduction.buffer.dtype)
+        total = self._totals.get(reduction)
+        if total is not None:
+            self._source.line(f"{total} = {join(total, value)}")
+            return
+        strides = self._strides(reduction.strides)
+        before = self._source.load(reduction.buffer, strides, self._indices)
+        self._source.store(reduction.buffer, strides, self._indices, join(before, value))
+
+    def _begin_locals(self, depth: int) -> None:
+        for reduction in self._step.reductions:
+            if self._local_depth(reduction) == depth:
+                buffer = reduction.buffer
+                total = self._source.name_of(buffer) if buffer.is_number else self._source.local()
+                self._totals[reduction] = total
+                self._source.line(f"{total} = {rows.start_of(reduction.op, buffer.dtype)}")
+
+    def _end_locals(self, depth: int) -> None:
+        for reduction in self._step.reductions:
+            if self._local_depth(reduction) == depth and not reduction.buffer.is_number:
+                strides = self._strides(reduction.strides)
+                self._source.store(reduction.buffer, strides, self._indices, self._totals[reduction])
+
+    # --- levels ------------------------------------------------------------------------------------------------------------
+
+    def _level(self, depth: int) -> None:
+        """What is done at a depth, then the loop inside it."""
+        for value in self._step.body:
+            if self._depth[value] == depth:
+                self._define(value)
+        self._begin_locals(depth)
+        if depth < self._rank:
+            with self._source.loops([(self._indices[depth], self._lengths[depth])]):
+                self._level(depth + 1)
+        else:
+            self._innermost()
+        self._end_locals(depth)
+
+    def _innermost(self) -> None:
+        stores = [
+            (s, self._atom(s.value) if len(self._step.stores) > 1 else self._text[s.value]) for s in self._step.stores
+        ]
+        for reduction in self._step.reductions:
+            self._accumulate(reduction)
+        for store, text in stores:
+            self._source.store(store.buffer, self._strides(store.strides), self._indices, text)
+
+    def _define(self, value: Value) -> None:
+        """Give a value its text: a literal, an expression to be written where it is used, or a local."""
+        text = self._expression(value)
+        if isinstance(value, Literal) or self._may_stay(value, text):
+            self._text[value] = text
+            return
+        name = self._source.local()
+        comment = f"  # {self._source.about(value.node)}" if isinstance(value, Compute) else ""
+        self._source.line(f"{name} = {text}{comment}")
+        self._text[value] = name
+
+    def _may_stay(self, value: Value, text: str) -> bool:
+        if isinstance(value, Load) and (value.buffer.is_number or value in self._rewritten):
+            return value.buffer.is_number and value not in self._rewritten
+        deep = self._depth[value] == self._rank or self._depth[value] == 0 == self._rank
+        return deep and self._uses[value] == 1 and len(text) <= _INLINE
+
+    def _expression(self, value: Value) -> str:
+        if isinstance(value, Literal):
+            return rows.literal(value.value, value.dtype)
+        if isinstance(value, Length):
+            return self._source.length(value.axis)
+        if isinstance(value, Load):
+            return self._source.load(value.buffer, self._strides(value.strides), self._indices)
+        return self._computed(value)
+
+    def _computed(self, value: Compute) -> str:
+        if value.op == "cast":
+            (operand,) = value.operands
+            return rows.convert(self._atom(operand), operand.dtype, value.dtype)
+        # A branch that loads could not become a select, and the loop not a vector loop.
+        texts = [self._atom(v) if value.op in ("where", "sign") else self._text[v] for v in value.operands]
+        if value.op in _TESTS:
+            texts = [rows.truth(t, v.dtype) for t, v in zip(texts, value.operands, strict=True)]
+        return rows.expression(value.op, value.dtype, texts)
+
+    def _atom(self, value: Value) -> str:
+        """The text of a value as a name or a literal."""
+        text = self._text[value]
+        if text.isidentifier() or isinstance(value, Literal):
+            return text
+        name = self._source.local()
+        self._source.line(f"{name} = {text}")
+        self._text[value] = name
+        return name
+
+
+def _use_counts(step: FusedLoop) -> Counter[Value]:
+    uses: Counter[Value] = Counter()
+    for value in step.body:
+        if isinstance(value, Compute):
+            uses.update(value.operands)
+    uses.update(s.value for s in step.stores)
+    uses.update(r.value for r in step.reductions)
+    return uses

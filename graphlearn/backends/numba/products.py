@@ -1,0 +1,109 @@
+"""A `MatMul` as text: a call of the matrix-product library, or plain loops where the call would cost more than the product."""
+
+from __future__ import annotations
+
+from graphlearn.backends.numba import rows
+from graphlearn.backends.numba.source import Source
+from graphlearn.program.counts import ONE, Count, count
+from graphlearn.program.program import MatMul, Matrix
+from graphlearn.types import Dim
+
+_GUESS = 32  # length of a free axis without capacity, where loops and library are weighed
+_SMALL = 512  # multiplications up to which loops win over a call (about 0.15 us)
+_WIDE = 8  # columns from which the innermost loop runs along a row of the result
+
+
+def write_product(source: Source, step: MatMul) -> None:
+    """Write a matrix product, for each matrix of the batch."""
+    indices = [source.index(k) for k in range(len(step.batch))]
+    lengths = [count([d]) for d in step.batch]
+    with source.loops(list(zip(indices, lengths, strict=True))):
+        places = [_start(source, m, indices) for m in (step.out, step.a, step.b)]
+        if step.node.dtype in rows.SUFFIX and _multiplications(source, step) > _SMALL:
+            _write_call(source, step, places)
+        else:
+            _write_loops(source, step, places, len(indices))
+
+
+def _multiplications(source: Source, step: MatMul) -> int:
+    product = 1
+    for dim in step.sizes:
+        product *= dim if isinstance(dim, int) else source.program.capacity.get(dim, _GUESS)
+    return product
+
+
+def _start(source: Source, matrix: Matrix, indices: list[str]) -> tuple[str, str]:
+    """Pointer and first element of the matrix at the batch indices."""
+    pointer, start = source.place(matrix.buffer)
+    terms = [start or "0"]
+    terms += [f"{i}*({source.size(s)})" for i, s in zip(indices, matrix.batch, strict=True) if s.factor]
+    return pointer, " + ".join(terms)
+
+
+def _layout(matrix: Matrix, size: tuple[Dim, Dim]) -> tuple[int, Count]:
+    """Whether the matrix lies transposed, and the elements from one of its lines to the next."""
+    (by_row, by_column), (height, width) = matrix.strides, size
+    if by_column == ONE or width == 1:
+        return 0, by_row if height != 1 else count([width])
+    return 1, by_column if width != 1 else count([height])
+
+
+def _leading(source: Source, stride: Count) -> str:
+    text = source.size(stride)
+    return text if stride.is_literal and stride.factor > 0 else f"max({text}, 1)"
+
+
+def _write_call(source: Source, step: MatMul, places: list[tuple[str, str]]) -> None:
+    height, width, inner = step.sizes
+    (c, c_at), (a, a_at), (b, b_at) = places
+    suffix, dtype = rows.SUFFIX[step.node.dtype], step.node.dtype
+    one, zero = rows.literal(1, dtype), rows.literal(0, dtype)
+    left, lda = _layout(step.a, (height, inner))
+    right, ldb = _layout(step.b, (inner, width))
+    m, n, k = (source.length(d) for d in step.sizes)
+    source.line(
+        f"gemm_{suffix}({left}, {right}, {m}, {n}, {k}, {one}, {a}, {a_at}, {_leading(source, lda)}, "
+        f"{b}, {b_at}, {_leading(source, ldb)}, {zero}, {c}, {c_at}, {_leading(source, count([width]))})"
+        f"  # {source.about(step.node)}"
+    )
+
+
+def _write_loops(source: Source, step: MatMul, places: list[tuple[str, str]], depth: int) -> None:
+    height, width, inner = (count([d]) for d in step.sizes)
+    i, j, k = (source.index(depth + n) for n in range(3))
+    source.line(f"# {source.about(step.node)}")
+    dtype = step.node.dtype
+    total = _entry(source, places[0], step.out, i, j)
+    product = f"{_value(source, places[1], step.a, i, k)} * {_value(source, places[2], step.b, k, j)}"
+    add, start = rows.combine("sum", dtype), rows.start_of("sum", dtype)
+    with source.loops([(i, height)]):
+        if step.b.strides[1] == ONE and width.is_literal and width.factor >= _WIDE and dtype in rows.SUFFIX:
+            with source.loops([(j, width)]):
+                source.line(f"{total} = {start}")
+            with source.loops([(k, inner), (j, width)]):
+                source.line(f"{total} = {total} + {product}")
+            return
+        with source.loops([(j, width)]):
+            running = source.local()
+            source.line(f"{running} = {start}")
+            with source.loops([(k, inner)]):
+                source.line(f"{running} = {add(running, product)}")
+            source.line(f"{total} = {running}")
+
+
+def _entry(source: Source, place: tuple[str, str], matrix: Matrix, row: str, column: str) -> str:
+    pointer, start = place
+    terms = [] if start == "0" else [start]
+    for index, stride in zip((row, column), matrix.strides, strict=True):
+        if stride.factor:
+            terms.append(index if stride == ONE else f"{index}*({source.size(stride)})")
+    return f"{pointer}[{' + '.join(terms) or '0'}]"
+
+
+def _value(source: Source, place: tuple[str, str], matrix: Matrix, row: str, column: str) -> str:
+    if matrix.buffer.is_number:
+        return source.name_of(matrix.buffer)
+    text = _entry(source, place, matrix, row, column)
+    if matrix.buffer.dtype == "bool":
+        return f"({text} != 0)"
+    return f"int64({text})" if matrix.buffer.dtype == "uint8" else text

@@ -1,0 +1,151 @@
+"""One row per intrinsic: the Python expression for one entry. Tables only.
+
+Operands are locals or literals of the row's dtype. In the source a bool is a bool, uint8 is an int64 from 0 to 255, and
+every other dtype is itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from graphlearn.errors import UnsupportedOp
+
+SUFFIX = {"float32": "f32", "float64": "f64"}
+ARENAS = {"float32": "f32", "float64": "f64", "int64": "i64", "int32": "i32", "uint8": "u8"}
+_LOWEST = {"int64": -(2**63), "int32": -(2**31), "uint8": 0}
+
+# {0}, {1}, {2}: operands; {s}: suffix of the float format
+FLOAT = {
+    "add": "({0} + {1})",
+    "sub": "({0} - {1})",
+    "mul": "({0} * {1})",
+    "div": "({0} / {1})",
+    "neg": "(-{0})",
+    "pow": "({0} ** {1})",
+    "exp": "fexp_{s}({0})",
+    "expm1": "fexpm1_{s}({0})",
+    "log": "flog_{s}({0})",
+    "log1p": "flog1p_{s}({0})",
+    "sqrt": "fsqrt_{s}({0})",
+    "sin": "math.sin({0})",
+    "cos": "math.cos({0})",
+    "tanh": "ftanh_{s}({0})",
+    "erf": "math.erf({0})",
+    "abs": "abs({0})",
+    "sign": "({one} if {0} > {zero} else (-{one} if {0} < {zero} else ({zero} if {0} == {zero} else {0})))",
+    "maximum": "fmax_{s}({0}, {1})",
+    "minimum": "fmin_{s}({0}, {1})",
+    "where": "({1} if {0} else {2})",
+}
+INTEGER = {
+    "add": "({0} + {1})",
+    "sub": "({0} - {1})",
+    "mul": "({0} * {1})",
+    "neg": "(-{0})",
+    "pow": "({0} ** {1})",
+    "abs": "abs({0})",
+    "sign": "(1 if {0} > 0 else (-1 if {0} < 0 else 0))",
+    "maximum": "max({0}, {1})",
+    "minimum": "min({0}, {1})",
+    "where": "({1} if {0} else {2})",
+}
+BOOLEAN = {
+    "add": "({0} | {1})",
+    "mul": "({0} & {1})",
+    "maximum": "({0} | {1})",
+    "minimum": "({0} & {1})",
+    "abs": "{0}",
+    "where": "({1} if {0} else {2})",
+    "less": "({0} < {1})",
+    "less_equal": "({0} <= {1})",
+    "greater": "({0} > {1})",
+    "greater_equal": "({0} >= {1})",
+    "equal": "({0} == {1})",
+    "not_equal": "({0} != {1})",
+    "logical_not": "(not {0})",
+    "logical_and": "({0} & {1})",
+    "logical_or": "({0} | {1})",
+}
+# Structural ops, which the program carries out as loops, views and matrix products.
+STRUCTURAL = ("sum", "max", "matmul", "broadcast_to", "reshape", "transpose", "cast", "axis_size")
+
+
+def supported(name: str) -> bool:
+    """Whether the backend has a row for an op."""
+    return name in FLOAT or name in BOOLEAN or name in STRUCTURAL or name == "copy"
+
+
+def expression(op: str, dtype: str, operands: list[str]) -> str:
+    """The text that computes an intrinsic whose result has this dtype.
+
+    Raises:
+        UnsupportedOp: there is no row.
+    """
+    table = FLOAT if dtype in SUFFIX else BOOLEAN if dtype == "bool" else INTEGER
+    row = table.get(op)
+    if row is None:
+        raise UnsupportedOp(
+            f"the backend 'numba' has no row for {op!r} on {dtype}. The backend 'numpy' has: pass backend=\"numpy\"."
+        )
+    if dtype in SUFFIX:
+        return row.format(*operands, s=SUFFIX[dtype], one=literal(1, dtype), zero=literal(0, dtype))
+    text = row.format(*operands)
+    return wrapped(text, dtype) if op in ("add", "sub", "mul", "neg", "pow", "abs") else text
+
+
+def wrapped(text: str, dtype: str) -> str:
+    """An integer expression brought back into its dtype's range, as NumPy's overflow does."""
+    return {"uint8": f"({text} & 255)", "int32": f"int32({text})"}.get(dtype, text)
+
+
+def literal(value: float, dtype: str) -> str:
+    """A constant that carries its dtype."""
+    if dtype == "bool":
+        return str(bool(value))
+    if dtype not in SUFFIX:
+        return str(int(value))
+    number = float(value)
+    text = (
+        repr(number) if math.isfinite(number) else "math.nan" if math.isnan(number) else f"{'-' * (number < 0)}math.inf"
+    )
+    return f"{dtype}({text})"
+
+
+def convert(text: str, source: str, target: str) -> str:
+    """The text that turns a value of one dtype into another, as NumPy's astype."""
+    if source == target:
+        return text
+    if target == "bool":
+        return f"({text} != {literal(0, source)})"
+    if source == "bool":
+        return f"({literal(1, target)} if {text} else {literal(0, target)})"
+    if target == "uint8":
+        return f"(int64({text}) & 255)"
+    if target == "int32":
+        return f"int32(int64({text}))"
+    return f"{target}({text})"
+
+
+def truth(text: str, dtype: str) -> str:
+    """The text that asks whether a value is not zero."""
+    return text if dtype == "bool" else f"({text} != {literal(0, dtype)})"
+
+
+def combine(op: str, dtype: str) -> Callable[[str, str], str]:
+    """How a reduction adds a value to what it has."""
+    if dtype == "bool":
+        return lambda total, value: f"({total} | {value})"
+    if dtype in SUFFIX:
+        name = "radd" if op == "sum" else "rmax"
+        return lambda total, value: f"{name}_{SUFFIX[dtype]}({total}, {value})"
+    if op == "sum":
+        return lambda total, value: wrapped(f"({total} + {value})", dtype)
+    return lambda total, value: f"max({total}, {value})"
+
+
+def start_of(op: str, dtype: str) -> str:
+    """The value of a reduction over nothing."""
+    if op == "sum" or dtype == "bool":
+        return literal(0, dtype)
+    return literal(-math.inf, dtype) if dtype in SUFFIX else str(_LOWEST[dtype])

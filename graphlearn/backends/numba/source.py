@@ -1,0 +1,164 @@
+"""The text of a generated function while it is written: lines, indentation, names, and where buffers lie."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from graphlearn.backends.numba.rows import ARENAS
+from graphlearn.graph.node import Node
+from graphlearn.program.counts import ZERO, Count
+from graphlearn.program.program import Buffer, Program, arena_of
+from graphlearn.types import Dim
+
+_RESERVED = {
+    "math", "range", "abs", "min", "max", "float32", "float64", "int32", "int64", "uint32", "uint64",
+    "order", "counts", "steps", "losses", "step", "row", "taken", *ARENAS.values(),
+    *(f"i{k}" for k in range(32)),
+}  # fmt: skip
+
+
+class Source:
+    """Lines of a function, and the names that are taken in it.
+
+    Args:
+        program: what is written.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._lines: list[str] = []
+        self._depth = 0
+        self._taken = set(_RESERVED) | set(keyword.kwlist)
+        self._numbers = 0
+        self.lengths = {axis: self.unique(f"n_{axis}") for axis in program.axes}
+        self._names: dict[Buffer, str] = {}
+        for buffer in program.buffers:
+            if buffer.slot is None:
+                self._names[buffer] = self.unique(buffer.name)
+
+    # --- lines -----------------------------------------------------------------------------------------------------
+
+    def line(self, text: str) -> None:
+        """Write one line."""
+        self._lines.append("    " * self._depth + text if text else "")
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Write a head and indent what follows."""
+        self.line(head)
+        self._depth += 1
+        yield
+        self._depth -= 1
+
+    def text(self) -> str:
+        """Everything written."""
+        return "\n".join(self._lines) + "\n"
+
+    @contextmanager
+    def loops(self, axes: Sequence[tuple[str, Count]]) -> Iterator[None]:
+        """Nested loops: index and number of iterations of each, outermost first."""
+        for index, length in axes:
+            self.line(f"for {index} in range({self.size(length)}):")
+            self._depth += 1
+        yield
+        self._depth -= len(axes)
+
+    # --- names -----------------------------------------------------------------------------------------------------
+
+    def unique(self, stem: str) -> str:
+        """A name that nothing else has."""
+        name, number = stem, 2
+        while name in self._taken:
+            name, number = f"{stem}_{number}", number + 1
+        self._taken.add(name)
+        return name
+
+    def local(self) -> str:
+        """A short name for an intermediate value."""
+        self._numbers += 1
+        return self.unique(f"v{self._numbers}")
+
+    def name_of(self, buffer: Buffer) -> str:
+        """The name of an argument or of a single number."""
+        if buffer not in self._names:
+            self._names[buffer] = self.unique(buffer.name)
+        return self._names[buffer]
+
+    def index(self, number: int) -> str:
+        """The index of a loop at a depth."""
+        return f"i{number}"
+
+    def about(self, node: Node) -> str:
+        """What a node is, in a few words: ``h1 = tanh(z1)``."""
+        names = self.program.names
+        result = names.get(node)
+        operands = ", ".join(names.get(n, n.op.name) for n in node.inputs)
+        text = f"{node.op.name}({operands})"
+        return f"{result} = {text}" if result else text
+
+    # --- places ------------------------------------------------------------------------------------------------------
+
+    def length(self, dim: Dim) -> str:
+        """Length of an axis as text."""
+        return str(dim) if isinstance(dim, int) else self.lengths[dim]
+
+    def size(self, value: Count) -> str:
+        """A number of elements as text."""
+        if value.is_literal:
+            return str(value.factor)
+        names = "*".join(self.lengths[axis] for axis in value.axes)
+        return names if value.factor == 1 else f"{names}*{value.factor}"
+
+    def place(self, buffer: Buffer) -> tuple[str, str]:
+        """The pointer and the first element of a buffer; the latter is empty where it is 0."""
+        if buffer.slot is None:
+            return self.name_of(buffer), ""
+        offset = buffer.slot.offset
+        start = f"at_{buffer.slot.number}" if offset is None else str(offset) if offset else ""
+        return ARENAS[arena_of(buffer.dtype)], start
+
+    def entry(self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str]) -> str:
+        """``pointer[offset + i*stride + j]``."""
+        pointer, start = self.place(buffer)
+        terms = [start] if start else []
+        for index, stride in zip(indices, strides, strict=True):
+            if stride != ZERO:
+                by = self.size(stride)
+                terms.append(index if by == "1" else f"{index}*{_factor(by)}")
+        return f"{pointer}[{' + '.join(terms) or '0'}]"
+
+    def load(self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str]) -> str:
+        """The text that reads an entry as a value."""
+        if buffer.is_number:
+            return self.name_of(buffer)
+        text = self.entry(buffer, strides, indices)
+        if buffer.dtype == "bool":
+            return f"({text} != 0)"
+        return f"int64({text})" if buffer.dtype == "uint8" else text
+
+    def store(self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str], value: str) -> None:
+        """Write an entry."""
+        if buffer.is_number:
+            self.line(f"{self.name_of(buffer)} = {value}")
+        elif buffer.dtype == "bool":
+            self.line(f"{self.entry(buffer, strides, indices)} = 1 if {value} else 0")
+        else:
+            self.line(f"{self.entry(buffer, strides, indices)} = {value}")
+
+    def slots(self) -> None:
+        """At the entry: the first element of every slot that lies behind one of unknown length."""
+        previous: dict[str, tuple[str, Count]] = {}
+        for slot in self.program.slots:
+            if slot.offset is None:
+                start, size = previous[slot.dtype]
+                unit = 64 // {"float32": 4, "int32": 4, "uint8": 1}.get(slot.dtype, 8)
+                self.line(f"at_{slot.number} = {start} + ({self.size(size)} + {unit - 1}) // {unit} * {unit}")
+                previous[slot.dtype] = (f"at_{slot.number}", slot.count)
+            else:
+                previous[slot.dtype] = (str(slot.offset), slot.count)
+
+
+def _factor(text: str) -> str:
+    return f"({text})" if "*" in text else text

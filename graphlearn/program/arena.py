@@ -1,0 +1,79 @@
+"""The memory plan: buffers in slots of one flat arena per dtype; what has died makes room for what comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from graphlearn.program.counts import Count
+from graphlearn.program.program import Buffer, Slot, Step, arena_of, padded, reads_of, writes_of
+
+
+def plan_arenas(steps: Sequence[Step], kept: Sequence[Buffer], capacity: Mapping[str, int]) -> tuple[Slot, ...]:
+    """Give every buffer of the arenas a slot, and slots their offsets where they are known.
+
+    Args:
+        steps: in order.
+        kept: buffers that hold their values from call to call; they come first and share nothing.
+        capacity: largest length of each free axis, so that offsets are numbers; empty: lengths are known at the call.
+    """
+    planner = _Planner(capacity)
+    for buffer in kept:
+        planner.take(buffer)
+    ends = _last_uses(steps)
+    for number, step in enumerate(steps):
+        for buffer in dict.fromkeys(writes_of(step)):
+            if buffer.role == "value" and not buffer.is_number and buffer.slot is None:
+                planner.take(buffer)
+        planner.release([b for b in dict.fromkeys([*reads_of(step), *writes_of(step)]) if ends[b] == number])
+    return planner.close()
+
+
+def _last_uses(steps: Sequence[Step]) -> dict[Buffer, int]:
+    return {buffer: number for number, step in enumerate(steps) for buffer in (*reads_of(step), *writes_of(step))}
+
+
+class _Planner:
+    """Slots so far, and which of them are free."""
+
+    def __init__(self, capacity: Mapping[str, int]) -> None:
+        self._capacity = capacity
+        self._slots: list[Slot] = []
+        self._free: list[Slot] = []
+
+    def _size(self, buffer: Buffer) -> Count:
+        wanted = buffer.count
+        known = all(axis in self._capacity for axis in wanted.axes)
+        return Count(wanted.value(self._capacity)) if known else wanted
+
+    def take(self, buffer: Buffer) -> None:
+        """A slot for a buffer: the smallest free one that is large enough, else the largest, which grows."""
+        size, dtype = self._size(buffer), arena_of(buffer.dtype)
+        fitting = [s for s in self._free if s.dtype == dtype and s.count.axes == size.axes]
+        if not fitting:
+            buffer.slot = Slot(dtype, size, len(self._slots))
+            self._slots.append(buffer.slot)
+            return
+        enough = [s for s in fitting if s.count.factor >= size.factor]
+        slot = min(enough, key=_factor) if enough else max(fitting, key=_factor)
+        self._free.remove(slot)
+        slot.count = Count(max(slot.count.factor, size.factor), size.axes)
+        buffer.slot = slot
+
+    def release(self, buffers: Sequence[Buffer]) -> None:
+        """Free the slots of scratch buffers that are not used again."""
+        self._free.extend(b.slot for b in buffers if b.slot is not None and b.role == "value")
+
+    def close(self) -> tuple[Slot, ...]:
+        """The slots, those of known length first, with their offsets."""
+        ordered = sorted(self._slots, key=lambda s: not s.count.is_literal)
+        ends: dict[str, int | None] = {}
+        for slot in ordered:
+            start = ends.get(slot.dtype, 0)
+            slot.offset = start
+            known = start is not None and slot.count.is_literal
+            ends[slot.dtype] = start + padded(slot.count.factor, slot.dtype) if known and start is not None else None
+        return tuple(ordered)
+
+
+def _factor(slot: Slot) -> int:
+    return slot.count.factor

@@ -1,0 +1,237 @@
+"""From outputs, or from a training step, to a `Program`: expand, schedule, fuse, plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphlearn.graph.leaves import constant_array
+from graphlearn.graph.names import Names
+from graphlearn.graph.node import Node, make, new_node
+from graphlearn.graph.traverse import depends_on_axis, topological
+from graphlearn.program.arena import plan_arenas
+from graphlearn.program.expand import Expanded, expand
+from graphlearn.program.fuse import fuse
+from graphlearn.program.program import Buffer, Copy, FusedLoop, Gather, Load, Program, Step, reads_of, writes_of
+from graphlearn.program.rules import COPY
+from graphlearn.program.schedule import schedule
+from graphlearn.program.training import TrainingStep
+from graphlearn.types import ArrayType, Shape
+
+
+def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> Program:
+    """The program that computes outputs from leaves; free axes have their length at the call.
+
+    Args:
+        outputs: nodes.
+        leaves: inputs, parameters and states in the order in which they are given.
+        precision: what every float64 becomes.
+    """
+    graph = expand(outputs, precision, {})
+    roots = [_root(node, k) for k, node in enumerate(graph.roots)]
+    table = _Buffers(graph, Names(outputs), leaves, precision)
+    results = []
+    for number, (root, wanted) in enumerate(zip(roots, outputs, strict=True)):
+        dtype = precision if wanted.dtype == "float64" else wanted.dtype
+        results.append(table.enter(root, f"output{number}", "output", dtype))
+    order = topological(roots)
+    plan = schedule(order, dict.fromkeys(roots, 0), frozenset(order))
+    steps = [step for _, step in fuse(plan, table.of)]
+    return Program(
+        steps=tuple(steps),
+        sections=("forward",) * len(steps),
+        buffers=table.used(steps),
+        slots=plan_arenas(steps, (), {}),
+        given=table.given,
+        outputs=tuple(results),
+        loss=None,
+        axes=depends_on_axis([*leaves, *order]),
+        capacity={},
+        names=table.names,
+        nonempty=_nonempty(order),
+    )
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How a training loop gets its rows.
+
+    Args:
+        rows: the length of every batch, or the largest length where ``fixed`` is false.
+        fixed: whether all batches have that length, so that loops have known bounds.
+        gather: whether rows are taken by number; else every step reads all rows where they are.
+        sizes: lengths of all other free axes.
+    """
+
+    rows: int
+    fixed: bool
+    gather: bool
+    sizes: Mapping[str, int]
+
+
+def build_training(step: TrainingStep, precision: str, batching: Batching) -> Program:
+    """The program of one training step, for a loop around it."""
+    known = dict(batching.sizes)
+    if batching.fixed and step.axis:
+        known[step.axis] = batching.rows
+    graph = expand(step.roots, precision, known)
+    roots = [_root(node, k) for k, node in enumerate(graph.roots)]
+    leaves = tuple(dict.fromkeys([*graph.leaves, *step.updates]))
+    table = _Buffers(graph, Names(step.roots), leaves, precision, kept=set(leaves) - set(step.data))
+    gathers = table.gather(step.data) if batching.gather else []
+    loss = table.enter(roots[0], "loss", "value", graph.roots[0].dtype)
+    targets = {root: table.given[leaf] for root, leaf in zip(roots[1:], step.updates, strict=True)}
+    for root, target in targets.items():
+        table.place(root, target)
+    order = topological(roots)
+    last = {**dict.fromkeys(roots[1:], 0), roots[0]: -1}
+    plan = schedule(order, last, frozenset(topological(roots[:1])))
+    levelled = fuse(plan, table.of)
+    body = [s for _, s in levelled]
+    first_update = next((k for k, (level, _) in enumerate(levelled) if level == 0), len(body))
+    body, delayed = _delay(body, table)
+    steps = [*gathers, *body, *delayed]
+    return Program(
+        steps=tuple(steps),
+        sections=_sections(steps, len(gathers) + first_update, set(topological(roots[:1]))),
+        buffers=table.used(steps),
+        slots=plan_arenas(steps, table.kept_buffers(), _capacity(step, batching)),
+        given=table.given,
+        outputs=(),
+        loss=loss,
+        axes=() if batching.fixed or not step.axis else (step.axis,),
+        capacity=_capacity(step, batching),
+        names=table.names,
+        nonempty=_nonempty(order),
+    )
+
+
+def _capacity(step: TrainingStep, batching: Batching) -> dict[str, int]:
+    return {step.axis: batching.rows} if step.axis else {}
+
+
+def _root(node: Node, number: int) -> Node:
+    """A copy of an output of its own, which is where the output is written."""
+    return make(COPY, (node,), (("output", number),), scope="")
+
+
+def _nonempty(order: Sequence[Node]) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(
+            d for n in order if n.op.name == "max" for k in n.attr("axis") if isinstance(d := n.inputs[0].shape[k], str)
+        )
+    )
+
+
+def _sections(steps: Sequence[Step], first_update: int, forward: set[Node]) -> tuple[str, ...]:
+    names = []
+    for number, step in enumerate(steps):
+        if number >= first_update:
+            names.append("update")
+        else:
+            names.append("forward" if all(n in forward for n in step.nodes) else "backward")
+    return tuple(names)
+
+
+def _delay(body: list[Step], table: _Buffers) -> tuple[list[Step], list[Step]]:
+    """Updates read the values of the step's beginning: a write goes to a temporary where a later step reads the old value."""
+    delayed: list[Step] = []
+    for number, step in enumerate(body):
+        if not isinstance(step, FusedLoop):
+            continue
+        stores = list(step.stores)
+        for k, store in enumerate(stores):
+            if store.buffer.role == "kept" and _still_read(store.buffer, store.strides, step, body[number + 1 :]):
+                temporary = table.temporary(store.buffer)
+                stores[k] = type(store)(temporary, store.strides, store.value)
+                delayed.append(Copy(temporary, store.buffer))
+        body[number] = FusedLoop(step.axes, step.body, tuple(stores), step.reductions, step.nodes)
+    return body, delayed
+
+
+def _still_read(buffer: Buffer, strides: Sequence[object], step: FusedLoop, after: Sequence[Step]) -> bool:
+    own = any(isinstance(v, Load) and v.buffer is buffer and v.strides != strides for v in step.body)
+    return own or any(buffer in reads_of(later) for later in after)
+
+
+class _Buffers:
+    """The buffer of every node that has one, made when it is first asked for."""
+
+    def __init__(
+        self, graph: Expanded, names: Names, leaves: Sequence[Node], precision: str, kept: set[Node] | None = None
+    ) -> None:
+        self.names = {new: name for new, old in graph.origin.items() if (name := _first_name(names, old))}
+        self.given: dict[Node, Buffer] = {}
+        self._of: dict[Node, Buffer] = {}
+        self._taken: set[str] = set()
+        self._arguments = kept is None
+        for leaf in leaves:
+            stand_in = graph.leaves[leaf] if leaf in graph.leaves else _lowered_leaf(leaf, precision)
+            role = "kept" if kept is not None and leaf in kept else "given"
+            self.given[leaf] = self.enter(stand_in, leaf.full_name, role, stand_in.dtype)
+
+    def enter(self, node: Node, name: str, role: str, dtype: str, shape: Shape | None = None) -> Buffer:
+        """Make the buffer of a node."""
+        buffer = Buffer(self._unique(name), dtype, node.shape if shape is None else shape, role, node)
+        self._of[node] = buffer
+        return buffer
+
+    def place(self, node: Node, buffer: Buffer) -> None:
+        """Let a node be written to a buffer that exists."""
+        self._of[node] = buffer
+
+    def gather(self, data: Sequence[Node]) -> list[Step]:
+        """Batches in the arena instead of the data where they are."""
+        steps: list[Step] = []
+        for leaf in data:
+            if leaf in self.given:
+                source = self.given[leaf]
+                batch = self.enter(source.node, f"{source.name}_batch", "value", source.dtype)
+                steps.append(Gather(source, batch))
+        return steps
+
+    def temporary(self, target: Buffer) -> Buffer:
+        """Scratch of the size of a buffer."""
+        return Buffer(self._unique(f"next_{target.name}"), target.dtype, target.shape, "value", target.node)
+
+    def of(self, node: Node) -> Buffer:
+        """The buffer of a leaf, of a constant array or of a stored node."""
+        known = self._of.get(node)
+        if known is None:
+            name = self.names.get(node, node.op.name)
+            known = self.enter(node, name, "value" if constant_array(node) is None else "kept", node.dtype)
+        return known
+
+    def kept_buffers(self) -> list[Buffer]:
+        """Buffers that keep their values from call to call."""
+        return list(dict.fromkeys(b for b in [*self.given.values(), *self._of.values()] if b.role == "kept"))
+
+    def used(self, steps: Sequence[Step]) -> tuple[Buffer, ...]:
+        """All buffers, those that steps made last."""
+        made = [b for step in steps for b in (*reads_of(step), *writes_of(step))]
+        return tuple(dict.fromkeys([*self.given.values(), *made]))
+
+    def _unique(self, name: str) -> str:
+        stem = re.sub(r"\W", "_", name, flags=re.ASCII)
+        stem = f"v_{stem}" if not stem[:1].isalpha() else stem
+        unique, number = stem, 2
+        while unique in self._taken:
+            unique, number = f"{stem}_{number}", number + 1
+        self._taken.add(unique)
+        return unique
+
+
+def _first_name(names: Names, nodes: Sequence[Node]) -> str:
+    given = [n.full_name for n in nodes if n.full_name]
+    return given[0] if given else next((names[n] for n in nodes if n in names), "")
+
+
+def _lowered_leaf(leaf: Node, precision: str) -> Node:
+    """The stand-in of a leaf that the graph does not read."""
+    dtype = precision if leaf.dtype == "float64" else leaf.dtype
+    return (
+        leaf
+        if dtype == leaf.dtype
+        else new_node(leaf.op, (), leaf.attrs, ArrayType(leaf.shape, dtype), leaf.name, leaf.scope)
+    )

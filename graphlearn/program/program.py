@@ -1,0 +1,362 @@
+"""`Program`: a graph as an ordered list of steps over buffers in flat arenas. Knows no language and no device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphlearn.graph.node import Node
+from graphlearn.program.counts import Count, count
+from graphlearn.types import Dim, Shape
+
+ALIGNMENT = 64  # bytes; every slot begins on a cache line
+ITEM_SIZE = {"bool": 1, "uint8": 1, "int32": 4, "int64": 8, "float32": 4, "float64": 8}
+
+
+@dataclass(eq=False)
+class Slot:
+    """A stretch of an arena that buffers use one after the other.
+
+    Args:
+        dtype: of the arena.
+        count: elements; grows while it is planned.
+        offset: first element where all slots before are of known length, else None.
+        number: counts the slots of a program.
+    """
+
+    dtype: str
+    count: Count
+    number: int
+    offset: int | None = None
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A contiguous array, row by row.
+
+    Args:
+        name: how it is called in listings; unique in a program.
+        dtype: of its elements.
+        shape: ints and names of free axes.
+        role: ``"given"`` (an argument), ``"kept"`` (parameter, state, scalar or constant, in the arena from call to
+            call), ``"output"`` (an argument that is written) or ``"value"`` (scratch).
+        node: what it holds.
+        slot: its place in the arena; None for arguments and for single numbers.
+    """
+
+    name: str
+    dtype: str
+    shape: Shape
+    role: str
+    node: Node
+    slot: Slot | None = None
+
+    @property
+    def count(self) -> Count:
+        """Number of elements."""
+        return count(self.shape)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether this is a single scratch number, which needs no place in an arena."""
+        return self.role == "value" and self.count == Count(1)
+
+
+# --- what a loop computes ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Load:
+    """An entry of a buffer; ``strides`` in elements for each axis of the loop."""
+
+    buffer: Buffer
+    strides: tuple[Count, ...]
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of the entry."""
+        return self.buffer.dtype
+
+
+@dataclass(frozen=True, eq=False)
+class Literal:
+    """A number that is known."""
+
+    value: float | int | bool
+    dtype: str
+
+
+@dataclass(frozen=True, eq=False)
+class Length:
+    """The length of a free axis."""
+
+    axis: str
+    dtype: str = "int64"
+
+
+@dataclass(frozen=True, eq=False)
+class Compute:
+    """An intrinsic on values of one entry; the operands have the dtype in which it is computed.
+
+    Args:
+        op: name of the intrinsic, or ``"cast"``.
+        operands: its operands.
+        dtype: of the result.
+        node: the node of the graph, for its name.
+    """
+
+    op: str
+    operands: tuple[Value, ...]
+    dtype: str
+    node: Node
+
+
+Value = Load | Literal | Length | Compute
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Write a value to an entry of a buffer."""
+
+    buffer: Buffer
+    strides: tuple[Count, ...]
+    value: Value
+
+
+@dataclass(frozen=True, eq=False)
+class Reduce:
+    """Combine a value over the loop axes that are not ``kept`` into a buffer.
+
+    Args:
+        op: ``"sum"`` or ``"max"``.
+        buffer: the result.
+        kept: loop axes that the result has, in order.
+        strides: of the result, for each loop axis (0 along those that are combined).
+        value: what is combined.
+        node: the node of the graph.
+    """
+
+    op: str
+    buffer: Buffer
+    kept: tuple[int, ...]
+    strides: tuple[Count, ...]
+    value: Value
+    node: Node
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class FusedLoop:
+    """One nest of loops that computes, stores and reduces.
+
+    Args:
+        axes: lengths, outermost first; empty for single numbers.
+        body: values in the order in which they are computed.
+        stores: written in every iteration, after all loads of that iteration.
+        reductions: combined over the loop.
+        nodes: the nodes that it computes, for names and sections.
+    """
+
+    axes: tuple[Dim, ...]
+    body: tuple[Value, ...]
+    stores: tuple[Store, ...]
+    reductions: tuple[Reduce, ...]
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """An operand of a matrix product: rows and columns of a buffer.
+
+    Args:
+        buffer: where the entries are.
+        strides: elements from row to row and from column to column; one of them is 1 unless the axis is trivial.
+        batch: elements from one matrix to the next along each batch axis.
+    """
+
+    buffer: Buffer
+    strides: tuple[Count, Count]
+    batch: tuple[Count, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class MatMul:
+    """``out = a @ b`` for every matrix of the batch.
+
+    Args:
+        out, a, b: the matrices.
+        sizes: rows of ``a``, columns of ``b``, the inner length.
+        batch: lengths of the batch axes.
+        node: the node of the graph.
+    """
+
+    out: Matrix
+    a: Matrix
+    b: Matrix
+    sizes: tuple[Dim, Dim, Dim]
+    batch: tuple[Dim, ...]
+    node: Node
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """What it computes."""
+        return (self.node,)
+
+
+@dataclass(frozen=True, eq=False)
+class Gather:
+    """Take the rows of the batch out of the data."""
+
+    data: Buffer
+    out: Buffer
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """What it computes."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Copy:
+    """Copy a whole buffer: the delayed write of an update whose old value was still read."""
+
+    source: Buffer
+    target: Buffer
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """What it computes."""
+        return ()
+
+
+Step = FusedLoop | MatMul | Gather | Copy
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Steps in order, over buffers.
+
+    Args:
+        steps: what is done, in this order.
+        sections: for each step ``"forward"``, ``"backward"`` or ``"update"``.
+        buffers: every array and single number.
+        slots: stretches of the arenas.
+        given: leaf of the graph -> the buffer that holds it.
+        outputs: what a function returns, in order; empty for training.
+        loss: the loss of a training step.
+        axes: names of the lengths that are known only at run time.
+        capacity: largest length of each such axis that the arena is planned for; empty: the arena is sized by the call.
+        names: node -> its name in listings.
+        nonempty: free axes that must not have length 0 (a maximum is taken along them).
+    """
+
+    steps: tuple[Step, ...]
+    sections: tuple[str, ...]
+    buffers: tuple[Buffer, ...]
+    slots: tuple[Slot, ...]
+    given: Mapping[Node, Buffer]
+    outputs: tuple[Buffer, ...]
+    loss: Buffer | None
+    axes: tuple[str, ...]
+    capacity: Mapping[str, int]
+    names: Mapping[Node, str] = field(default_factory=dict)
+    nonempty: tuple[str, ...] = ()
+
+    @property
+    def constants(self) -> tuple[Buffer, ...]:
+        """Buffers of constant arrays."""
+        return tuple(b for b in self.buffers if b.node.op.name == "constant" and b.role == "kept")
+
+    def arena_sizes(self, sizes: Mapping[str, int] | None = None) -> dict[str, int]:
+        """Elements of each arena, by dtype, for given lengths of the free axes."""
+        lengths = {**self.capacity, **(sizes or {})}
+        totals: dict[str, int] = {}
+        for slot in self.slots:
+            totals[slot.dtype] = totals.get(slot.dtype, 0) + padded(slot.count.value(lengths), slot.dtype)
+        return totals
+
+    def describe(self) -> str:
+        """Steps, buffers, bytes and floating-point operations, as text."""
+        from_listing = _Listing(self)
+        return "\n".join([*from_listing.buffers(), "", *from_listing.steps()])
+
+
+def arena_of(dtype: str) -> str:
+    """The arena in which elements of a dtype live: bools are bytes."""
+    return "uint8" if dtype == "bool" else dtype
+
+
+def padded(elements: int, dtype: str) -> int:
+    """Elements rounded up so that what follows begins on a cache line."""
+    unit = ALIGNMENT // ITEM_SIZE[dtype]
+    return -(-elements // unit) * unit
+
+
+class _Listing:
+    """The text of `Program.describe`."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def buffers(self) -> list[str]:
+        """One line per buffer, then the bytes of the arenas."""
+        lines = [f"{b.name:24} {b.dtype}[{','.join(map(str, b.shape))}] {_place(b)}" for b in self._program.buffers]
+        known = all(slot.count.is_literal or self._program.capacity for slot in self._program.slots)
+        if known:
+            sizes = self._program.arena_sizes()
+            total = sum(n * ITEM_SIZE[dtype] for dtype, n in sizes.items())
+            lines.append(f"arena: {total} bytes")
+        return lines
+
+    def steps(self) -> list[str]:
+        """One line per step, with its operations."""
+        lines = []
+        for section, step in zip(self._program.sections, self._program.steps, strict=True):
+            names = ", ".join(self._program.names.get(n, n.op.name) for n in step.nodes)
+            lines.append(f"{section:9} {type(step).__name__:10} {_work(step):24} {names}".rstrip())
+        return lines
+
+
+def _place(buffer: Buffer) -> str:
+    if buffer.slot is None:
+        return "local" if buffer.is_number else buffer.role
+    where = buffer.slot.offset if buffer.slot.offset is not None else f"slot {buffer.slot.number}"
+    return f"{buffer.role} at {where}"
+
+
+def _work(step: Step) -> str:
+    if isinstance(step, FusedLoop):
+        each = sum(isinstance(v, Compute) for v in step.body) + len(step.reductions)
+        return f"{'x'.join(map(str, step.axes)) or '1'} x {each} ops"
+    if isinstance(step, MatMul):
+        return f"2 x {'x'.join(map(str, (*step.batch, *step.sizes)))} flops"
+    return f"{_copied(step).count} elements"
+
+
+def _copied(step: Gather | Copy) -> Buffer:
+    return step.out if isinstance(step, Gather) else step.target
+
+
+def reads_of(step: Step) -> list[Buffer]:
+    """Buffers that a step reads."""
+    if isinstance(step, FusedLoop):
+        return [v.buffer for v in step.body if isinstance(v, Load)]
+    if isinstance(step, MatMul):
+        return [step.a.buffer, step.b.buffer]
+    return [step.data if isinstance(step, Gather) else step.source]
+
+
+def writes_of(step: Step) -> list[Buffer]:
+    """Buffers that a step writes."""
+    if isinstance(step, FusedLoop):
+        return [s.buffer for s in step.stores] + [r.buffer for r in step.reductions]
+    if isinstance(step, MatMul):
+        return [step.out.buffer]
+    return [_copied(step)]
+
+
+def same_entries(strides: Sequence[Count], buffer: Buffer, axes: Sequence[Dim]) -> bool:
+    """Whether a loop visits a buffer's entries one by one, in their order."""
+    return tuple(strides) == tuple(count(axes[k + 1 :]) for k in range(len(axes))) and buffer.count == count(axes)
