@@ -1,0 +1,200 @@
+"""What `fit` and `predict` are given: checked, converted once, and told apart by how a training step uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphlearn.backends.registry import lowered
+from graphlearn.errors import DataError, DTypeError, MissingValueError, ShapeError, UnknownNameError
+from graphlearn.graph.binding import check_array
+from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import depends_on_axis, find_leaf, leaves, symbols, topological
+from graphlearn.types import format_shape
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a loss uses its inputs.
+
+    Args:
+        axis: the free axis along which data is batched; empty when there is none.
+        batched: inputs whose leading axis it is.
+        fixed: inputs of a fixed shape of rank 1 or more, the same in every step.
+        scalars: inputs of shape ``()``.
+    """
+
+    axis: str
+    batched: tuple[Node, ...]
+    fixed: tuple[Node, ...]
+    scalars: tuple[Node, ...]
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """All of them."""
+        return (*self.batched, *self.fixed, *self.scalars)
+
+
+def lay_out(loss: Node) -> Layout:
+    """Sort the inputs of a loss.
+
+    Raises:
+        ShapeError: more than one free axis, or one that does not lead the inputs it occurs in.
+    """
+    inputs = leaves([loss], "input")
+    axes = depends_on_axis(topological([loss]))
+    if len(axes) > 1:
+        raise ShapeError(
+            f"fit batches over one free axis; got {', '.join(map(repr, axes))}. Give the others a fixed length where "
+            "the inputs are declared.",
+            nodes=inputs,
+        )
+    axis = axes[0] if axes else ""
+    for leaf in inputs:
+        if axis in leaf.shape[1:]:
+            raise ShapeError(
+                f"fit needs the free axis {axis!r} to come first, since rows are samples; got {leaf.full_name!r} of "
+                f"shape {format_shape(leaf.shape)}. Declare the input transposed.",
+                nodes=(leaf,),
+            )
+    batched = tuple(n for n in inputs if axis in n.shape)
+    if axis and not batched:
+        raise ShapeError(
+            f"fit needs an input that shows the length of the free axis {axis!r}; the loss has none.", nodes=(loss,)
+        )
+    rest = tuple(n for n in inputs if n not in batched)
+    return Layout(axis, batched, tuple(n for n in rest if n.shape), tuple(n for n in rest if not n.shape))
+
+
+def read_inputs(
+    table: Mapping[str, Node], needed: tuple[Node, ...], given: object, precision: str, what: str = "data"
+) -> dict[Node, np.ndarray]:
+    """One checked array per input that is needed, in the dtype in which it is computed.
+
+    Args:
+        table: full name -> leaf, of everything that a key may mean.
+        needed: inputs; entries for others of the table are passed over.
+        given: input or name -> array, list or number.
+        precision: every float64 is lowered to it.
+        what: the argument's name, for messages.
+
+    Raises:
+        UnknownNameError, MissingValueError, DTypeError, ShapeError, DataError: each names the culprit and the cure.
+    """
+    entries = _by_leaf(table, given, what)
+    missing = [n.full_name for n in needed if n not in entries]
+    if missing:
+        raise MissingValueError(
+            f"{what} needs an array for {', '.join(map(repr, missing))}; got "
+            f"{', '.join(n.full_name for n in entries) or 'nothing'}. Add it: {what}={{{missing[0]!r}: ...}}.",
+            nodes=needed,
+        )
+    return {leaf: _read(leaf, entries[leaf], precision, f"{what}[{leaf.full_name!r}]") for leaf in needed}
+
+
+def _by_leaf(table: Mapping[str, Node], given: object, what: str) -> dict[Node, Any]:
+    if not isinstance(given, Mapping):
+        raise UnknownNameError(
+            f"{what} needs a mapping from input or name to array; got {type(given).__name__}. Write {{'x': ...}}."
+        )
+    names = ", ".join(n for n, leaf in table.items() if leaf.op.name == "input") or "(none)"
+    entries: dict[Node, Any] = {}
+    for key, value in given.items():
+        if not isinstance(key, (Node, str)):
+            raise UnknownNameError(f"{what} needs inputs or names as keys; got {key!r}. The inputs are: {names}.")
+        leaf = find_leaf(dict(table), key, what)
+        if leaf is None:
+            raise UnknownNameError(f"{what} names {key!r}, which the model does not have. Its inputs are: {names}.")
+        if leaf.op.name != "input":
+            raise UnknownNameError(
+                f"{what} takes inputs; got the {leaf.op.name} {leaf.full_name!r}. Set it with "
+                f"model.values[{leaf.full_name!r}] = ..."
+            )
+        entries[leaf] = value
+    return entries
+
+
+def _read(leaf: Node, value: object, precision: str, what: str) -> np.ndarray:
+    if _is_text(value):
+        raise DTypeError(
+            f"{what} needs numbers for {leaf.type}; got text. Number the classes first: "
+            "names, numbers = numpy.unique(labels, return_inverse=True)."
+        )
+    array = check_array(value, leaf.type, what)
+    if not array.size:
+        raise DataError(
+            f"{what} needs at least one entry; got an empty array of shape {format_shape(array.shape)}.", nodes=(leaf,)
+        )
+    with np.errstate(over="ignore"):  # an overflow is found, and named, below
+        array = np.ascontiguousarray(array, lowered(leaf.dtype, precision)).reshape(array.shape)
+    if leaf.type.is_float and not np.all(np.isfinite(array)):
+        raise _not_finite(leaf, np.asarray(value), array, what)
+    return array
+
+
+def _is_text(value: object) -> bool:
+    try:
+        return np.asarray(value).dtype.kind in "US"
+    except ValueError:  # a ragged list, of which check_array says more
+        return False
+
+
+def _not_finite(leaf: Node, given: np.ndarray, array: np.ndarray, what: str) -> DataError:
+    bad = np.argwhere(~np.isfinite(array))
+    place = tuple(int(k) for k in bad[0])
+    where = (
+        f"row {place[0]}" + (f", column {place[1]}" if len(place) == 2 else f", entry {place[1:]}" if place[1:] else "")
+        if place
+        else "it"
+    )
+    if np.isfinite(np.asarray(given, np.float64)[place]):
+        return DataError(
+            f"{what} needs numbers that {array.dtype} can hold; {where} is {given[place]!r}. Scale the data, or use "
+            "precision='float64'."
+        )
+    rows = len({int(k[0]) for k in bad}) if place else 1
+    return DataError(
+        f"{what} needs finite numbers; {where} is {array[place]} ({len(bad)} such entries in {rows} rows). Drop these "
+        "rows or fill the gaps first.",
+        nodes=(leaf,),
+    )
+
+
+def count_rows(layout: Layout, arrays: Mapping[Node, np.ndarray], what: str = "data") -> int:
+    """The common number of rows; 1 where nothing is batched.
+
+    Raises:
+        DataError: the inputs have different numbers of rows.
+    """
+    lengths = {leaf.full_name: len(arrays[leaf]) for leaf in layout.batched}
+    if len(set(lengths.values())) > 1:
+        counts = ", ".join(f"{name!r} has {n}" for name, n in lengths.items())
+        raise DataError(f"{what} needs equally many rows in each array; {counts}.", nodes=layout.batched)
+    return next(iter(lengths.values()), 1)
+
+
+def check_classes(loss: Node, arrays: Mapping[Node, np.ndarray], what: str = "data") -> None:
+    """Check that class numbers fit the number of classes: a number out of range would have no class at all.
+
+    Raises:
+        DataError: names the row and the number.
+    """
+    for node in topological([loss]):
+        if node.op.name != "cross_entropy" or not node.attr("normalized"):
+            continue
+        for leaf in symbols(node.inputs[1]).values():
+            labels, classes = arrays.get(leaf), int(node.inputs[0].shape[-1])
+            if labels is None or leaf.type.is_float:
+                continue
+            bad = np.argwhere((labels < 0) | (labels >= classes))
+            if len(bad):
+                row = tuple(int(k) for k in bad[0])
+                raise DataError(
+                    f"{what}[{leaf.full_name!r}] needs class numbers from 0 to {classes - 1}, as the prediction has "
+                    f"{classes} classes; row {row[0]} is {labels[row]} ({len(bad)} such entries). Number the classes "
+                    "from 0, or widen the last layer.",
+                    nodes=(leaf, node),
+                )

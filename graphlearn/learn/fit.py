@@ -1,0 +1,272 @@
+"""`Fit`: one call of `Model.fit`; and `Trainer`: what a model keeps between two of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphlearn.backends.registry import TrainingRun, load_backend, lowered
+from graphlearn.errors import NonFiniteError, OptionError
+from graphlearn.graph.names import Names
+from graphlearn.graph.node import Node
+from graphlearn.learn.data import lay_out
+from graphlearn.learn.failure import Failure, find_culprit
+from graphlearn.learn.history import History
+from graphlearn.learn.interrupt import Interrupt
+from graphlearn.learn.loop import Loop
+from graphlearn.learn.optim import Optimizer
+from graphlearn.learn.plan import Plan, make_plan, require_loss
+from graphlearn.learn.progress import Pace, Progress
+from graphlearn.learn.values import Values
+
+Arrays = Mapping[Node, np.ndarray]
+
+
+class Trainer:
+    """Training steps by the structure of the optimizer, and the latest compiled run.
+
+    Args:
+        loss: what the model makes small, or None.
+        parameters: what it trains.
+        precision: of the computation.
+    """
+
+    def __init__(self, loss: Node | None, parameters: Sequence[Node], precision: str) -> None:
+        self._loss = loss
+        self._parameters = tuple(parameters)
+        self._precision = precision
+        self._plans: dict[tuple[object, ...], Plan] = {}
+        self._latest: tuple[tuple[object, ...], dict[Node, np.ndarray], TrainingRun] | None = None
+
+    def plan(self, optimizer: Optimizer) -> Plan:
+        """The training step; made once for all optimizers of one structure."""
+        loss = require_loss(self._loss)
+        key = optimizer.structure
+        if key not in self._plans:
+            self._plans[key] = make_plan(loss, lay_out(loss), self._parameters, optimizer)
+        return self._plans[key]
+
+    def open(self, plan: Plan, arrays: Arrays, backend: str, capacity: int) -> TrainingRun:
+        """A compiled run over these arrays: the latest one, if it is the same training on the same data."""
+        data = {leaf: arrays[leaf] for leaf in plan.layout.batched}
+        key = (plan, backend, capacity)
+        if self._latest is not None and self._latest[0] == key and _equal(self._latest[1], data):
+            return self._latest[2]
+        run = load_backend(backend).open_training(plan.step, data, self._precision, capacity)
+        self._latest = (key, data, run)
+        return run
+
+    @property
+    def source(self) -> str:
+        """The code of the latest run; empty before the first."""
+        return "" if self._latest is None else self._latest[2].source
+
+
+class Borders:
+    """What happens after stated epochs: validation, callbacks.
+
+    Args:
+        model: handed to the callbacks.
+        validate: gives the loss on the validation data, or None.
+        every: validate after every so many epochs.
+        callbacks: called with (model, epoch from 1, logs) after each epoch; True stops the training.
+    """
+
+    def __init__(
+        self, model: object, validate: Callable[[], float] | None, every: int, callbacks: Sequence[Callable[..., Any]]
+    ) -> None:
+        self._model = model
+        self._validate = validate
+        self._every = every
+        self._callbacks = tuple(callbacks)
+        self.period = 1 if callbacks else every if validate else 0
+        self.validation: list[tuple[int, float]] = []
+
+    def visit(self, epoch: int, logs: dict[str, float]) -> bool:
+        """Do what is due after an epoch; True when a callback wants to stop."""
+        if self._validate is not None and epoch % self._every == 0:
+            logs["validation"] = self._validate()
+            self.validation.append((epoch, logs["validation"]))
+        answers = [callback(self._model, epoch, logs) for callback in self._callbacks]
+        return any(answer is True for answer in answers)
+
+
+class Fit:
+    """One training.
+
+    Args:
+        plan: the training step.
+        loop: its steps.
+        arrays: the data, input -> array.
+        values: of the model; brought up to date whenever somebody may look.
+        optimizer: its state and counters likewise.
+        borders: what happens after stated epochs.
+        precision: of the computation.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        loop: Loop,
+        arrays: Arrays,
+        values: Values,
+        optimizer: Optimizer,
+        borders: Borders,
+        precision: str,
+    ) -> None:
+        self._plan = plan
+        self._loop = loop
+        self._arrays = arrays
+        self._values = values
+        self._optimizer = optimizer
+        self._borders = borders
+        self._precision = precision
+        self._before = (optimizer.steps, optimizer.epochs)
+        self._started = time.perf_counter()
+
+    def run(self, progress: Progress) -> None:
+        """Make all steps; whatever happens, model and optimizer hold the values of the last finished chunk.
+
+        Raises:
+            NonFiniteError: a loss, or at the end a parameter, is not finite.
+        """
+        try:
+            with Interrupt() as interrupt, progress:
+                self._run(progress, interrupt)
+            if not all(np.all(np.isfinite(a)) for a in self._loop.values().values() if a.dtype.kind == "f"):
+                raise self._failure()
+        finally:
+            self._store()
+
+    def _run(self, progress: Progress, interrupt: Interrupt) -> None:
+        loop = self._loop
+        per_epoch = loop.batches.steps_per_epoch
+        stride = self._borders.period * per_epoch
+        pace = Pace(per_epoch)
+        while loop.done < loop.total:
+            limit = min(loop.total - loop.done, stride - loop.done % stride if stride else loop.total)
+            steps = pace.next(loop.done, limit)
+            started = time.perf_counter()
+            if not loop.advance(steps):
+                raise self._failure()
+            pace.note(steps, time.perf_counter() - started)
+            progress.show(loop.done, -(-loop.done // per_epoch), float(loop.losses[-1]))
+            if stride and loop.done % stride == 0 and self._visit():
+                return
+            interrupt.check()
+
+    def _visit(self) -> bool:
+        self._store()
+        loop = self._loop
+        last = loop.losses[-loop.batches.steps_per_epoch :]
+        weights = loop.batches.counts / loop.batches.counts.sum()
+        return self._borders.visit(loop.epochs_done, {"loss": float(last @ weights), "step": loop.done})
+
+    def _store(self) -> None:
+        values = self._loop.values()
+        self._values.store(values)
+        self._optimizer.state = {leaf.full_name: values[leaf] for leaf in self._plan.updates.states}
+        self._optimizer.steps = self._before[0] + self._loop.done
+        self._optimizer.epochs = self._before[1] + -(-self._loop.done // self._loop.batches.steps_per_epoch)
+
+    @property
+    def history(self) -> History:
+        """The record so far."""
+        epochs, losses = zip(*self._borders.validation, strict=True) if self._borders.validation else ((), ())
+        return History(
+            self._loop.losses.copy(),
+            self._loop.mean_losses(),
+            np.array(losses, np.float64),
+            np.array(epochs, np.int64),
+            time.perf_counter() - self._started,
+            self._loop.compute_seconds,
+        )
+
+    # --- when a value is not finite -----------------------------------------------------------------------------------
+
+    def _failure(self) -> NonFiniteError:
+        """Find the culprit, and leave the loop at the last step whose loss was finite."""
+        loop, step = self._loop, self._plan.step
+        failed, loss = loop.done, loop.failed_loss
+        last = max(failed - 1, 0)
+        last_loss = float(loop.losses[last]) if failed else None
+        at = last
+        found = self._search(step.roots, last, loop.rewind(last)) if failed else None
+        if found is None:
+            at = failed
+            loop.advance(failed - last)
+            # After the last step there is no further loss: a parameter itself is the culprit.
+            roots = (step.loss,) if failed < loop.total else tuple(step.updates)
+            found = self._search(roots, failed, loop.values())
+        loop.rewind(last)
+        node, name, value = found or (
+            step.loss,
+            Names(step.roots)[step.loss],
+            "is finite by the reference interpreter, yet not as compiled",
+        )
+        failure = Failure(at, at // loop.batches.steps_per_epoch + 1, node, name, value, loss, last_loss)
+        rate = self._optimizer.hyperparameters.get("learning_rate")
+        smaller = f"a learning rate smaller than {rate:g}" if rate else "smaller steps"
+        return failure.error(f"Try {smaller}, inputs of mean 0 and deviation 1, or a loss from logits.")
+
+    def _search(self, roots: Sequence[Node], at: int, values: Arrays) -> tuple[Node, str, str] | None:
+        counts, order = self._loop.batches.take(at, at + 1)
+        batch = {
+            leaf: self._arrays[leaf] if order is None else self._arrays[leaf][order]
+            for leaf in self._plan.layout.batched
+        }
+        arrays = {**start_scalars(self._plan, self._arrays, self._optimizer), **values, **batch}
+        return find_culprit(self._plan.step, roots, arrays, int(counts.sum()), self._precision)
+
+
+def start_scalars(plan: Plan, arrays: Arrays, optimizer: Optimizer) -> dict[Node, np.ndarray]:
+    """Scalars of a fit: numbers of the data, and hyperparameters."""
+    numbers = optimizer.hyperparameters
+    return {
+        **{leaf: arrays[leaf] for leaf in plan.layout.scalars},
+        **{leaf: np.asarray(numbers[name]) for name, leaf in plan.updates.hyperparameters.items()},
+    }
+
+
+def start_values(
+    plan: Plan, arrays: Arrays, values: Values, optimizer: Optimizer, precision: str
+) -> dict[Node, np.ndarray]:
+    """Everything that a run is loaded with: the model's values, the optimizer's state, fixed inputs and scalars."""
+    states = {
+        leaf: np.asarray(optimizer.state.get(leaf.full_name, leaf.attr("value").array), lowered(leaf.dtype, precision))
+        for leaf in plan.updates.states
+    }
+    fixed = {state: arrays[leaf] for leaf, state in plan.carriers.items()}
+    return {**values.arrays(), **states, **fixed, **start_scalars(plan, arrays, optimizer)}
+
+
+def check_whole(name: str, value: object) -> int:
+    """A whole number above 0.
+
+    Raises:
+        OptionError: anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise OptionError(f"fit needs a whole number above 0 as {name}; got {value!r}.")
+    return int(value)
+
+
+def check_optimizer(optimizer: object, model: object) -> Optimizer:
+    """An optimizer that belongs to this model.
+
+    Raises:
+        OptionError: something else, or one that carries the state of another model.
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise OptionError(
+            f"fit needs an optimizer object such as gl.optim.SGD(0.1) or gl.optim.Adam(); got {optimizer!r}."
+        )
+    optimizer.bind(model)
+    return optimizer
+
+
+def _equal(old: Arrays, new: Arrays) -> bool:
+    return all(a.shape == new[leaf].shape and np.array_equal(a, new[leaf]) for leaf, a in old.items())

@@ -1,0 +1,72 @@
+"""Outputs of a graph as compiled functions, kept so that the second call of `predict` compiles nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphlearn.backends.registry import CompiledFunction, load_backend
+from graphlearn.errors import GraphUseError
+from graphlearn.graph.binding import bind
+from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import leaves
+
+
+class Functions:
+    """Compiled functions by backend and outputs.
+
+    Args:
+        precision: every float64 is lowered to it.
+    """
+
+    def __init__(self, precision: str) -> None:
+        self._precision = precision
+        self._made: dict[tuple[str, tuple[Node, ...]], CompiledFunction] = {}
+
+    def compute(
+        self, outputs: tuple[Node, ...], arrays: Mapping[Node, np.ndarray], backend: str
+    ) -> tuple[np.ndarray, ...]:
+        """Values of the outputs.
+
+        Args:
+            outputs: nodes.
+            arrays: at least one array per leaf.
+            backend: name of a backend.
+        """
+        binding = bind(outputs, arrays, what="inputs")
+        key = (backend, outputs)
+        if key not in self._made:
+            self._made[key] = load_backend(backend).compile_function(outputs, leaves(outputs), self._precision)
+        return self._made[key](binding.arrays, binding.sizes)
+
+
+class Outputs:
+    """A node, a sequence or a dict of nodes, and how values take the same form.
+
+    Args:
+        form: what the caller wrote.
+        what: for messages.
+
+    Raises:
+        GraphUseError: something in it is no node.
+    """
+
+    def __init__(self, form: Any, what: str) -> None:
+        self._form = form
+        values: Sequence[Any] = (
+            (form,) if isinstance(form, Node) else tuple(form.values() if isinstance(form, Mapping) else form)
+        )
+        wrong = [v for v in values if not isinstance(v, Node)]
+        if wrong or not values:
+            raise GraphUseError(
+                f"{what} needs a node, or a sequence or dict of nodes; got {wrong[0] if wrong else form!r}."
+            )
+        self.nodes: tuple[Node, ...] = tuple(values)
+
+    def arrange(self, arrays: Sequence[np.ndarray]) -> Any:
+        """Values in the caller's form: an array, a tuple or a dict."""
+        if isinstance(self._form, Node):
+            return arrays[0]
+        return dict(zip(self._form, arrays, strict=True)) if isinstance(self._form, Mapping) else tuple(arrays)

@@ -1,0 +1,244 @@
+"""`Model`: a graph with values, which can be trained, asked and looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphlearn.backends.registry import check_precision
+from graphlearn.errors import DataError, GraphUseError
+from graphlearn.graph.names import Names
+from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import find_leaf, leaves, symbols
+from graphlearn.learn.batches import make_batches
+from graphlearn.learn.data import check_classes, count_rows, read_inputs
+from graphlearn.learn.fit import Borders, Fit, Trainer, check_optimizer, check_whole, start_values
+from graphlearn.learn.functions import Functions, Outputs
+from graphlearn.learn.history import History
+from graphlearn.learn.loop import Loop
+from graphlearn.learn.optim import Optimizer
+from graphlearn.learn.plan import Plan, require_loss
+from graphlearn.learn.progress import make_progress
+from graphlearn.learn.stream import check_seed
+from graphlearn.learn.summary import summarize
+from graphlearn.learn.values import Values
+
+Data = Mapping[Any, Any]
+Callback = Callable[["Model", int, dict[str, float]], Any]
+
+
+class Model:
+    """A graph together with a value for each of its parameters and states.
+
+    Args:
+        output: what `predict` gives: a node, or a sequence or dict of nodes.
+        loss: scalar node that contains its target inputs; needed by `fit`.
+        precision: ``"float32"`` or ``"float64"``; every float64 of the graph, declared or default, is computed in it.
+        seed: of the initial values. Each parameter has its own random numbers, keyed by its full name, so that adding
+            one changes no other; both precisions start from the same numbers, rounded.
+
+    Raises:
+        NameClashError: two leaves, or two named nodes, of one name.
+        GraphUseError: the output or the loss is no node.
+        OptionError: no such precision or seed, or an initializer that cannot be used.
+    """
+
+    def __init__(self, output: Any, *, loss: Node | None = None, precision: str = "float32", seed: int = 0) -> None:
+        self.output = output
+        self.loss = loss
+        self.precision = check_precision(precision)
+        self.seed = check_seed(seed)
+        self.history: History | None = None
+        self._outputs = Outputs(output, "a model's output")
+        roots = (*self._outputs.nodes, *(() if loss is None else Outputs(loss, "a model's loss").nodes))
+        Names(roots)  # refuses two nodes of one name
+        self._table = symbols(*roots)
+        carried = {leaf.full_name: leaf for leaf in leaves(roots, "parameter", "state")}
+        self._values = Values(carried, self.precision, self.seed)
+        self._trainer = Trainer(loss, self.parameters, self.precision)
+        self._functions = Functions(self.precision)
+
+    # --- values -------------------------------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> Values:
+        """Full name -> array of every parameter and state. ``model.values["hidden1/W"] = array`` is checked."""
+        return self._values
+
+    @values.setter
+    def values(self, new: Mapping[str, Any]) -> None:
+        self._values.update(new)
+
+    @property
+    def parameters(self) -> tuple[Node, ...]:
+        """The parameters, in topological order."""
+        return tuple(leaf for leaf in self._table.values() if leaf.op.name == "parameter")
+
+    def leaf_values(self) -> dict[Node, np.ndarray]:
+        """Parameter or state -> its current value."""
+        return self._values.arrays()
+
+    def at(self, data: Data) -> dict[Node, Any]:
+        """The model's values together with data, for `gl.evaluate`, `gl.derive`, `gl.draw` and the like.
+
+        Args:
+            data: leaf or name -> array. A value given for a parameter takes the place of the model's.
+
+        Raises:
+            UnknownNameError: a name that the model does not have.
+        """
+        merged: dict[Node, Any] = dict(self.leaf_values())
+        for key, value in data.items():
+            leaf = find_leaf(self._table, key, "at") if isinstance(key, str) else key
+            merged[key if leaf is None else leaf] = value
+        return merged
+
+    def reset(self) -> None:
+        """Go back to the initial values."""
+        self._values.reset()
+
+    # --- training ---------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: Data,
+        *,
+        optimizer: Optimizer,
+        epochs: int,
+        batch_size: int | None = None,
+        backend: str = "numba",
+        shuffle: bool = True,
+        seed: int = 0,
+        validation: Data | None = None,
+        validation_every: int = 1,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | None = None,
+        order: Any = None,
+    ) -> History:
+        """Make the loss small.
+
+        The same optimizer object continues where it stopped: fit(5) and fit(5) again is fit(10), bit for bit. A new
+        one starts afresh. Ctrl-C and errors leave the model usable, with the values of the last finished chunk.
+
+        Args:
+            data: input or name -> array, list or number, with as many rows in each.
+            optimizer: from `gl.optim`.
+            epochs: passes over the data.
+            batch_size: rows of a step, at most those of the data; the last batch of an epoch may be smaller. None: all.
+            backend: ``"numba"``, ``"numpy"`` or ``"cuda"``.
+            shuffle: another order of rows in each epoch, where a batch does not hold all of them.
+            seed: of the shuffling; the order depends on (seed, rows, epoch) alone.
+            validation: data whose loss is recorded after epochs.
+            validation_every: after every so many of them.
+            callbacks: called with (model, epoch from 1, logs) after each epoch, logs holding ``loss``, ``step`` and
+                perhaps ``validation``; the training stops after one has returned True.
+            progress: show epoch, loss and time left; None: when standard output is a terminal.
+            order: whole row numbers (steps, batch), to repeat another's run exactly; ``epochs`` then groups the steps.
+
+        Returns:
+            What happened, also kept as ``model.history``.
+
+        Raises:
+            OptionError, DataError, UnknownNameError, MissingValueError, ShapeError, DTypeError: an argument that cannot
+                be used; the message says which and what to do.
+            DisconnectedError: a parameter that does not influence the loss.
+            NonFiniteError: a value overflowed or lost its meaning; ``.failure`` says which, and the model keeps the
+                last values that had a finite loss.
+        """
+        plan = self._trainer.plan(check_optimizer(optimizer, self))
+        arrays, rows = self._read(plan, data, "data")
+        batches = make_batches(
+            rows, plan.layout.axis, epochs=check_whole("epochs", epochs), batch_size=batch_size, shuffle=shuffle,
+            seed=seed, order=order, first_epoch=optimizer.epochs,
+        )  # fmt: skip
+        validate = None if validation is None else self._validator(plan, validation, backend)
+        borders = Borders(self, validate, check_whole("validation_every", validation_every), callbacks)
+        run = self._trainer.open(plan, arrays, backend, batches.capacity)
+        loop = Loop(run, batches, epochs, start_values(plan, arrays, self._values, optimizer, self.precision))
+        fit = Fit(plan, loop, arrays, self._values, optimizer, borders, self.precision)
+        try:
+            fit.run(make_progress(progress, loop.total, epochs))
+        finally:
+            self.history = fit.history
+        return self.history
+
+    @property
+    def source(self) -> str:
+        """The code of the training loop that the last `fit` ran.
+
+        Raises:
+            GraphUseError: there was no `fit` yet.
+        """
+        if not self._trainer.source:
+            raise GraphUseError(
+                "model.source is the code that fit generates; there was no fit yet. Call model.fit(...) first."
+            )
+        return self._trainer.source
+
+    def _read(self, plan: Plan, data: Data, what: str) -> tuple[dict[Node, np.ndarray], int]:
+        arrays = read_inputs(self._table, plan.layout.inputs, data, self.precision, what)
+        check_classes(require_loss(self.loss), arrays, what)
+        return arrays, count_rows(plan.layout, arrays, what)
+
+    def _validator(self, plan: Plan, data: Data, backend: str) -> Callable[[], float]:
+        arrays, _ = self._read(plan, data, "validation")
+        loss = require_loss(self.loss)
+        return lambda: float(self._functions.compute((loss,), {**self.leaf_values(), **arrays}, backend)[0])
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def predict(self, inputs: Any, *, backend: str = "numba") -> Any:
+        """The model's output.
+
+        Args:
+            inputs: input or name -> array; only what the output needs is looked at. Where it needs one input, the array
+                alone will do.
+            backend: where it is computed.
+
+        Returns:
+            Arrays in the form of ``model.output``, in the model's precision.
+
+        Raises:
+            UnknownNameError, MissingValueError, ShapeError, DTypeError, DataError: the inputs do not fit.
+        """
+        return self._answer(self._outputs, inputs, backend)
+
+    def evaluate(self, nodes: Any, inputs: Any, *, backend: str = "numba") -> Any:
+        """The values of any nodes over the model's leaves, e.g. of a hidden layer or the loss.
+
+        Args:
+            nodes: a node, or a sequence or dict of nodes.
+            inputs: as in `predict`.
+            backend: where it is computed.
+
+        Returns:
+            Arrays in the form of ``nodes``.
+        """
+        return self._answer(Outputs(nodes, "evaluate"), inputs, backend)
+
+    def _answer(self, outputs: Outputs, inputs: Any, backend: str) -> Any:
+        needed = leaves(outputs.nodes, "input")
+        if not isinstance(inputs, Mapping):
+            if len(needed) != 1:
+                names = ", ".join(repr(n.full_name) for n in needed) or "none"
+                raise DataError(
+                    "inputs needs a mapping from name to array where there is not just one input; the inputs are: "
+                    f"{names}."
+                )
+            inputs = {needed[0]: inputs}
+        table = {**self._table, **symbols(*outputs.nodes)}
+        arrays = read_inputs(table, needed, inputs, self.precision, "inputs")
+        values = self._functions.compute(outputs.nodes, {**self.leaf_values(), **arrays}, backend)
+        return outputs.arrange(values)
+
+    # --- for people -------------------------------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """A table of parameters and states with their shapes and numbers of entries, as text for `print`."""
+        return summarize((self._table[name] for name in self._values), self.precision)
+
+    def __repr__(self) -> str:
+        count = sum(self._values[leaf].size for leaf in self.parameters)
+        return f"<Model: {len(self.parameters)} parameters with {count:,} numbers, {self.precision}>"

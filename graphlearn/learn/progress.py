@@ -1,0 +1,113 @@
+"""The progress of a `fit` in the terminal, and the pace at which Python looks at it."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any, Protocol
+
+_TARGET = 0.025  # seconds per chunk: short for a person, 1000 times longer than the cost of a call
+_GROWTH = 16
+
+
+class Pace:
+    """How many steps the next chunk takes, so that it lasts about 25 ms.
+
+    Args:
+        steps_per_epoch: chunks longer than an epoch hold whole epochs.
+    """
+
+    def __init__(self, steps_per_epoch: int) -> None:
+        self._epoch = steps_per_epoch
+        self._steps = 64  # the first chunk is small, since nothing is known yet
+
+    def note(self, steps: int, seconds: float) -> None:
+        """Learn from a chunk."""
+        wanted = int(steps * _TARGET / seconds) if seconds > 0 else self._steps * _GROWTH
+        self._steps = max(1, min(wanted, self._steps * _GROWTH))
+
+    def next(self, done: int, limit: int) -> int:
+        """Steps of the next chunk, from 1 to ``limit``."""
+        steps = self._steps
+        beyond = (done + steps) % self._epoch
+        if beyond < steps:  # an epoch ends inside: end the chunk there
+            steps -= beyond
+        return min(steps, limit)
+
+
+class Progress(Protocol):
+    """Where the progress is shown."""
+
+    def __enter__(self) -> Progress: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, steps: int, epoch: int, loss: float) -> None:
+        """Say how far the training is."""
+        ...
+
+
+class Silence:
+    """No progress is shown."""
+
+    def __enter__(self) -> Silence:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def show(self, steps: int, epoch: int, loss: float) -> None:
+        """Show nothing."""
+
+
+class Bar:
+    """A bar in the terminal: epoch, loss, time left.
+
+    Args:
+        steps: all steps of this fit.
+        epochs: all epochs of this fit.
+    """
+
+    def __init__(self, steps: int, epochs: int) -> None:
+        # rich takes 50 ms to import: only those who see the bar pay for it.
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar: Any = RichProgress(
+            TextColumn("epoch {task.fields[epoch]:>{task.fields[width]}}/{task.fields[epochs]}"),
+            BarColumn(),
+            TextColumn("loss {task.fields[loss]:.4g}"),
+            TimeRemainingColumn(),
+        )
+        self._task = self._bar.add_task(
+            "", total=steps, epoch=0, epochs=epochs, width=len(str(epochs)), loss=float("nan")
+        )
+
+    def __enter__(self) -> Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, steps: int, epoch: int, loss: float) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=steps, epoch=epoch, loss=loss)
+
+
+def make_progress(wanted: bool | None, steps: int, epochs: int) -> Progress:
+    """The bar, or silence.
+
+    Args:
+        wanted: None shows the bar when standard output is a terminal.
+        steps: all steps.
+        epochs: all epochs.
+    """
+    shown = sys.stdout.isatty() if wanted is None else wanted
+    return Bar(steps, epochs) if shown else Silence()
