@@ -22,7 +22,7 @@ from graphlearn.render.svg import finish_svg
 
 ENGINES = ("dot", "graphviz-pure")
 VARIABLE = "GRAPHLEARN_DIAGRAM_ENGINE"
-_SECONDS = 300  # 2000 nodes take some five seconds; a layout that takes this long will not end soon
+_SECONDS = 300  # 2000 nodes take 5 s; a layout that takes this long will not end soon
 _ADVICE = "Install Graphviz (its program dot must be on the PATH), or: pip install graphviz-pure"
 
 

@@ -18,18 +18,16 @@ FOLDER = Path(__file__).parent / "fonts"
 REGULAR = FOLDER / "DejaVuSans.ttf"
 BOLD = FOLDER / "DejaVuSans-Bold.ttf"
 FAMILY = "DejaVu Sans"
-# What a browser should try, in order; the Korean families of Linux, Windows and macOS come before the generic one.
-FAMILIES = (
-    FAMILY,
-    "Verdana",
-    "Noto Sans",
+# The sans-serif families with Hangul of Linux, Windows and macOS.
+KOREAN_FAMILIES = (
     "Noto Sans KR",
     "Noto Sans CJK KR",
     "Malgun Gothic",
     "Apple SD Gothic Neo",
     "NanumGothic",
-    "sans-serif",
 )
+# What a browser should try, in order.
+FAMILIES = (FAMILY, "Verdana", "Noto Sans", *KOREAN_FAMILIES, "sans-serif")
 _CELL = 0.55  # em for one display cell of a character that the fonts lack; a Hangul syllable takes two
 
 

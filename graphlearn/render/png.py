@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from graphlearn.errors import EngineError, OptionError
-from graphlearn.render.font import BOLD, FAMILY, REGULAR, load_font
+from graphlearn.render.font import BOLD, FAMILY, KOREAN_FAMILIES, REGULAR, load_font
 from graphlearn.render.svg import texts
 
 _MOST_PIXELS = 50_000_000  # a picture of this size takes 200 MB while it is drawn
@@ -41,7 +41,24 @@ def render_png(svg: str, scale: float = 2.0, system_fonts: bool = True) -> bytes
     missing = [character for character in foreign if not (system_fonts and _has_glyph(character))]
     if missing:
         raise EngineError(_missing_message(missing))
-    return _draw(svg, bool(foreign), zoom=min(scale, _largest_scale(svg)))
+    background = re.search(r'<rect class="background"[^>]* fill="(#[0-9a-f]{6})"', svg)
+    return _draw(
+        _prefer_sans(svg) if foreign else svg,
+        bool(foreign),
+        zoom=min(scale, _largest_scale(svg)),
+        # The last row and column of pixels are covered only in part by a picture of fractional size.
+        background=background[1] if background else None,
+    )
+
+
+def _prefer_sans(svg: str) -> str:
+    """Name the Korean sans-serif families first in texts that need them; the first font with Hangul may be a serif."""
+    families = ", ".join(f"'{family}'" for family in (*KOREAN_FAMILIES, FAMILY))
+
+    def name(match: re.Match[str]) -> str:
+        return f'<text font-family="{families}"{match[1]}' if foreign_characters(match[1]) else match[0]
+
+    return re.sub(r"<text(?=[ >])(.*?</text>)", name, svg, flags=re.DOTALL)
 
 
 def foreign_characters(text: str) -> list[str]:
