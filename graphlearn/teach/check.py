@@ -1,0 +1,243 @@
+"""`check_grad`: the gradient of a graph against derivatives by evaluation alone, entry by entry, with a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from graphlearn.calculus.reverse import differentiate
+from graphlearn.errors import DisconnectedError, OptionError
+from graphlearn.graph.binding import At, Binding, bind
+from graphlearn.graph.leaves import input
+from graphlearn.graph.names import Names
+from graphlearn.graph.node import Node
+from graphlearn.graph.scope import no_scope
+from graphlearn.graph.traverse import leaves, symbols
+from graphlearn.teach.differences import Curve, numeric_grad, one_sided, slope
+from graphlearn.teach.wide import compute_wide, evaluate_wide
+from graphlearn.types import format_shape
+
+__all__ = ["Entry", "Report", "check_grad", "numeric_grad"]
+
+TOLERANCE = 1e-6
+_ENTRIES = 300  # up to which each entry is perturbed by itself
+_BOUNDS = (1e-9, 1e-6, 1e-3)  # coarse, so that a report reads the same on every machine
+_GOOD = _BOUNDS[0]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The check of the gradient by one node.
+
+    Args:
+        name: the node's name.
+        shape: its lengths.
+        compared: how many slopes were compared.
+        projected: whether along one random direction instead of entry by entry.
+        absolute: largest distance between the graph's slope and the measured one.
+        relative: the same as a part of the slope's size.
+        index: the entry where it is largest; empty for a projection.
+        graph: the graph's slope there.
+        measured: the finite difference there.
+        kinks: slopes that have no derivative to compare with, where the graph's lies between those to the left and to
+            the right.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    compared: int
+    projected: bool
+    absolute: float
+    relative: float
+    index: tuple[int, ...]
+    graph: float
+    measured: float
+    kinks: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether graph and measurement agree to `TOLERANCE`."""
+        return self.relative < TOLERANCE
+
+    @property
+    def method(self) -> str:
+        """What was compared, in words."""
+        if self.projected:
+            return "one random projection"
+        return f"each of {self.compared} entries" if self.compared != 1 else "its one entry"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on a gradient.
+
+    Args:
+        entries: one per node.
+        order: 1 for the gradient, 2 for the gradient of the gradient.
+    """
+
+    entries: tuple[Entry, ...]
+    order: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether every entry agrees."""
+        return all(entry.ok for entry in self.entries)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        rows = [("", "shape", "compared", "relative error", "")]
+        rows += [(e.name, format_shape(e.shape), e.method, _bound(e.relative), _remark(e)) for e in self.entries]
+        widths = [max(len(row[k]) for row in rows) for k in range(5)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        what = "The gradient" if self.order == 1 else "The second derivative"
+        verdict = "agrees" if self.ok else "does NOT agree"
+        return "\n".join([*lines, f"{what} {verdict} with finite differences."])
+
+
+def _bound(error: float) -> str:
+    return next((f"< {bound:.0e}".replace("e-0", "e-") for bound in _BOUNDS if error < bound), f"{error:.1g}")
+
+
+def _remark(entry: Entry) -> str:
+    kinks = f"{entry.kinks} at a kink" if entry.kinks else ""
+    if entry.ok:
+        return kinks
+    where = f" at {list(entry.index)}" if entry.index else ""
+    return f"WRONG{where}: graph {entry.graph:.6g}, finite difference {entry.measured:.6g}"
+
+
+def check_grad(output: Node, wrt: Node | Sequence[Node] | None = None, *, at: At | None, order: int = 1) -> Report:
+    """Check the gradient of a scalar by finite differences, in float64.
+
+    Nodes of up to 300 entries are checked entry by entry, larger ones along one random direction.
+
+    Args:
+        output: node of shape ``()``.
+        wrt: a node or several; default: all parameters, or all real inputs where there are none.
+        at: leaf or full name -> array, or a model.
+        order: 1, or 2 for the gradient of the gradient's product with a random direction.
+
+    Returns:
+        A `Report`: true if all agree, and a table when printed.
+
+    Raises:
+        ShapeError: the output is not a scalar.
+        DisconnectedError: nothing to differentiate by.
+        OptionError: another order.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> w = gl.parameter("w", value=[0.5, -1.0])
+        >>> print(gl.check_grad(gl.sum(gl.tanh(w)), at=None))
+           shape  compared           relative error
+        w  (2,)   each of 2 entries  < 1e-9
+        The gradient agrees with finite differences.
+    """
+    targets = _targets(output, wrt)
+    if order not in (1, 2):
+        raise OptionError(
+            f"order needs 1 or 2; got {order!r}. Differentiate first for higher ones: gl.grad(gl.grad(...))."
+        )
+    binding = bind([output], at)
+    names = Names([output])
+    labels = [names.get(w, repr(w)) for w in targets]
+    if order == 2:
+        output, binding = _along_random(output, targets, binding)
+    gradients = differentiate(output, targets, disconnected="zero" if order == 2 else "raise", record=False).gradients
+    values = evaluate_wide([output, *targets, *gradients.values()], binding)
+    entries = [
+        _compare(label, Curve(output, w, values, binding.sizes, compute_wide), _array(values[gradients[w]], values[w]))
+        for label, w in zip(labels, targets, strict=True)
+    ]
+    return Report(tuple(entries), order)
+
+
+def _array(gradient: Any, value: Any) -> np.ndarray:
+    return np.broadcast_to(np.asarray(gradient, np.float64), np.shape(value))
+
+
+def _targets(output: Node, wrt: Node | Sequence[Node] | None) -> tuple[Node, ...]:
+    if wrt is not None:
+        return (wrt,) if isinstance(wrt, Node) else tuple(wrt)
+    real = [leaf for leaf in leaves([output]) if leaf.type.is_float]
+    found = [leaf for leaf in real if leaf.op.name == "parameter"] or [leaf for leaf in real if leaf.op.name == "input"]
+    if not found:
+        raise DisconnectedError(f"{output!r} depends on no parameter and no real input, so it has no gradient.")
+    return tuple(found)
+
+
+def _along_random(output: Node, targets: tuple[Node, ...], binding: Binding) -> tuple[Node, Binding]:
+    """The gradient's product with random directions: a scalar whose gradient is a Hessian-vector product."""
+    gradients = differentiate(output, targets, record=False).gradients
+    values = evaluate_wide([output], binding)
+    taken = symbols(output)
+    free = (f"direction{k}" for k in count(1) if f"direction{k}" not in taken)
+    arrays = dict(binding.arrays)
+    total: Node | None = None
+    with no_scope():
+        for k, w in enumerate(targets):
+            direction = input(next(free), w.shape, w.dtype)
+            arrays[direction] = _random_direction(np.shape(values[w]), k).astype(w.dtype)
+            part = (gradients[w] * direction).sum()
+            total = part if total is None else total + part
+    if total is None:
+        raise DisconnectedError("check_grad needs at least one node to differentiate by; got none.")
+    return total, Binding(arrays, binding.sizes)
+
+
+def _random_direction(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    direction = np.random.Generator(np.random.Philox(seed)).standard_normal(shape)
+    length = float(np.sqrt(np.sum(np.square(direction))))
+    return np.asarray(direction / length if length else direction)
+
+
+def _compare(name: str, curve: Curve, gradient: np.ndarray) -> Entry:
+    projected = curve.start.size > _ENTRIES
+    directions = [_random_direction(curve.start.shape, 0)] if projected else list(curve.units())
+    largest = float(np.max(np.abs(gradient), initial=0.0))
+    worst: Mapping[str, Any] = {"absolute": 0.0, "relative": 0.0, "index": (), "graph": 0.0, "measured": 0.0}
+    kinks = 0
+    for direction in directions:
+        graph = float(np.sum(gradient * direction))
+        # What a slope is measured against: itself, its neighbours, and the output's own size, which rounding follows.
+        floor = max(largest / 100, abs(curve.height) / curve.size_along(direction) / 1000, 1e-300)
+        measured, absolute = _measure(curve, direction, graph, floor)
+        relative = absolute / max(abs(graph), abs(measured), floor)
+        if not relative < TOLERANCE and _lies_at_kink(curve, direction, graph):
+            kinks += 1
+            continue
+        relative = relative if np.isfinite(relative) else np.inf
+        if relative > worst["relative"] or not worst["index"]:
+            index = () if projected else tuple(int(k) for k in np.argwhere(direction)[0])
+            worst = {
+                "absolute": absolute, "relative": relative, "index": index, "graph": graph, "measured": measured,
+            }  # fmt: skip
+    return Entry(name, curve.start.shape, len(directions), projected, kinks=kinks, **worst)
+
+
+def _measure(curve: Curve, direction: np.ndarray, graph: float, floor: float) -> tuple[float, float]:
+    """The finite difference nearest to the graph's slope: the quick one, or where it is not close the careful one."""
+    found = []
+    for method in ("central", "ridders"):
+        measured = slope(curve, direction, method)
+        error = abs(measured - graph)
+        found.append((error if np.isfinite(error) else np.inf, measured))
+        if found[-1][0] < _GOOD * max(abs(graph), floor):
+            break
+    error, measured = min(found)
+    return measured, error
+
+
+def _lies_at_kink(curve: Curve, direction: np.ndarray, graph: float) -> bool:
+    """Whether the slopes to the left and to the right differ, and the graph's is one of them or between."""
+    left, right = one_sided(curve, direction)
+    size = max(1.0, abs(left), abs(right))
+    margin = 1e-5 * size
+    return abs(left - right) > 1e-4 * size and min(left, right) - margin <= graph <= max(left, right) + margin

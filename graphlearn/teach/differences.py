@@ -1,0 +1,190 @@
+"""Derivatives by evaluation alone, in float64: central differences, the complex step, and Ridders' extrapolation.
+
+They share nothing with reverse mode, which is why they can judge it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
+from graphlearn.graph.binding import At, bind
+from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import influenced, topological
+from graphlearn.teach.wide import compute_complex, compute_wide, evaluate_wide
+
+METHODS = ("central", "complex", "ridders")
+_EPSILON = float(np.finfo(np.float64).eps)
+_CENTRAL_STEP = _EPSILON ** (1 / 3)  # where the errors of truncation, h^2, and of rounding, eps/h, are equal
+_IMAGINARY_STEP = 1e-30  # its square vanishes beside any float64
+_RIDDERS_STEP = 0.1
+_SHRINK, _ROWS, _SAFE = 1.4, 10, 2.0  # constants of Press et al. (2007), Numerical Recipes, section 5.7
+# Ridders' first step is divided by 10 until the error is small enough: up to 4 times, since a kink may lie nearby, and up
+# to 12 times where the function is not defined so far away.
+_ENOUGH, _NEAREST, _FARTHEST = 1e-10, 4, 12
+
+Compute = Callable[[Node, Sequence[Any], Mapping[str, int]], Any]
+
+
+def numeric_grad(
+    output: Node, wrt: Node | Sequence[Node], at: At | None, method: str = "central"
+) -> np.ndarray | tuple[np.ndarray, ...]:
+    """The gradient of a scalar by evaluating it near a point, entry by entry.
+
+    Args:
+        output: node of shape ``()``.
+        wrt: a node or several of a real dtype; leaves or inner nodes.
+        at: leaf or full name -> array, or a model.
+        method: ``"central"``: two values per entry, a step of eps^(1/3) times the entry's size, about 10 digits.
+            ``"complex"``: one value per entry, all digits, but only through analytic operations; it runs their textbook
+            formulas, not their kernels. ``"ridders"``: up to 20 values per entry, about 13 digits.
+
+    Returns:
+        float64 array of the shape of ``wrt``; a tuple for a sequence. Everything is computed in float64, also where the
+        graph declares float32.
+
+    Raises:
+        ShapeError: the output is not a scalar.
+        DTypeError: the output or a ``wrt`` is not real.
+        DisconnectedError: a ``wrt`` is no part of the graph.
+        OptionError: no such method.
+        UnsupportedOp: ``"complex"`` met an operation that is not analytic, such as abs; use ``"central"``.
+
+    Sources: Ridders (1982), Accurate computation of F'(x) and F'(x) F''(x), Advances in Engineering Software 4(2);
+    Squire and Trapp (1998), Using complex variables to estimate derivatives of real functions, SIAM Review 40(1).
+    """
+    targets = (wrt,) if isinstance(wrt, Node) else tuple(wrt)
+    if method not in METHODS:
+        raise OptionError(f"method needs one of {', '.join(METHODS)}; got {method!r}.")
+    binding = bind([output], at)
+    values = evaluate_wide([output], binding)
+    gradients = []
+    for target in targets:
+        curve = Curve(output, target, values, binding.sizes, compute_complex if method == "complex" else compute_wide)
+        slopes = [slope(curve, direction, method) for direction in curve.units()]
+        gradients.append(np.array(slopes, np.float64).reshape(curve.start.shape))
+    return gradients[0] if isinstance(wrt, Node) else tuple(gradients)
+
+
+class Curve:
+    """A scalar output as a function of one node, all else fixed; only what the node influences is computed again.
+
+    Args:
+        output: node of shape ``()``.
+        target: the node that varies; a leaf or an inner node.
+        values: value of every node at the point.
+        sizes: lengths of free axes.
+        compute: how one node is computed.
+    """
+
+    def __init__(
+        self, output: Node, target: Node, values: Mapping[Node, Any], sizes: Mapping[str, int], compute: Compute
+    ) -> None:
+        if output.shape != ():
+            raise ShapeError(f"a gradient needs a scalar output; got {output!r}. Reduce it with sum or mean first.")
+        for node in (output, target):
+            if not node.type.is_float:
+                raise DTypeError(f"a gradient needs real nodes; got {node!r}. Cast it to float64 first.", nodes=(node,))
+        if target not in values:
+            raise DisconnectedError(
+                f"{target.full_name or target!r} is no part of {output.full_name or output!r}. Drop it from wrt.",
+                nodes=(output, target),
+            )
+        order = topological([output])
+        active = influenced(order, [target])
+        self._again = [node for node in order if node in active and node is not target]
+        self._output = output
+        self._target = target
+        self._values = values
+        self._sizes = sizes
+        self._compute = compute
+        self.start = np.asarray(values[target], np.float64)
+        self.height = float(values[output])
+
+    def at(self, value: Any) -> Any:
+        """The output where the node has this value."""
+        new = {self._target: value}
+        with np.errstate(all="ignore"):
+            for node in self._again:
+                operands = [new[n] if n in new else self._values[n] for n in node.inputs]
+                new[node] = self._compute(node, operands, self._sizes)
+        return new.get(self._output, self._values[self._output])
+
+    def units(self) -> Iterable[np.ndarray]:
+        """The direction of each entry."""
+        for k in range(self.start.size):
+            direction = np.zeros(self.start.size)
+            direction[k] = 1.0
+            yield direction.reshape(self.start.shape)
+
+    def size_along(self, direction: np.ndarray) -> float:
+        """The length in which steps are measured: the entry's own size, but not far below its neighbours'."""
+        typical = float(np.sqrt(np.mean(np.square(self.start)))) if self.start.size else 0.0
+        return max(float(np.max(np.abs(self.start * direction), initial=0.0)), typical / 100) or 1.0
+
+
+def slope(curve: Curve, direction: np.ndarray, method: str) -> float:
+    """Derivative of a curve along a direction, at its start; see `numeric_grad` for the methods."""
+    if method == "complex":
+        return float(np.imag(curve.at(curve.start + 1j * _IMAGINARY_STEP * direction))) / _IMAGINARY_STEP
+    scale = curve.size_along(direction)
+    if method == "ridders":
+        return _ridders(curve, direction, _RIDDERS_STEP * scale)
+    return _central(curve, direction, _power_of_two(_CENTRAL_STEP * scale))
+
+
+def one_sided(curve: Curve, direction: np.ndarray) -> tuple[float, float]:
+    """Slopes to the left and to the right, which differ at a kink."""
+    step = _power_of_two(1e-7 * curve.size_along(direction))
+    left = (curve.height - float(curve.at(curve.start - step * direction))) / step
+    right = (float(curve.at(curve.start + step * direction)) - curve.height) / step
+    return left, right
+
+
+def _power_of_two(step: float) -> float:
+    """A step that is added without rounding."""
+    return float(2.0 ** np.round(np.log2(step)))
+
+
+def _central(curve: Curve, direction: np.ndarray, step: float) -> float:
+    above, below = curve.at(curve.start + step * direction), curve.at(curve.start - step * direction)
+    return (float(above) - float(below)) / (2 * step)
+
+
+def _ridders(curve: Curve, direction: np.ndarray, step: float) -> float:
+    """Central differences with shrinking steps, extrapolated to step 0; from a nearer start where that is worse."""
+    best, error = np.nan, np.inf
+    for attempt in range(_FARTHEST):
+        value, estimate = _extrapolate(lambda h: _central(curve, direction, h), step)
+        if estimate < error:
+            best, error = value, estimate
+        if error <= _ENOUGH * abs(best) or (attempt >= _NEAREST and np.isfinite(best)):
+            break
+        step /= 10
+    return best
+
+
+def _extrapolate(difference: Callable[[float], float], step: float) -> tuple[float, float]:
+    """The value at step 0 and an estimate of its error, by Neville's scheme in the square of the step.
+
+    It stops where rounding makes a longer row worse.
+    """
+    best, error = np.nan, np.inf
+    above: list[float] = []
+    for _ in range(_ROWS):
+        row = [difference(step)]
+        ratio = _SHRINK**2
+        for old in above:
+            row.append((ratio * row[-1] - old) / (ratio - 1))
+            estimate = max(abs(row[-1] - row[-2]), abs(row[-1] - old))
+            if estimate <= error:
+                best, error = row[-1], estimate
+            ratio *= _SHRINK**2
+        if above and abs(row[-1] - above[-1]) >= _SAFE * error:
+            break
+        above = row
+        step /= _SHRINK
+    return best, error
