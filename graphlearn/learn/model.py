@@ -20,7 +20,7 @@ from graphlearn.learn.history import History
 from graphlearn.learn.loop import Loop
 from graphlearn.learn.optim import Optimizer
 from graphlearn.learn.plan import Plan, require_loss
-from graphlearn.learn.progress import make_progress
+from graphlearn.learn.progress import Progress, make_progress
 from graphlearn.learn.stream import check_seed
 from graphlearn.learn.summary import summarize
 from graphlearn.learn.values import Values
@@ -114,7 +114,7 @@ class Model:
         validation: Data | None = None,
         validation_every: int = 1,
         callbacks: Sequence[Callback] = (),
-        progress: bool | None = None,
+        progress: bool | Progress | None = None,
         order: Any = None,
     ) -> History:
         """Make the loss small.
@@ -134,7 +134,8 @@ class Model:
             validation_every: after every so many of them.
             callbacks: called with (model, epoch from 1, logs) after each epoch, logs holding ``loss``, ``step`` and
                 perhaps ``validation``; the training stops after one has returned True.
-            progress: show epoch, loss and time left; None: when standard output is a terminal.
+            progress: show epoch, loss and time left; None: when standard output is a terminal. An object with the
+                methods of `graphlearn.learn.progress.Progress` shows them in its own way.
             order: whole row numbers (steps, batch), to repeat another's run exactly; ``epochs`` then groups the steps.
 
         Returns:

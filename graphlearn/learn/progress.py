@@ -101,13 +101,15 @@ class Bar:
         self._bar.update(self._task, completed=steps, epoch=epoch, loss=loss)
 
 
-def make_progress(wanted: bool | None, steps: int, epochs: int) -> Progress:
+def make_progress(wanted: bool | Progress | None, steps: int, epochs: int) -> Progress:
     """The bar, or silence.
 
     Args:
-        wanted: None shows the bar when standard output is a terminal.
+        wanted: None shows the bar when standard output is a terminal; an object of the caller's own shows in its way.
         steps: all steps.
         epochs: all epochs.
     """
+    if wanted is not None and not isinstance(wanted, bool):
+        return wanted
     shown = sys.stdout.isatty() if wanted is None else wanted
     return Bar(steps, epochs) if shown else Silence()
