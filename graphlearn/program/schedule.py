@@ -83,13 +83,47 @@ def _pulled(
     last: Mapping[Node, int],
     early: frozenset[Node],
 ) -> dict[Node, int]:
+    floating = _floating(steps, reads, last)
     level: dict[Node, int] = {}
     for node in steps:
         level[node] = late[node]
-        if node not in last and (node in early or not is_entrywise(node)):
-            bounds = [level[a.base] + (not shares_loop(node, a)) for a in reads[node] if a.base in reads]
+        if node not in last and node not in floating and (node in early or not is_entrywise(node)):
+            bounds = [
+                level[a.base] + (not shares_loop(node, a))
+                for a in reads[node]
+                if a.base in reads and a.base not in floating
+            ]
             level[node] = max(bounds, default=late[node])
-    return level
+    return {**level, **_settled(steps, reads, level, floating)}
+
+
+def _floating(
+    steps: Sequence[Node], reads: Mapping[Node, tuple[Access, ...]], last: Mapping[Node, int]
+) -> frozenset[Node]:
+    """Entrywise nodes that need leaves only: they may be computed at any time, so they wait for nothing and pull nothing."""
+    floating: set[Node] = set()
+    for node in steps:
+        free = all(a.base in floating or a.base not in reads for a in reads[node])
+        if free and is_entrywise(node) and node not in last:
+            floating.add(node)
+    return frozenset(floating)
+
+
+def _settled(
+    steps: Sequence[Node],
+    reads: Mapping[Node, tuple[Access, ...]],
+    level: Mapping[Node, int],
+    floating: frozenset[Node],
+) -> dict[Node, int]:
+    """Levels of floating nodes: just before their first use."""
+    settled: dict[Node, int] = {}
+    for node in reversed(steps):
+        own = settled.get(node, 0) if node in floating else level[node]
+        for access in reads[node]:
+            if access.base in floating:
+                bound = own if shares_loop(node, access) else own - 1
+                settled[access.base] = min(settled.get(access.base, 0), bound)
+    return settled
 
 
 def _stored(

@@ -81,7 +81,7 @@ def _write_training_step(source: Source, program: Program) -> None:
                 checked = True
             source.line(f"# {name}")
             section = name
-        _write_step(source, step)
+        _write_step(source, step, reciprocals=name == "update")
     if not checked:
         _write_check(source, program)
     if any(isinstance(step, Gather) for step in program.steps):
@@ -97,9 +97,9 @@ def _write_check(source: Source, program: Program) -> None:
         source.line("return step")
 
 
-def _write_step(source: Source, step: Step) -> None:
+def _write_step(source: Source, step: Step, *, reciprocals: bool = False) -> None:
     if isinstance(step, FusedLoop):
-        write_loop(source, step)
+        write_loop(source, step, reciprocals=reciprocals)
     elif isinstance(step, MatMul):
         write_product(source, step)
     elif isinstance(step, Gather):
