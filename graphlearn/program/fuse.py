@@ -171,8 +171,9 @@ class _Loop:
             return self._literal(value.value, dtype)
         known = self._casts.get((value, dtype))
         if known is None:
-            origin = node or (value.node if isinstance(value, Compute) else None) or next(iter(self._own))
-            known = self._casts[value, dtype] = Compute("cast", (value,), dtype, origin)
+            if node is None:  # a node has no truth value, so no `or` here
+                node = value.node if isinstance(value, Compute) else next(iter(self._own))
+            known = self._casts[value, dtype] = Compute("cast", (value,), dtype, node)
             self._body.append(known)
         return known
 
