@@ -93,7 +93,7 @@ def _write_check(source: Source, program: Program) -> None:
     assert program.loss is not None
     loss = source.name_of(program.loss)
     source.line(f"losses[step] = float64({loss})")
-    with source.block(f"if not abs({loss}) < {rows.literal(float('inf'), program.loss.dtype)}:"):
+    with source.block(f"if not abs({loss}) < {source.literal(float('inf'), program.loss.dtype)}:"):
         source.line("return step")
 
 

@@ -114,9 +114,13 @@ class _Nest:
         self._clear(reduction, strides, kept)
 
     def _clear(self, reduction: Reduce, strides: tuple[Count, ...], kept: tuple[int, ...]) -> None:
-        start = rows.start_of(reduction.op, reduction.buffer.dtype)
+        start = self._start(reduction)
         with self._source.loops([(self._indices[k], self._lengths[k]) for k in kept]):
             self._source.store(reduction.buffer, strides, self._indices, start)
+
+    def _start(self, reduction: Reduce) -> str:
+        dtype = reduction.buffer.dtype
+        return self._source.literal(rows.start_of(reduction.op, dtype), dtype)
 
     def _accumulate(self, reduction: Reduce) -> None:
         value = self._atom(reduction.value)
@@ -135,7 +139,7 @@ class _Nest:
                 buffer = reduction.buffer
                 total = self._source.name_of(buffer) if buffer.is_number else self._source.local()
                 self._totals[reduction] = total
-                self._source.line(f"{total} = {rows.start_of(reduction.op, buffer.dtype)}")
+                self._source.line(f"{total} = {self._start(reduction)}")
 
     def _end_locals(self, depth: int) -> None:
         for reduction in self._step.reductions:
@@ -146,13 +150,13 @@ class _Nest:
     def _invert_divisors(self) -> None:
         """Name the reciprocals of divisors that are single numbers, before the loop."""
         for value in self._step.body:
-            if self._depth[value] == 0:
+            if self._depth[value] == 0 and self._uses[value]:
                 self._define(value)
             elif isinstance(value, Compute) and value.op == "div" and self._depth[value.operands[1]] == 0:
                 divisor = value.operands[1]
                 if divisor not in self._inverse:
                     name = self._source.local()
-                    self._source.line(f"{name} = {rows.literal(1, value.dtype)} / {self._text[divisor]}")
+                    self._source.line(f"{name} = {self._source.literal(1, value.dtype)} / {self._text[divisor]}")
                     self._inverse[divisor] = name
 
     # --- levels ------------------------------------------------------------------------------------------------------------
@@ -160,15 +164,24 @@ class _Nest:
     def _level(self, depth: int) -> None:
         """What is done at a depth, then the loop inside it."""
         for value in self._step.body:
-            if self._depth[value] == depth and value not in self._text:
+            if self._depth[value] == depth and value not in self._text and self._uses[value]:
                 self._define(value)
         self._begin_locals(depth)
         if depth < self._rank:
             with self._source.loops([(self._indices[depth], self._lengths[depth])]):
-                self._level(depth + 1)
+                inner = depth + 1 < self._rank
+                with self._source.sharing(self._products(depth) if inner else []):
+                    self._level(depth + 1)
         else:
             self._innermost()
         self._end_locals(depth)
+
+    def _products(self, depth: int) -> list[tuple[str, Count]]:
+        """Index times stride for every access that also counts along an inner axis."""
+        accesses = [v.strides for v in self._step.body if isinstance(v, Load)]
+        accesses += [s.strides for s in self._step.stores] + [r.strides for r in self._step.reductions]
+        merged = [self._strides(s) for s in accesses]
+        return [(self._indices[depth], s) for s in dict.fromkeys(m[depth] for m in merged)]
 
     def _innermost(self) -> None:
         stores = [
@@ -198,7 +211,7 @@ class _Nest:
 
     def _expression(self, value: Value) -> str:
         if isinstance(value, Literal):
-            return rows.literal(value.value, value.dtype)
+            return self._source.literal(value.value, value.dtype)
         if isinstance(value, Length):
             return self._source.length(value.axis)
         if isinstance(value, Load):
@@ -208,14 +221,14 @@ class _Nest:
     def _computed(self, value: Compute) -> str:
         if value.op == "cast":
             (operand,) = value.operands
-            return rows.convert(self._atom(operand), operand.dtype, value.dtype)
+            return rows.convert(self._atom(operand), operand.dtype, value.dtype, self._source.literal)
         if value.op == "div" and value.operands[1] in self._inverse:
             return f"({self._text[value.operands[0]]} * {self._inverse[value.operands[1]]})"
         # A branch that loads could not become a select, and the loop not a vector loop.
         texts = [self._atom(v) if value.op in ("where", "sign") else self._text[v] for v in value.operands]
         if value.op in _TESTS:
-            texts = [rows.truth(t, v.dtype) for t, v in zip(texts, value.operands, strict=True)]
-        return rows.expression(value.op, value.dtype, texts)
+            texts = [rows.truth(t, v.dtype, self._source.literal) for t, v in zip(texts, value.operands, strict=True)]
+        return rows.expression(value.op, value.dtype, texts, self._source.literal)
 
     def _atom(self, value: Value) -> str:
         """The text of a value as a name or a literal."""

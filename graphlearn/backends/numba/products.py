@@ -57,7 +57,7 @@ def _write_call(source: Source, step: MatMul, places: list[tuple[str, str]]) -> 
     height, width, inner = step.sizes
     (c, c_at), (a, a_at), (b, b_at) = places
     suffix, dtype = rows.SUFFIX[step.node.dtype], step.node.dtype
-    one, zero = rows.literal(1, dtype), rows.literal(0, dtype)
+    one, zero = source.literal(1, dtype), source.literal(0, dtype)
     left, lda = _layout(step.a, (height, inner))
     right, ldb = _layout(step.b, (inner, width))
     m, n, k = (source.length(d) for d in step.sizes)
@@ -75,7 +75,7 @@ def _write_loops(source: Source, step: MatMul, places: list[tuple[str, str]], de
     dtype = step.node.dtype
     total = _entry(source, places[0], step.out, i, j)
     product = f"{_value(source, places[1], step.a, i, k)} * {_value(source, places[2], step.b, k, j)}"
-    add, start = rows.combine("sum", dtype), rows.start_of("sum", dtype)
+    add, start = rows.combine("sum", dtype), source.literal(rows.start_of("sum", dtype), dtype)
     with source.loops([(i, height)]):
         if step.b.strides[1] == ONE and width.is_literal and width.factor >= _WIDE and dtype in rows.SUFFIX:
             with source.loops([(j, width)]):

@@ -7,13 +7,17 @@ every other dtype is itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from graphlearn.errors import UnsupportedOp
 
 SUFFIX = {"float32": "f32", "float64": "f64"}
 ARENAS = {"float32": "f32", "float64": "f64", "int64": "i64", "int32": "i32", "uint8": "u8"}
 _LOWEST = {"int64": -(2**63), "int32": -(2**31), "uint8": 0}
+
+# How the text of a constant of a dtype is got.
+Constant = Callable[[float, str], str]
 
 # {0}, {1}, {2}: operands; {s}: suffix of the float format
 FLOAT = {
@@ -76,7 +80,7 @@ def supported(name: str) -> bool:
     return name in FLOAT or name in BOOLEAN or name in STRUCTURAL or name == "copy"
 
 
-def expression(op: str, dtype: str, operands: list[str]) -> str:
+def expression(op: str, dtype: str, operands: list[str], constant: Constant) -> str:
     """The text that computes an intrinsic whose result has this dtype.
 
     Raises:
@@ -89,7 +93,7 @@ def expression(op: str, dtype: str, operands: list[str]) -> str:
             f"the backend 'numba' has no row for {op!r} on {dtype}. The backend 'numpy' has: pass backend=\"numpy\"."
         )
     if dtype in SUFFIX:
-        return row.format(*operands, s=SUFFIX[dtype], one=literal(1, dtype), zero=literal(0, dtype))
+        return row.format(*operands, s=SUFFIX[dtype], one=constant(1, dtype), zero=constant(0, dtype))
     text = row.format(*operands)
     return wrapped(text, dtype) if op in ("add", "sub", "mul", "neg", "pow", "abs") else text
 
@@ -112,14 +116,14 @@ def literal(value: float, dtype: str) -> str:
     return f"{dtype}({text})"
 
 
-def convert(text: str, source: str, target: str) -> str:
+def convert(text: str, source: str, target: str, constant: Constant) -> str:
     """The text that turns a value of one dtype into another, as NumPy's astype."""
     if source == target:
         return text
     if target == "bool":
-        return f"({text} != {literal(0, source)})"
+        return f"({text} != {constant(0, source)})"
     if source == "bool":
-        return f"({literal(1, target)} if {text} else {literal(0, target)})"
+        return f"({constant(1, target)} if {text} else {constant(0, target)})"
     if target == "uint8":
         return f"(int64({text}) & 255)"
     if target == "int32":
@@ -127,9 +131,9 @@ def convert(text: str, source: str, target: str) -> str:
     return f"{target}({text})"
 
 
-def truth(text: str, dtype: str) -> str:
+def truth(text: str, dtype: str, constant: Constant) -> str:
     """The text that asks whether a value is not zero."""
-    return text if dtype == "bool" else f"({text} != {literal(0, dtype)})"
+    return text if dtype == "bool" else f"({text} != {constant(0, dtype)})"
 
 
 def combine(op: str, dtype: str) -> Callable[[str, str], str]:
@@ -144,8 +148,8 @@ def combine(op: str, dtype: str) -> Callable[[str, str], str]:
     return lambda total, value: f"max({total}, {value})"
 
 
-def start_of(op: str, dtype: str) -> str:
+def start_of(op: str, dtype: str) -> float:
     """The value of a reduction over nothing."""
     if op == "sum" or dtype == "bool":
-        return literal(0, dtype)
-    return literal(-math.inf, dtype) if dtype in SUFFIX else str(_LOWEST[dtype])
+        return 0
+    return -math.inf if dtype in SUFFIX else _LOWEST[dtype]

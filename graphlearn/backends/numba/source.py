@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from graphlearn.backends.numba.rows import ARENAS
+from graphlearn.backends.numba.rows import ARENAS, literal
 from graphlearn.graph.node import Node
 from graphlearn.program.counts import ZERO, Count
 from graphlearn.program.program import Buffer, Program, arena_of
@@ -15,6 +16,7 @@ from graphlearn.types import Dim
 _RESERVED = {
     "math", "range", "abs", "min", "max", "float32", "float64", "int32", "int64", "uint32", "uint64",
     "order", "counts", "steps", "losses", "step", "row", "taken", *ARENAS.values(),
+    "cuda", "thread", "threads", "block", "blocks", "entry", "other", "made", "finished",  # names of GPU kernels
     *(f"i{k}" for k in range(32)),
 }  # fmt: skip
 
@@ -34,6 +36,8 @@ class Source:
         self._numbers = 0
         self.lengths = {axis: self.unique(f"n_{axis}") for axis in program.axes}
         self._names: dict[Buffer, str] = {}
+        self._constants: dict[str, str] = {}
+        self._shared: dict[str, str] = {}
         for buffer in program.buffers:
             if buffer.slot is None:
                 self._names[buffer] = self.unique(buffer.name)
@@ -53,8 +57,21 @@ class Source:
         self._depth -= 1
 
     def text(self) -> str:
-        """Everything written."""
-        return "\n".join(self._lines) + "\n"
+        """Everything written; typed constants are named once at the entry, which a third of the compile time hung on."""
+        named = [f"    {name} = {text}" for text, name in self._constants.items()]
+        return "\n".join([self._lines[0], *named, *self._lines[1:]]) + "\n"
+
+    def literal(self, value: float, dtype: str) -> str:
+        """A constant that carries its dtype."""
+        text = literal(value, dtype)
+        if not text.startswith(dtype):
+            return text
+        if text not in self._constants:
+            stem = re.sub(
+                r"\W", "_", text[len(dtype) + 1 : -1].removeprefix("math.").replace("-", "m").removesuffix(".0")
+            )
+            self._constants[text] = self.unique(f"c{stem}" if stem[0] in "0123456789m" else stem)
+        return self._constants[text]
 
     @contextmanager
     def loops(self, axes: Sequence[tuple[str, Count]]) -> Iterator[None]:
@@ -123,15 +140,32 @@ class Source:
         """``pointer[offset + i*stride + j]``."""
         pointer, start = self.place(buffer)
         terms = [start] if start else []
-        for index, stride in zip(indices, strides, strict=True):
-            if stride != ZERO:
-                by = self.size(stride)
-                terms.append(index if by == "1" else f"{index}*{_factor(by)}")
+        steps = [(i, self.size(s)) for i, s in zip(indices, strides, strict=True) if s != ZERO]
+        terms += [
+            index if by == "1" else self._shared.get(f"{index}*{by}", f"{index}*{_factor(by)}") for index, by in steps
+        ]
         return f"{pointer}[{' + '.join(terms) or '0'}]"
+
+    @contextmanager
+    def sharing(self, products: Sequence[tuple[str, Count]]) -> Iterator[None]:
+        """Name products of an index and a stride once, for every access in the block."""
+        outer = dict(self._shared)
+        for index, stride in products:
+            by = self.size(stride)
+            if by not in ("0", "1") and f"{index}*{by}" not in self._shared:
+                name = self.unique(f"r{len(self._shared) + 1}")
+                self.line(f"{name} = {index}*{_factor(by)}")
+                self._shared[f"{index}*{by}"] = name
+        yield
+        self._shared = outer
+
+    def is_local(self, buffer: Buffer) -> bool:
+        """Whether a buffer is a variable of the function and has no place in memory."""
+        return buffer.is_number
 
     def load(self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str]) -> str:
         """The text that reads an entry as a value."""
-        if buffer.is_number:
+        if self.is_local(buffer):
             return self.name_of(buffer)
         text = self.entry(buffer, strides, indices)
         if buffer.dtype == "bool":
@@ -140,7 +174,7 @@ class Source:
 
     def store(self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str], value: str) -> None:
         """Write an entry."""
-        if buffer.is_number:
+        if self.is_local(buffer):
             self.line(f"{self.name_of(buffer)} = {value}")
         elif buffer.dtype == "bool":
             self.line(f"{self.entry(buffer, strides, indices)} = 1 if {value} else 0")
