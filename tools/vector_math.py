@@ -4,8 +4,9 @@
     python tools/vector_math.py --all      # every float32 value (some minutes), 2e7 float64 values per function
     python tools/vector_math.py --fit      # the polynomial coefficients again, from their definitions, with mpmath
 
-The reference for float32 is NumPy in float64; for float64 it is NumPy in long double where that has 64 bits of significand
-(x86), else mpmath. An error is counted against the exact value, so a correctly rounded result has at most 0.5.
+The reference for float32 is NumPy in float64; for float64 it is NumPy in long double where that has 64 bits of
+significand (x86), else mpmath on fewer values. An error is counted against the exact value, so that a correctly rounded
+result has at most 0.5.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import mpmath
 import numpy as np
 
 from graphlearn.backends.native import NativeFunction, Signature, aligned_zeros, compile_native
@@ -30,6 +32,15 @@ REFERENCES: dict[str, Callable[[Array], Array]] = {
     "fsigmoid": lambda x: np.where(x < 0, np.exp(x), 1) / (1 + np.exp(-np.abs(x))),
     "fsqrt": np.sqrt,
 }
+TRUTHS: dict[str, Callable[[Any], Any]] = {
+    "fexp": mpmath.exp,
+    "fexpm1": mpmath.expm1,
+    "flog": mpmath.log,
+    "flog1p": mpmath.log1p,
+    "ftanh": mpmath.tanh,
+    "fsigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "fsqrt": mpmath.sqrt,
+}
 SUFFIX = {"float32": "f32", "float64": "f64"}
 SOURCE = """
 def apply(source, target, count, repeats):
@@ -37,6 +48,7 @@ def apply(source, target, count, repeats):
         for i in range(count):
             target[i] = {name}(source[i])
 """
+WIDE = np.finfo(np.longdouble).nmant >= 63
 
 
 def compiled(name: str, dtype: str) -> NativeFunction:
@@ -52,44 +64,57 @@ def evaluate(function: NativeFunction, x: Array) -> Array:
     return y
 
 
-def exact(name: str, x: Array) -> Array:
-    """The function in a wider format."""
+def exact(name: str, x: Array) -> tuple[Array, Array]:
+    """The function's values rounded to the format of ``x``, and what the rounding left over, in float64."""
     with np.errstate(all="ignore"):
-        if x.dtype == np.float32:
-            return REFERENCES[name](x.astype(np.float64))
-        if np.finfo(np.longdouble).nmant >= 63:
-            return REFERENCES[name](x.astype(np.longdouble))
-    raise SystemExit("float64 needs a long double with 64 bits of significand as its reference; run this on x86.")
+        if x.dtype == np.float64 and not WIDE:
+            rounded, rest = REFERENCES[name](x), np.zeros_like(x)
+            ordinary = np.isfinite(x) & np.isfinite(rounded)
+            rounded[ordinary], rest[ordinary] = exact_slowly(name, x[ordinary])
+            return rounded, rest
+        wide = REFERENCES[name](x.astype(np.float64 if x.dtype == np.float32 else np.longdouble))
+        rounded = wide.astype(x.dtype)
+        return rounded, (wide - rounded).astype(np.float64)
 
 
-def errors(got: Array, wanted: Array) -> Array:
-    """Distance of each value from the exact one, in units in the last place of the exact one rounded; inf where the kinds
-    differ (a finite value for an infinite one, a number for NaN).
+def exact_slowly(name: str, x: Array) -> tuple[Array, Array]:
+    """The same with mpmath, for finite arguments within the function's domain."""
+    with mpmath.workdps(50):
+        truth = [TRUTHS[name](mpmath.mpf(float(v))) for v in x]
+        rounded = np.array([float(v) for v in truth]).astype(x.dtype)
+        return rounded, np.array([float(v - mpmath.mpf(float(r))) for v, r in zip(truth, rounded, strict=True)])
+
+
+def errors(got: Array, rounded: Array, rest: Array) -> Array:
+    """Distances from the exact values in units in the last place of the rounded ones.
+
+    Infinite where the kinds differ: a finite value for an infinite one, a number for NaN, the other sign of zero.
     """
     with np.errstate(all="ignore"):
-        rounded = wanted.astype(got.dtype)
         finite = np.isfinite(rounded) & np.isfinite(got)
-        distance = np.abs(got.astype(wanted.dtype) - wanted) / np.spacing(np.abs(rounded)).astype(wanted.dtype)
+        unit = np.spacing(np.abs(rounded)).astype(np.float64)
+        distance = np.abs((got.astype(np.float64) - rounded.astype(np.float64)) - rest) / unit
         same = (got == rounded) | (np.isnan(got) & np.isnan(rounded))
-    return np.where(finite, distance, np.where(same, 0.0, np.inf)).astype(np.float64)
+        zero = (got == 0) & (rounded == 0) & (np.signbit(got) != np.signbit(rounded))
+    return np.where(zero, np.inf, np.where(finite, distance, np.where(same, 0.0, np.inf)))
 
 
 def samples(dtype: str, count: int, *, every: bool) -> Iterator[Array]:
-    """Arguments in blocks: bit patterns spread evenly over the format (all signs and exponents), and the middle range densely.
+    """Arguments in blocks: bit patterns spread evenly over all signs and exponents, and the middle range densely.
 
     Args:
         dtype: ``"float32"`` or ``"float64"``.
-        count: how many, about.
+        count: how many, about; at least 5.
         every: every float32 value instead.
     """
-    bits = np.uint32 if dtype == "float32" else np.uint64
-    block = 2**20
+    bits: Any = np.uint32 if dtype == "float32" else np.uint64
     if every and dtype == "float32":
-        for start in range(0, 2**32, block):
-            yield np.arange(start, start + block, dtype=np.uint64).astype(bits).view(dtype)
+        for start in range(0, 2**32, 2**20):
+            yield np.arange(start, start + 2**20, dtype=np.uint64).astype(bits).view(dtype)
         return
+    block = min(count // 5, 2**20)
     random = np.random.default_rng(0)
-    for _ in range(max(1, count // (3 * block))):
+    for _ in range(count // (5 * block)):
         yield random.integers(0, np.iinfo(bits).max, block, dtype=bits, endpoint=True).view(dtype)
         yield random.uniform(-120, 120, block).astype(dtype)
         yield (random.choice([-1, 1], block) * 2.0 ** random.uniform(-30, 4, block)).astype(dtype)
@@ -98,12 +123,12 @@ def samples(dtype: str, count: int, *, every: bool) -> Iterator[Array]:
     yield np.linspace(0.4, 2.5, block).astype(dtype)
 
 
-def largest_error(name: str, dtype: str, count: int, *, every: bool) -> tuple[float, float]:
+def largest_error(name: str, dtype: str, count: int, *, every: bool = False) -> tuple[float, float]:
     """The largest error of a function in ULP and the argument where it occurs."""
     function = compiled(name, dtype)
     worst = (0.0, 0.0)
     for x in samples(dtype, count, every=every):
-        found = errors(evaluate(function, x), exact(name, x))
+        found = errors(evaluate(function, x), *exact(name, x))
         at = int(found.argmax())
         worst = max(worst, (float(found[at]), float(x[at])))
     return worst
@@ -122,16 +147,88 @@ def nanoseconds(name: str, dtype: str, size: int = 2048, repeats: int = 200) -> 
     return best / size / repeats * 1e9
 
 
+def minimax(
+    function: Callable[[Any], Any], weight: Callable[[Any], Any], low: Any, high: Any, degree: int
+) -> list[Any]:
+    """The polynomial of least weighted error on an interval, by Remez's exchange; coefficients from the constant up."""
+    count = degree + 2
+    middle, half = (low + high) / 2, (high - low) / 2
+    grid = [middle - half * mpmath.cos(mpmath.pi * i / 1200) for i in range(1201)]
+    nodes = [middle - half * mpmath.cos(mpmath.pi * i / (count - 1)) for i in range(count)]
+    coefficients: list[Any] = []
+    for _ in range(12):
+        system = mpmath.matrix(
+            [[*(x**j for j in range(degree + 1)), (-1) ** i / weight(x)] for i, x in enumerate(nodes)]
+        )
+        solution = mpmath.lu_solve(system, mpmath.matrix([function(x) for x in nodes]))
+        coefficients = list(solution)[:-1]
+        error = [weight(x) * (function(x) - mpmath.polyval(coefficients[::-1], x)) for x in grid]
+        if max(map(abs, error)) < 1.001 * abs(solution[count - 1]):
+            break
+        nodes = alternation(grid, error, count)
+    return coefficients
+
+
+def alternation(grid: list[Any], error: list[Any], count: int) -> list[Any]:
+    """The place of the largest error in each run of one sign; ends are dropped while there are too many."""
+    peaks: list[int] = []
+    for i in range(len(grid)):
+        if not peaks or error[peaks[-1]] * error[i] < 0:
+            peaks.append(i)
+        elif abs(error[i]) > abs(error[peaks[-1]]):
+            peaks[-1] = i
+    while len(peaks) > count:
+        peaks.pop(0 if abs(error[peaks[0]]) < abs(error[peaks[-1]]) else -1)
+    return [grid[i] for i in peaks]
+
+
+def fit() -> None:
+    """Print the coefficients of `graphlearn.backends.native.vector_math`."""
+    mpmath.mp.dps = 40
+    edge = mpmath.log(2) / 2 * mpmath.mpf("1.0005")
+    third = mpmath.mpf(1) / 3 * mpmath.mpf("1.0001")
+    root = ((mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1)) ** 2 * mpmath.mpf("1.0005")
+
+    def tail(x: Any, series: Callable[[Any], Any], closed: Callable[[Any], Any]) -> Any:
+        return series(x) if abs(x) < mpmath.mpf("1e-9") else closed(x)
+
+    def expm1_tail(r: Any) -> Any:
+        return tail(r, lambda r: 0.5 + r / 6, lambda r: (mpmath.expm1(r) - r) / r**2)
+
+    def log_tail(f: Any) -> Any:
+        return tail(f, lambda f: mpmath.mpf(1) / 3 - f / 4, lambda f: (mpmath.log1p(f) - f + f * f / 2) / f**3)
+
+    def atanh_tail(z: Any) -> Any:
+        return tail(z, lambda z: mpmath.mpf(2) / 3 + z / 2.5, lambda z: (2 * mpmath.atanh(z**0.5) / z**0.5 - 2) / z)
+
+    def log_weight(f: Any) -> Any:
+        return tail(f, lambda f: f * f + mpmath.mpf("1e-12"), lambda f: f**3 / mpmath.log1p(f))
+
+    fits = (
+        ("f32 expm1", expm1_tail, lambda r: abs(r) + 0.001, -edge, edge, 4),
+        ("f64 expm1", expm1_tail, lambda r: abs(r) + 0.001, -edge, edge, 9),
+        ("f32 log", log_tail, log_weight, -third, third, 7),
+        ("f64 log", atanh_tail, lambda z: z / 2 + root / 10000, mpmath.mpf(0), root, 6),
+    )
+    for name, function, weight, low, high, degree in fits:
+        print(name, [mpmath.nstr(c, 20) for c in minimax(function, weight, low, high, degree)])
+
+
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    """Print the table, or the coefficients."""
+    parser = argparse.ArgumentParser(description="Errors and times of the elementary functions of compiled code.")
     parser.add_argument("--all", action="store_true", help="every float32 value, 2e7 float64 values")
+    parser.add_argument("--fit", action="store_true", help="recompute the polynomial coefficients")
     options = parser.parse_args()
-    print(f"{'function':12}{'max ULP':>10}{'at':>26}{'ns/element':>13}")
+    if options.fit:
+        return fit()
+    print(f"{'function':14}{'max ULP':>9}{'at':>26}{'ns/element':>13}")
     for dtype, suffix in SUFFIX.items():
+        wide = WIDE or dtype == "float32"
+        count = 20_000_000 if options.all else 3_000_000
         for name in REFERENCES:
-            ulp, at = largest_error(name, dtype, 20_000_000 if options.all else 3_000_000, every=options.all)
-            print(f"{name + '_' + suffix:12}{ulp:10.3f}{at!r:>26}{nanoseconds(name, dtype):13.3f}", flush=True)
+            ulp, at = largest_error(name, dtype, count if wide else count // 1000, every=options.all)
+            print(f"{name + '_' + suffix:14}{ulp:9.3f}{at!r:>26}{nanoseconds(name, dtype):13.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,8 @@ def _from_cache(
 
 
 def _compiled(identity: str, source: str, entry: str, signature: Signature, fast: bool) -> NativeFunction:
+    if any(routine in source for routine in ("gemm_", "gemv_")):
+        blas.register()
     code = compile_source(source, entry, signature, name=f"<graphlearn {identity[:12]}>", fast=fast)
     names, note = _store(identity, source, code)
     return NativeFunction(

@@ -14,7 +14,6 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from graphlearn.backends.native import blas
 from graphlearn.backends.native.intrinsics import namespace
 from graphlearn.backends.native.signature import Signature
 from graphlearn.errors import EngineError
@@ -65,7 +64,6 @@ def compile_source(source: str, entry: str, signature: Signature, *, name: str, 
     from numba.core.errors import NumbaError
 
     function = _load(source, entry, name)
-    blas.register()
     flags = {"contract", "reassoc"} if fast else {"contract"}
     try:
         try:

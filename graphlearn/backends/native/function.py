@@ -26,7 +26,7 @@ def _pointer(parameter: Parameter, where: str) -> Callable[[Any], int]:
     def convert(value: Any) -> int:
         nonlocal last
         known, address = last
-        if known() is value:
+        if known() is value and value is not None:  # a reference to what is gone gives None
             return address
         _check_array(value, parameter, where)
         address = int(value.ctypes.data)

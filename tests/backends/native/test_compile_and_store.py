@@ -1,0 +1,346 @@
+"""What is compiled is kept, found again without Numba, and never trusted where another could have written it."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import platform
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numba.core.codegen
+import numpy as np
+import pytest
+
+from graphlearn.backends.native import Signature, cache_clear, cache_info, compile_native, frontend, store, trust
+from graphlearn.errors import EngineError, OptionError
+
+ROOT = Path(__file__).parents[3]
+SOURCE = "def run(A, n):\n    for i in range(n):\n        A[i] = ftanh_f64(A[i])\n    return n\n"
+SIGNATURE = Signature(("float64*", "int64"), "int64")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """An empty cache of this test's own; no function of another test stays in memory."""
+    gc.collect()
+    monkeypatch.setenv("GRAPHLEARN_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "objects"
+
+
+def compiled(source=SOURCE, **options):
+    """Compile, or load: nothing of this source is left in memory."""
+    gc.collect()
+    return compile_native(source, "run", SIGNATURE, **options)
+
+
+def origin(source=SOURCE, **options):
+    function = compiled(source, **options)
+    a = np.array([0.5, -1.0])
+    assert function(a, 2) == 2 and np.allclose(a, np.tanh([0.5, -1.0]))
+    return function.origin
+
+
+def only_file(folder):
+    (path,) = folder.glob("*.native")
+    return path
+
+
+def test_an_object_is_stored_and_found_again(folder):
+    first = compiled()
+    assert (first.origin, first.note, first.source) == ("memory", "", SOURCE)
+    assert compiled() is first, "while it lives, it is the same object"
+    del first
+    again = compiled()
+    assert (again.origin, again.source) == ("object cache", SOURCE)
+    assert stat.S_IMODE(only_file(folder).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_everything_that_decides_the_code_is_in_the_key(monkeypatch):
+    assert origin() == "memory"
+    assert origin(SOURCE + "\n") == "memory"
+    assert origin(fast=True) == "memory"
+    assert origin(key="k") == "memory"
+    assert origin(key=SOURCE) == "memory", "a key that reads like a source is still a key"
+    monkeypatch.setenv("NUMBA_OPT", "2")
+    assert origin() == "memory"
+    monkeypatch.delenv("NUMBA_OPT")
+    assert origin() == origin(fast=True) == origin(key="k") == "object cache"
+    assert compile_native(SOURCE, "run", Signature(("float64*", "int32"), "int64")).origin == "memory"
+
+
+def test_a_key_spares_the_source(folder):
+    calls = []
+
+    def source():
+        calls.append(1)
+        return SOURCE
+
+    assert origin(source, key="network 1") == "memory" and len(calls) == 1
+    assert origin(source, key="network 1") == "object cache" and len(calls) == 1
+    assert compiled(source, key="network 1").source == SOURCE
+    changed = SOURCE.replace("return n", "return n + 0")
+    assert origin(changed, key="network 1") == "memory", "a text that differs from the stored one is compiled"
+
+
+def test_a_lazy_source_needs_a_key():
+    with pytest.raises(OptionError, match="needs key="):
+        compile_native(lambda: SOURCE, "run", SIGNATURE)
+
+
+PROGRAM = f"""
+import sys
+import numpy as np
+from graphlearn.backends.native import Signature, compile_native
+function = compile_native({SOURCE!r}, "run", Signature(("float64*", "int64"), "int64"))
+a = np.array([0.5, -1.0])
+assert function(a, 2) == 2 and np.allclose(a, np.tanh([0.5, -1.0]))
+print(function.origin, *sorted(m for m in ("numba", "scipy") if m in sys.modules))
+"""
+
+
+def start(program=PROGRAM, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def outcome(process):
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return out.split()
+
+
+def test_a_fresh_process_loads_without_numba():
+    compiled()
+    assert outcome(start()) == ["object", "cache"]
+
+
+def test_the_import_alone_loads_neither_numba_nor_llvmlite_nor_scipy():
+    program = """
+import sys
+import graphlearn.backends.native
+print(*sorted({"numba", "llvmlite", "scipy", "sympy"} & set(sys.modules)))
+"""
+    assert outcome(start(program)) == []
+
+
+def test_two_processes_compile_the_same_thing_at_once(folder):
+    for found in [outcome(process) for process in (start(), start())]:
+        assert found[0] == "memory" or found == ["object", "cache"]
+    assert origin() == "object cache"
+    assert [p.suffix for p in folder.iterdir()] == [".native"]
+
+
+def test_a_damaged_file_is_a_miss(folder):
+    compiled()
+    path = only_file(folder)
+    whole = path.read_bytes()
+    random = np.random.default_rng(0)
+    damaged = [b"", whole[:10], whole[:100], whole[:-1], whole + b"x", b"\0" * len(whole)]
+    for at in random.integers(0, len(whole), 60):
+        damaged.append(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    for content in damaged:
+        path.write_bytes(content)
+        assert store.load(path.stem) is None
+    assert origin() == "memory", "it is compiled again and put in place of the damaged one"
+    assert store.load(path.stem) is not None
+
+
+def test_a_file_under_another_identity_is_a_miss(folder):
+    compiled()
+    path = only_file(folder)
+    path.rename(path.with_name("0" * 64 + ".native"))
+    assert store.load("0" * 64) is None
+
+
+def test_a_well_formed_file_of_another_shape_is_a_miss(folder):
+    compiled()
+    path = only_file(folder)
+    for header in (b"[]", b"{}", b"nonsense", b'{"identity": "x"}'):
+        body = len(header).to_bytes(8, "little") + header
+        path.write_bytes(store.MAGIC + store.hashlib.sha256(body).digest() + body)
+        assert store.load(path.stem) is None
+
+
+def test_a_link_or_a_file_that_others_can_write_is_a_miss(folder, tmp_path):
+    compiled()
+    path = only_file(folder)
+    path.chmod(0o620)
+    assert store.load(path.stem) is None
+    path.chmod(0o600)
+    assert store.load(path.stem) is not None
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert store.load(path.stem) is None
+
+
+@pytest.mark.parametrize("writable", ["cache/objects", "cache", "."])
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_folder_that_others_can_write_is_not_used(folder, tmp_path, writable, mode):
+    compiled()
+    place = tmp_path / writable
+    place.chmod(mode)
+    try:
+        assert origin() == "memory"
+        function = compiled()
+        assert "others can write" in function.note and "chmod go-w" in function.note
+        info = cache_info()
+        assert not info.usable and info.files == 0 and str(place.resolve()) in info.reason
+        assert cache_clear() == 0
+    finally:
+        place.chmod(0o700)
+    assert cache_info().files == 1
+
+
+def test_a_sticky_folder_may_be_a_parent_but_not_the_place_itself(folder, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache").chmod(0o1777)
+    assert compiled().note == ""
+    assert origin() == "object cache"
+    folder.chmod(0o1777)
+    assert "others can write" in trust.distrust(folder.resolve())
+
+
+def test_a_folder_of_another_user_is_not_used(folder, monkeypatch):
+    compiled()
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    assert origin() == "memory"
+    assert "belongs to another user" in cache_info().reason
+
+
+def test_a_place_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("GRAPHLEARN_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    function = compiled()
+    assert function.origin == "memory" and function.note
+    assert not cache_info().usable
+
+
+def test_no_home_stops_nothing(monkeypatch):
+    for name in ("GRAPHLEARN_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert store.cache_root() is None
+    assert "GRAPHLEARN_CACHE_DIR" in compiled().note
+    assert cache_info().directory is None and not cache_info().usable
+
+
+@pytest.mark.parametrize("call", ["open", "replace"])
+def test_a_full_disk_stops_nothing_and_leaves_nothing(folder, monkeypatch, call):
+    def full(*given, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.os, call, full)
+        assert "No space left" in compiled().note
+    assert list(folder.iterdir()) == []
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.delenv("GRAPHLEARN_CACHE_DIR")
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert store.cache_root() == tmp_path / "graphlearn"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: str(tmp_path))
+    assert store.cache_root() == tmp_path / ".cache" / "graphlearn"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert store.cache_root() == tmp_path / "Library" / "Caches" / "graphlearn"
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "Local"))
+    assert store.cache_root() == tmp_path / "Local" / "graphlearn"
+    assert trust.distrust(tmp_path / "Local") == ""
+    assert "outside" in trust.distrust(Path("/elsewhere"))
+
+
+def test_the_oldest_are_removed_when_the_cache_is_full(folder, monkeypatch):
+    stored = store.StoredObject("text", "symbol", frozenset(), b"x" * 300_000)
+    monkeypatch.setenv("GRAPHLEARN_CACHE_LIMIT", "1")
+    for age, name in ((400, "a"), (300, "b"), (200, "c")):
+        assert store.save(name, stored) == ""
+        os.utime(folder / f"{name}.native", (time.time() - age,) * 2)
+    assert store.load("a") == stored, "use makes it young again"
+    left_behind = folder / "dead.1.2.tmp"
+    left_behind.write_bytes(b"half")
+    os.utime(left_behind, (time.time() - 2 * store.ABANDONED,) * 2)
+    assert store.save("d", stored) == ""
+    assert sorted(p.name for p in folder.iterdir()) == ["a.native", "c.native", "d.native"]
+    info = cache_info()
+    assert info.files == 3 and 900_000 < info.size <= info.limit == 2**20
+    assert "limit" in store.save("e", store.StoredObject("", "", frozenset(), b"x" * 2**20))
+
+
+def test_a_limit_of_zero_stores_nothing(folder, monkeypatch):
+    monkeypatch.setenv("GRAPHLEARN_CACHE_LIMIT", "0")
+    assert "limit" in compiled().note
+    assert not folder.exists()
+
+
+def test_info_and_clear(folder):
+    assert cache_info() == store.CacheInfo(folder, True, "", 0, 0, store.LIMIT)
+    function = compiled()
+    info = cache_info()
+    assert info.usable and info.files == 1 and info.size == only_file(folder).stat().st_size
+    assert cache_clear() == 1 and cache_info().files == 0
+    a = np.array([0.5])
+    assert function(a, 1) == 1, "what is loaded stays usable"
+
+
+def test_numba_still_has_the_private_path():
+    # When this fails, everything is compiled in memory: adapt frontend._compile_bare to the new Numba.
+    function = compiled()
+    assert function.note == "" and function.origin == "memory"
+    assert hasattr(function._engine, "_get_compiled_object")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (numba.core.codegen, "JITCPUCodegen"),
+        (numba.core.codegen.CodeLibrary, "_get_compiled_object"),
+    ],
+)
+def test_without_the_private_path_it_is_compiled_in_memory(folder, monkeypatch, owner, name):
+    frontend._codegen.cache_clear()
+    monkeypatch.delattr(owner, name)
+    function = compiled()
+    a = np.array([0.5, -1.0])
+    assert function(a, 2) == 2 and np.allclose(a, np.tanh([0.5, -1.0]))
+    assert function.origin == "memory" and "no access" in function.note
+    assert not list(folder.glob("*"))
+    frontend._codegen.cache_clear()
+
+
+def test_numba_switched_off_is_told(monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    with pytest.raises(EngineError, match="NUMBA_DISABLE_JIT"):
+        compiled()
+
+
+def test_numba_missing_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(EngineError, match="pip install numba"):
+        compiled()
+
+
+X86 = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2"}
+OLDEST_CPU = {"x86_64": X86, "AMD64": X86}  # ARM fuses products on every 64-bit CPU
+
+
+def test_the_oldest_cpu_without_fused_products_is_right_too():
+    program = """
+from tools.vector_math import REFERENCES, SUFFIX, largest_error
+from graphlearn.backends.native.vector_math import LARGEST_ERRORS
+for name, limits in LARGEST_ERRORS.items():
+    for dtype, limit in zip(SUFFIX, limits):
+        assert largest_error(name, dtype, 20_000)[0] <= limit, (name, dtype)
+print("right")
+"""
+    assert outcome(start(program, **OLDEST_CPU.get(platform.machine(), {}))) == ["right"]
