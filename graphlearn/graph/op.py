@@ -73,7 +73,8 @@ class Op:
             arithmetic; shown in derivations).
         adjoint: other ops: ``adjoint(node, upstream)`` gives one node per input (None: no derivative).
         formula: elementwise ops: the textbook formula over an algebra.
-        kernel: elementwise ops: the formula that is computed, where the textbook one is not accurate everywhere.
+        kernel: defined ops: what is computed over an algebra: the formula, or another one where that is not accurate
+            everywhere.
         expand: compound ops: ``expand(node)`` gives the graph that backends run.
         open: ``open(node)`` gives the textbook graph that derivations show in the node's place.
         doc: one sentence that says what it is.

@@ -15,7 +15,7 @@ from graphlearn.graph.node import Node, apply, check_name, new_node
 from graphlearn.graph.op import CALL, NUMPY_BUILDERS, Notation, Op, Opening, register
 from graphlearn.graph.scope import no_scope
 from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
-from graphlearn.types import ArrayType, broadcast_shapes, promote, to_float
+from graphlearn.types import DTYPES, ArrayType, broadcast_shapes, promote, to_float
 
 Partial = Callable[..., Any] | None
 
@@ -55,8 +55,9 @@ def intrinsic(
     domain: tuple[float, float] = (-2.0, 2.0),
 ) -> Callable[..., Node]:
     """Register an operation that every backend has a row for; returns its public function."""
+    reference = functools.partial(_on_reals, function) if infer is infer_float else function
     op = Op(
-        name, "intrinsic", infer, notation, reference=function, partials=tuple(partials), textbook=tuple(textbook),
+        name, "intrinsic", infer, notation, reference=reference, partials=tuple(partials), textbook=tuple(textbook),
         formula=lambda m, *inputs: getattr(m, name)(*inputs), doc=doc, source=source, kink=kink, domain=domain,
     )  # fmt: skip
     return publish(register(op), len(op.partials), numpy)
@@ -114,11 +115,11 @@ def elementwise(
     latex = rf"\operatorname{{{{{name}}}}}\left({', '.join(f'{{{k}}}' for k in range(arity))}\right)".replace(
         "_", r"\_"
     )
-    compute = kernel or formula
+    compute = functools.partial(_compute_real, kernel or formula)
     op = Op(
         name, "defined", functools.partial(_infer_by_formula, compute), notation or Notation(latex, call, CALL),
         reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
-        formula=formula, kernel=kernel, open=open, doc=doc, source=source, kink=kink, domain=domain,
+        formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain,
     )  # fmt: skip
     return publish(register(op), arity, ())
 
@@ -129,6 +130,34 @@ def _infer_by_formula(compute: Callable[..., Any], types: tuple[ArrayType, ...])
     with no_scope():
         result = compute(GRAPH, *(new_node(INPUT, (), (), t, f"x{k}", "") for k, t in enumerate(types)))
     return result.type if isinstance(result, Node) else infer_float(types)
+
+
+def _compute_real(compute: Callable[..., Any], m: Any, *operands: Any) -> Any:
+    """A real function takes whole numbers as reals: -x of uint8 would wrap around, and exp(-x) with it."""
+    types = [t for t in map(_type_of, operands) if t is not None]
+    real = [t for t in types if t.is_float]
+    if len(real) == len(types) or not _infer_by_formula(compute, tuple(types)).is_float:
+        return compute(m, *operands)
+    dtype, weak = promote(real) if real else ("float64", True)
+    one = 1.0 if weak else np.ones((), dtype)
+    return compute(m, *[x if t.is_float else m.mul(x, one) for x, t in zip(operands, types, strict=True)])
+
+
+def _type_of(operand: Any) -> ArrayType | None:
+    """The type of a node, array or Python number as far as dtypes go; None for what other algebras compute with."""
+    if isinstance(operand, Node):
+        return operand.type
+    if isinstance(operand, (np.ndarray, np.generic, bool, int, float)):
+        dtype = np.asarray(operand).dtype.name
+        return ArrayType((), dtype, isinstance(operand, (bool, int, float))) if dtype in DTYPES else None
+    return None
+
+
+def _on_reals(function: Callable[..., Any], *operands: Any) -> Any:
+    """A NumPy function on operands of which none is 8 bits wide: its half precision would be the reference."""
+    if all(np.asarray(x).dtype.itemsize == 1 for x in operands):
+        return function(*[np.asarray(x, np.float64) for x in operands])
+    return function(*operands)
 
 
 def publish(op: Op, arity: int, numpy: Sequence[Any]) -> Callable[..., Node]:
@@ -163,6 +192,12 @@ def _documentation(op: Op) -> str:
     return "\n\n".join(parts)
 
 
-def sign_reference(x: Any) -> Any:
-    """NumPy's sign, with bool taken as int64 as in arithmetic."""
-    return np.sign(np.asarray(x, np.int64) if np.asarray(x).dtype == bool else x)
+def without_bools(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A NumPy function for which bools alone count as the int64 numbers 0 and 1, where NumPy refuses them."""
+
+    def reference(*operands: Any) -> Any:
+        if all(np.asarray(x).dtype == bool for x in operands):
+            return function(*[np.asarray(x, np.int64) for x in operands])
+        return function(*operands)
+
+    return reference

@@ -15,7 +15,7 @@ import numpy as np
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import CALL, POWER, PREFIX, PRODUCT, RELATION, SUM, Notation
-from graphlearn.ops.elementwise import infer_bool, infer_same, intrinsic, sign_reference
+from graphlearn.ops.elementwise import infer_bool, infer_same, intrinsic, without_bools
 from graphlearn.types import ArrayType, broadcast_shapes, promote
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -98,7 +98,7 @@ add = intrinsic(
     notation=Notation("{0} + {1}", "{0} + {1}", SUM, (SUM, SUM + 6)),
 )  # fmt: skip
 sub = intrinsic(
-    "sub", np.subtract, infer=_infer_no_bool, numpy=(np.subtract,), doc="Difference of two arrays.",
+    "sub", without_bools(np.subtract), infer=_infer_no_bool, numpy=(np.subtract,), doc="Difference of two arrays.",
     partials=(lambda m, x, y, z: 1, lambda m, x, y, z: -1),
     notation=Notation("{0} - {1}", "{0} − {1}", SUM, (SUM, SUM + 6)),
 )  # fmt: skip
@@ -114,11 +114,11 @@ div = intrinsic(
     notation=Notation(r"\frac{{{0}}}{{{1}}}", "{0} / {1}", PRODUCT, (PRODUCT, PRODUCT + 1)),
 )  # fmt: skip
 neg = intrinsic(
-    "neg", np.negative, infer=_infer_no_bool, numpy=(np.negative,), doc="The opposite.",
+    "neg", without_bools(np.negative), infer=_infer_no_bool, numpy=(np.negative,), doc="The opposite.",
     partials=(lambda m, x, y: -1,), notation=Notation("-{0}", "−{0}", SUM + 5, (PRODUCT,)),
 )  # fmt: skip
 power = intrinsic(
-    "pow", np.power, infer=infer_same, numpy=(np.power,), domain=(0.5, 2.0),
+    "pow", without_bools(np.power), infer=_infer_no_bool, numpy=(np.power,), domain=(0.5, 2.0),
     doc="x to the power y. Whole-number operands stay whole, as in NumPy.",
     partials=(_power_by_base, lambda m, x, y, z: m.where(m.not_equal(x, 0), z * m.log(x), 0)),
     textbook=(_power_by_base, lambda m, x, y, z: z * m.log(x)),
@@ -168,7 +168,8 @@ absolute = intrinsic(
     kink="the derivative of |x| at 0 is 0", notation=Notation(r"\left|{0}\right|", "|{0}|", CALL),
 )  # fmt: skip
 sign = intrinsic(
-    "sign", sign_reference, infer=_infer_no_bool, numpy=(np.sign,), doc="-1, 0 or 1.", partials=(lambda m, x, y: 0,),
+    "sign", without_bools(np.sign), infer=_infer_no_bool, numpy=(np.sign,), doc="-1, 0 or 1.",
+    partials=(lambda m, x, y: 0,),
     kink="the derivative of sign is 0, also at 0", notation=_call("sign", r"\operatorname{{sign}}"),
 )  # fmt: skip
 maximum = intrinsic(

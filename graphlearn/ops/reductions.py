@@ -23,7 +23,7 @@ def _reduced(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool
 
 
 def _infer_sum(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
-    # As NumPy: sums of bools and of narrow integers are int64.
+    # As NumPy, sums of bools and of narrow integers are wide; int64 for uint8 too, since graphs have no uint64.
     dtype = types[0].dtype if types[0].is_float else "int64"
     return ArrayType(_reduced(types, axis, keepdims), dtype)
 

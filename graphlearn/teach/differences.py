@@ -22,8 +22,8 @@ _CENTRAL_STEP = _EPSILON ** (1 / 3)  # where the errors of truncation, h^2, and 
 _IMAGINARY_STEP = 1e-30  # its square vanishes beside any float64
 _RIDDERS_STEP = 0.1
 _SHRINK, _ROWS, _SAFE = 1.4, 10, 2.0  # constants of Press et al. (2007), Numerical Recipes, section 5.7
-# Ridders' first step is divided by 10 until the error is small enough: up to 4 times, since a kink may lie nearby, and up
-# to 12 times where the function is not defined so far away.
+# Ridders' first step is divided by 10 until the error is small enough: up to 4 times, since a kink may lie nearby, and
+# up to 12 times where the function is not defined so far away.
 _ENOUGH, _NEAREST, _FARTHEST = 1e-10, 4, 12
 
 Compute = Callable[[Node, Sequence[Any], Mapping[str, int]], Any]
