@@ -1,0 +1,194 @@
+"""Cases for the laws: for every op a few small graphs with values, made from what the op's record says.
+
+Nothing here names an op. Elementwise ops get operands by arity, from their domain; the others by the parameters of
+their reference (operands) and of their shape rule (attributes). A new op needs a row only if it has an attribute, or a
+kind of operand, that no op had before.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import graphlearn.ops  # noqa: F401  # fills the registry
+from graphlearn.errors import ShapeError
+from graphlearn.graph.leaves import INPUT
+from graphlearn.graph.node import Node, make, new_node
+from graphlearn.graph.op import OPS, Op
+from graphlearn.types import ArrayType, Shape
+
+SIZES = {"N": 4}  # lengths of free axes
+
+# The built-in ops, by name, when the tests are collected; ops that tests define themselves do not count.
+ALL_OPS = {op.name: op for op in OPS.values() if op.kind != "leaf"}
+ELEMENTWISE = {name: op for name, op in ALL_OPS.items() if op.is_elementwise}
+OTHERS = {name: op for name, op in ALL_OPS.items() if not op.is_elementwise}
+COMPOUNDS = {name: op for name, op in ALL_OPS.items() if op.kind == "compound"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A node of one op, with values for its inputs.
+
+    Args:
+        node: the op on input leaves.
+        at: leaf -> array.
+    """
+
+    node: Node
+    at: dict[Node, np.ndarray]
+
+    @property
+    def real_inputs(self) -> list[Node]:
+        """Inputs by which the node can be differentiated."""
+        return [n for n in dict.fromkeys(self.node.inputs) if n.type.is_float]
+
+    def __str__(self) -> str:
+        types = ", ".join(str(n.type) for n in self.node.inputs)
+        attrs = "".join(f", {key}={value}" for key, value in self.node.attrs)
+        return f"{self.node.op.name}({types}{attrs})"
+
+
+# --- elementwise ops -------------------------------------------------------------------------------------------------
+
+_ONE: tuple[Shape, ...] = ((), (3,), (2, 3), ("N", 3))
+_TWO: tuple[tuple[Shape, Shape], ...] = (
+    ((), ()),
+    ((2, 3), (2, 3)),
+    ((2, 3), (3,)),
+    ((2, 1), (1, 3)),
+    ((), (2, 3)),
+    (("N", 3), (3,)),
+    (("N", 1), ("N", 3)),
+)
+_THREE: tuple[tuple[Shape, ...], ...] = (
+    ((), (), ()),
+    ((2, 3), (2, 3), (2, 3)),
+    ((2, 1), (3,), ()),
+    (("N", 3), ("N", 1), (3,)),
+)
+SHAPES: dict[int, tuple[tuple[Shape, ...], ...]] = {1: tuple((s,) for s in _ONE), 2: _TWO, 3: _THREE}
+
+
+def arity(op: Op) -> int:
+    """Number of operands of an elementwise op."""
+    assert op.formula is not None
+    return len(op.partials) or len(inspect.signature(op.formula).parameters) - 1
+
+
+def is_condition(op: Op, k: int) -> bool:
+    """Whether an operand only chooses: it has no derivative although the op has one by another operand."""
+    return bool(op.partials) and op.partials[k] is None and any(p is not None for p in op.partials)
+
+
+def elementwise_cases(op: Op, dtype: str = "float64") -> Iterator[Case]:
+    """The op on operands that broadcast, with values from its domain."""
+    for shapes in SHAPES[arity(op)]:
+        types = [ArrayType(s, "bool" if is_condition(op, k) else dtype) for k, s in enumerate(shapes)]
+        yield make_case(op, types, {})
+
+
+# --- structural and compound ops -------------------------------------------------------------------------------------
+
+# Attribute -> values, by the name and, where it has one, the annotation of the shape rule's parameter.
+_ATTRIBUTES: dict[str, tuple[Any, ...]] = {
+    "axis: tuple[int, ...]": ((0,), (1,), (0, 1), (0, 2), ()),
+    "axis: int": (0, 1, 2),
+    "keepdims": (False, True),
+    "normalized": (False, True),
+    "shape": ((3,), (6,), (3, 2), (1, 2, 3), (4, 2, 3), ("N", 3), (3, "N"), ("N", 1, 3), (1, 1)),
+    "axes": ((0,), (1, 0), (2, 0, 1), (0, 2, 1)),
+    "dtype": ("float32", "float64", "int64"),
+    "axis_name": ("N",),
+}
+# Shapes of the operands, by their number.
+_SHAPES: dict[int, tuple[tuple[Shape, ...], ...]] = {
+    0: ((),),
+    1: (((),), ((3,),), ((2, 3),), ((2, 1, 3),), (("N", 3),)),
+    2: (
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((2,), (2, 3)),
+        ((2, 3), (3, 2)),
+        ((2, 3), (2, 3)),
+        (("N", 3), (3, 2)),
+        (("N", 3), ("N", 3)),
+        ((2, "N"), ("N", 3)),
+        ((2, 1, 2, 3), (4, 3, 2)),
+    ),
+}
+
+
+def operand_names(op: Op) -> tuple[str, ...]:
+    """The operands of an op that is not elementwise: the parameters of its reference that are no attributes."""
+    if isinstance(op.reference, np.ufunc):
+        return tuple(f"x{k}" for k in range(op.reference.nin))
+    assert op.reference is not None
+    return tuple(name for name in inspect.signature(op.reference).parameters if name not in attribute_names(op))
+
+
+def attribute_names(op: Op) -> dict[str, str]:
+    """Attributes of an op -> key into the table of values."""
+    parameters = list(inspect.signature(op.infer).parameters.values())[1:]
+    keys = {p.name: f"{p.name}: {p.annotation}" for p in parameters}
+    return {name: key if key in _ATTRIBUTES else name for name, key in keys.items()}
+
+
+def other_cases(op: Op, dtype: str = "float64") -> Iterator[Case]:
+    """The op on small arrays, with each value of each attribute that fits."""
+    keys = attribute_names(op)
+    for shapes in _SHAPES[len(operand_names(op))]:
+        for values in itertools.product(*[_ATTRIBUTES[key] for key in keys.values()]):
+            attrs = dict(zip(keys, values, strict=True))
+            if _in_range(attrs, shapes):
+                try:
+                    yield make_case(op, [ArrayType(s, dtype) for s in shapes], attrs)
+                except ShapeError:
+                    continue  # this value does not fit these shapes; `test_operands` sees to it that some do
+
+
+def _in_range(attrs: dict[str, Any], shapes: tuple[Shape, ...]) -> bool:
+    """Attributes in the canonical form that the public functions give them: axes that the operand has."""
+    rank = len(shapes[0]) if shapes else 0
+    axis = attrs.get("axis", ())
+    axes = (axis,) if isinstance(axis, int) else axis
+    return all(a < rank for a in axes) and sorted(attrs.get("axes", range(rank))) == list(range(rank))
+
+
+# --- both ------------------------------------------------------------------------------------------------------------
+
+
+def cases(op: Op, dtype: str = "float64") -> list[Case]:
+    """All cases of an op."""
+    return list(elementwise_cases(op, dtype) if op.is_elementwise else other_cases(op, dtype))
+
+
+def make_case(op: Op, types: list[ArrayType], attrs: dict[str, Any]) -> Case:
+    """The op on fresh inputs of these types, with values that depend on the op's name and the types alone."""
+    leaves = tuple(new_node(INPUT, (), (), kind, f"x{k}", "") for k, kind in enumerate(types))
+    node = make(op, leaves, tuple(sorted(attrs.items())), scope="")
+    generator = np.random.Generator(np.random.Philox(zlib.crc32(f"{op.name}{types}{attrs}".encode())))
+    at = {leaf: draw(op, k, leaf.type, attrs, generator) for k, leaf in enumerate(leaves)}
+    return Case(node, at)
+
+
+def draw(op: Op, k: int, kind: ArrayType, attrs: dict[str, Any], generator: np.random.Generator) -> np.ndarray:
+    """Values of an operand: within the op's domain, at least 0.01 from whole numbers, where kinks lie."""
+    shape = tuple(SIZES[d] if isinstance(d, str) else d for d in kind.shape)
+    if kind.dtype == "bool":
+        return generator.integers(0, 2, shape).astype(bool)
+    if not kind.is_float:
+        return generator.integers(0, 5, shape).astype(kind.dtype)
+    low, high = op.domain
+    values = generator.uniform(low, high, shape)
+    values = np.where(np.abs(values - np.round(values)) < 0.01, values + 0.02, values)
+    if attrs.get("normalized") and k == 1:  # the caller's promise: targets that sum to 1
+        positive = np.abs(values) + 0.1
+        values = positive / np.sum(positive, axis=attrs["axis"], keepdims=True)
+    return values.astype(kind.dtype)
