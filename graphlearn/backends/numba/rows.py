@@ -80,17 +80,31 @@ def supported(name: str) -> bool:
     return name in FLOAT or name in BOOLEAN or name in STRUCTURAL or name == "copy"
 
 
-def expression(op: str, dtype: str, operands: list[str], constant: Constant) -> str:
+class Rows(NamedTuple):
+    """The rows of one target: a table per kind of result, and the backends to turn to where a row is missing."""
+
+    backend: str
+    floating: Mapping[str, str]
+    integer: Mapping[str, str]
+    boolean: Mapping[str, str]
+    others: tuple[str, ...] = ("numpy",)
+
+
+CPU = Rows("numba", FLOAT, INTEGER, BOOLEAN)
+
+
+def expression(op: str, dtype: str, operands: list[str], constant: Constant, target: Rows = CPU) -> str:
     """The text that computes an intrinsic whose result has this dtype.
 
     Raises:
         UnsupportedOp: there is no row.
     """
-    table = FLOAT if dtype in SUFFIX else BOOLEAN if dtype == "bool" else INTEGER
+    table = target.floating if dtype in SUFFIX else target.boolean if dtype == "bool" else target.integer
     row = table.get(op)
     if row is None:
+        instead = " or ".join(f'backend="{name}"' for name in target.others)
         raise UnsupportedOp(
-            f"the backend 'numba' has no row for {op!r} on {dtype}. The backend 'numpy' has: pass backend=\"numpy\"."
+            f"the backend {target.backend!r} has no row for {op!r} on {dtype}; {instead} has. Pass that instead."
         )
     if dtype in SUFFIX:
         return row.format(*operands, s=SUFFIX[dtype], one=constant(1, dtype), zero=constant(0, dtype))

@@ -1,0 +1,108 @@
+"""The device: a GPU through its driver, or Numba's simulator of one, which runs kernels as Python threads."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numba import config, cuda, types
+
+from graphlearn.backends.cuda.source import THREADS, Kernel
+from graphlearn.errors import EngineError
+
+_WARP = 32
+_SIMULATED_THREADS = 8  # every one is a thread of Python
+_DTYPES = ("float32", "float64", "int32", "int64", "uint8")
+_NUMBERS = {dtype: getattr(np, dtype) for dtype in _DTYPES}
+# Python's math raises where a GPU gives NaN or infinity, and computes float32 in float64.
+_SIMULATED_MATH = SimpleNamespace(
+    inf=math.inf, nan=math.nan, erf=math.erf,
+    **{name: getattr(np, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sin", "cos")},
+)  # fmt: skip
+_QUIETLY = """
+def {name}_quietly(*arguments):
+    with errstate(all="ignore"):
+        {name}(*arguments)
+"""
+
+
+def is_simulated() -> bool:
+    """Whether kernels run on Numba's simulator."""
+    return bool(config.ENABLE_CUDASIM)
+
+
+def require_device() -> None:
+    """Make sure that kernels can run.
+
+    Raises:
+        EngineError: there is no GPU; says what is needed.
+    """
+    if not cuda.is_available():
+        raise EngineError(
+            'backend="cuda" needs an NVIDIA GPU with driver 580 or newer and pip install "graphlearn[cuda]"; none was found '
+            'here. Pass backend="numba" to run on this CPU. For tests, Numba\'s simulator runs the same kernels without a GPU: set '
+            "the environment variable NUMBA_ENABLE_CUDASIM=1 before Python starts."
+        )
+
+
+def python_function(kernel: Kernel, mathematics: Any = math) -> Any:
+    """The function of a kernel's text."""
+    names: dict[str, Any] = {"cuda": cuda, "math": mathematics, "errstate": np.errstate, **_NUMBERS}
+    exec(compile(kernel.source, f"<graphlearn kernel {kernel.name}>", "exec"), names)
+    if mathematics is not math:
+        exec(_QUIETLY.format(name=kernel.name), names)
+        return names[f"{kernel.name}_quietly"]
+    return names[kernel.name]
+
+
+def signature(kernel: Kernel) -> Any:
+    """The kernel's parameters as Numba writes them."""
+    kinds = {**{d: getattr(types, d) for d in _DTYPES}, **{f"{d}[::1]": getattr(types, d)[::1] for d in _DTYPES}}
+    return types.void(*(kinds[p] for p in kernel.parameters))
+
+
+def load(kernel: Kernel) -> Callable[[int, int, tuple[Any, ...]], None]:
+    """Compile a kernel for the device.
+
+    Returns:
+        ``launch(blocks, threads, arguments)``; it does not wait for the device.
+    """
+    if is_simulated():
+        compiled = cuda.jit(python_function(kernel, _SIMULATED_MATH))
+    else:
+        compiled = cuda.jit(signature(kernel))(python_function(kernel))
+
+    def launch(blocks: int, threads: int, arguments: tuple[Any, ...]) -> None:
+        with warnings.catch_warnings():
+            # One block for a whole training run is meant.
+            warnings.filterwarnings("ignore", message="Grid size .* under-utilization")
+            compiled[blocks, threads](*arguments)
+
+    return launch
+
+
+def block_threads(width: int) -> int:
+    """Threads of a training block for a pass that keeps this many busy."""
+    if is_simulated():
+        return max(1, min(width, _SIMULATED_THREADS))
+    return min(THREADS, -(-max(width, 1) // _WARP) * _WARP)
+
+
+def function_threads(needed: int | None) -> int:
+    """Threads of a block of a function's kernel, ``needed`` where it works with no other number."""
+    return needed or (_SIMULATED_THREADS if is_simulated() else THREADS)
+
+
+def upload(array: np.ndarray) -> Any:
+    """A copy on the device, flat, never empty."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return cuda.to_device(flat if flat.size else np.zeros(1, flat.dtype))
+
+
+def allocate(elements: int, dtype: str) -> Any:
+    """Memory on the device, never empty."""
+    return cuda.device_array(max(elements, 1), dtype)

@@ -1,0 +1,82 @@
+"""The text of a kernel while it is written, and the finished `Kernel`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphlearn.backends.numba.loops import times
+from graphlearn.backends.numba.rows import ARENAS
+from graphlearn.backends.numba.source import Source
+from graphlearn.program.counts import ONE, Count
+from graphlearn.program.program import Buffer, Program, arena_of
+
+# Threads of a block in the kernels of functions, most threads of a training block, and length of the arrays in which
+# partial results wait: 8 warps keep the registers of a thread above 255 on every GPU of this decade.
+THREADS = 256
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One flat kernel.
+
+    Args:
+        name: of its function.
+        source: its text.
+        parameters: kind of each argument: a dtype for a number, ``dtype[::1]`` for an array.
+    """
+
+    name: str
+    source: str
+    parameters: tuple[str, ...]
+
+
+class KernelSource(Source):
+    """Lines of a kernel. What is a variable on a CPU has a place in memory here, since other threads read it.
+
+    Args:
+        program: what is written.
+        places: buffer -> its first element in the arena of its dtype; the others are arguments under their names.
+    """
+
+    def __init__(self, program: Program, places: Mapping[Buffer, int] | None = None) -> None:
+        super().__init__(program)
+        self._places = places or {}
+        self._parts: dict[str, str] = {}
+
+    def is_local(self, buffer: Buffer) -> bool:
+        """Never."""
+        return False
+
+    def place(self, buffer: Buffer) -> tuple[str, str]:
+        """The array and the first element of a buffer; the latter is empty where it is 0."""
+        if buffer not in self._places:
+            return self.name_of(buffer), ""
+        start = self._places[buffer]
+        return ARENAS[arena_of(buffer.dtype)], str(start) if start else ""
+
+    def declare_parts(self, dtypes: Iterable[str]) -> None:
+        """Shared arrays in which the partial results of these dtypes wait, one entry per thread."""
+        for dtype in dict.fromkeys(dtypes):
+            self._parts[dtype] = self.unique(f"part_{ARENAS[dtype]}")
+            self.line(f"{self._parts[dtype]} = cuda.shared.array({THREADS}, {dtype})")
+
+    def part(self, dtype: str) -> str:
+        """The shared array for partial results of a dtype."""
+        return self._parts[dtype]
+
+    def barrier(self) -> None:
+        """All threads of the block wait for each other, and see what was written."""
+        self.line("cuda.syncthreads()")
+
+    def split(self, entry: str, indices: Sequence[str], lengths: Sequence[Count]) -> None:
+        """The indices of an entry of an array with these lengths."""
+        below = ONE
+        for number, (index, length) in reversed(list(enumerate(zip(indices, lengths, strict=True)))):
+            text = entry if below == ONE else f"{entry} // {self._divisor(below)}"
+            self.line(f"{index} = {text if number == 0 else f'{text} % {self._divisor(length)}'}")
+            below = times(below, length)
+
+    def _divisor(self, value: Count) -> str:
+        text = self.size(value)
+        return f"({text})" if "*" in text else text

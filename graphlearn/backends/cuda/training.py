@@ -1,0 +1,222 @@
+"""A whole training run as one kernel: the threads of one block share out every pass of every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphlearn.backends.cuda.entries import write_loop_pass
+from graphlearn.backends.cuda.passes import Kind, Pass, operations, passes, rough
+from graphlearn.backends.cuda.products import write_product
+from graphlearn.backends.cuda.source import THREADS, Kernel, KernelSource
+from graphlearn.backends.numba.rows import ARENAS
+from graphlearn.errors import OptionError
+from graphlearn.program.counts import count, row_major
+from graphlearn.program.program import (
+    ITEM_SIZE,
+    Buffer,
+    Copy,
+    FusedLoop,
+    Gather,
+    MatMul,
+    Program,
+    Slot,
+    arena_of,
+)
+
+_FEW = 8  # results up to which the one block combines them one after the other
+SHARED_BYTES = 48 * 1024  # what every block has without asking for more
+_MEMORY_BYTES = 8 * 2**20  # what the level-2 cache of a GPU holds
+_OPERATIONS = 10**8  # of a step: about 10 ms in one block, where all blocks would need some microseconds
+
+
+@dataclass(frozen=True)
+class TrainingKernel:
+    """The kernel of a training loop and how its memory is laid out.
+
+    Args:
+        kernel: ``train(arena, ..., data, ..., order, counts, steps, losses, made)``.
+        places: buffer -> first element in the arena of its dtype.
+        arenas: dtype -> elements, in the order of the parameters.
+        kept: dtype -> elements from the first on that keep their values from call to call.
+        data: buffers that are arguments, in order.
+        width: threads that find work in the widest pass.
+        shared: whether the arenas are copied into shared memory for the run.
+    """
+
+    kernel: Kernel
+    places: dict[Buffer, int]
+    arenas: dict[str, int]
+    kept: dict[str, int]
+    data: tuple[Buffer, ...]
+    width: int
+    shared: bool
+
+
+def emit_training(program: Program) -> TrainingKernel:
+    """The training loop of a program as one kernel.
+
+    Raises:
+        OptionError: the network is too large for one block.
+        UnsupportedOp: an operation that the backend has no row for.
+    """
+    work = passes(program, _FEW)
+    places, arenas = _layout(program)
+    parts = [r.buffer.dtype for p in work if p.kind is Kind.TREE for r in p.reductions]
+    size = sum(n * ITEM_SIZE[dtype] for dtype, n in arenas.items())
+    _require_small(size, sum(operations(p, program.capacity) for p in work))
+    shared = size + sum(THREADS * ITEM_SIZE[dtype] for dtype in set(parts)) <= SHARED_BYTES
+    kept = {
+        dtype: max((places[b] + b.count.factor for b in places if b.role == "kept" and arena_of(b.dtype) == dtype), default=0)
+        for dtype in arenas
+    }
+    data = tuple(b for b in program.given.values() if b.role == "given")
+    source = KernelSource(program, places)
+    writer = _Writer(source, program, work)
+    names = [f"{ARENAS[dtype]}_memory" if shared else ARENAS[dtype] for dtype in arenas]
+    arguments = [*(source.unique(n) if shared else n for n in names), *(source.name_of(b) for b in data)]
+    with source.block(f"def train({', '.join([*arguments, 'order', 'counts', 'steps', 'losses', 'made'])}):"):
+        source.line("thread = cuda.threadIdx.x")
+        source.line("threads = cuda.blockDim.x")
+        if any(p.kind is Kind.TREE for p in work):
+            source.line("block = 0")
+            source.line("blocks = 1")
+        source.declare_parts(parts)
+        copies = dict(zip(arenas, arguments, strict=False)) if shared else {}
+        for dtype in copies:
+            source.line(f"{ARENAS[dtype]} = cuda.shared.array({arenas[dtype]}, {dtype})")
+        _write_copies(source, [(ARENAS[d], name, kept[d]) for d, name in copies.items()])
+        writer.write()
+        _write_copies(source, [(name, ARENAS[d], kept[d]) for d, name in copies.items()])
+        with source.block("if thread == 0:"):
+            source.line("made[0] = finished")
+    kinds = [f"{dtype}[::1]" for dtype in arenas] + [f"{arena_of(b.dtype)}[::1]" for b in data]
+    kinds += ["int64[::1]", "int64[::1]", "int64", f"{writer.loss.dtype}[::1]", "int64[::1]"]
+    width = max((rough(p.width, program.capacity) for p in work), default=1)
+    return TrainingKernel(Kernel("train", source.text(), tuple(kinds)), places, arenas, kept, data, width, shared)
+
+
+def _layout(program: Program) -> tuple[dict[Buffer, int], dict[str, int]]:
+    """Slots where the program has planned them, and single numbers, which other threads read, behind them."""
+    ends = program.arena_sizes()
+    places: dict[Buffer, int] = {}
+    for buffer in program.buffers:
+        dtype = arena_of(buffer.dtype)
+        if buffer.slot is not None and buffer.slot.offset is not None:
+            places[buffer] = buffer.slot.offset
+        elif buffer.is_number:
+            places[buffer] = ends.get(dtype, 0)
+            ends[dtype] = places[buffer] + 1
+    return places, {dtype: ends[dtype] for dtype in ARENAS if ends.get(dtype)}
+
+
+def _require_small(size: int, steps: int) -> None:
+    if size > _MEMORY_BYTES or steps > _OPERATIONS:
+        raise OptionError(
+            f'backend="cuda" trains in one block of {THREADS} threads, which needs a small network: at most '
+            f"{_MEMORY_BYTES} bytes of parameters, states and activations and {_OPERATIONS} operations a step; got {size} "
+            f'bytes and {steps} operations. Pass backend="numba", or smaller layers or batches.'
+        )
+
+
+def _write_copies(source: KernelSource, copies: list[tuple[str, str, int]]) -> None:
+    for target, origin, elements in copies:
+        if elements:
+            with source.block(f"for entry in range(thread, {elements}, threads):"):
+                source.line(f"{target}[entry] = {origin}[entry]")
+    source.barrier()
+
+
+class _Writer:
+    """The loop over steps while it is written; it knows what was touched since the last barrier."""
+
+    def __init__(self, source: KernelSource, program: Program, work: list[Pass]) -> None:
+        if program.loss is None:
+            raise OptionError("a training kernel needs the program of a training step; got that of a function.")
+        self.loss = program.loss
+        self._source = source
+        self._program = program
+        self._work = work
+        self._read: set[Slot | Buffer] = set()
+        self._written: set[Slot | Buffer] = set()
+
+    def write(self) -> None:
+        """Write the loop."""
+        source, sections = self._source, dict(zip(self._program.steps, self._program.sections, strict=True))
+        gathers = any(p.kind is Kind.GATHER for p in self._work)
+        if gathers:
+            source.line("row = 0")
+        source.line("finished = steps")
+        section = ""
+        with source.block("for step in range(steps):"):
+            for length in source.lengths.values():
+                source.line(f"{length} = counts[step]")
+            for each in self._work:
+                name = sections[each.step]
+                if name != section:
+                    if name == "update":
+                        self._check()
+                    source.line(f"# {name}")
+                    section = name
+                self._pass(each)
+            if section != "update":
+                self._check()
+            self._barrier()
+            if gathers:
+                source.line("row += counts[step]")
+        self._barrier()
+
+    def _pass(self, each: Pass) -> None:
+        reads, writes = ({b.slot or b for b in group} for group in (each.reads, each.writes))
+        if (reads | writes) & self._written or writes & self._read:
+            self._barrier()
+        step = each.step
+        if isinstance(step, FusedLoop):
+            write_loop_pass(self._source, each, step)
+        elif isinstance(step, MatMul):
+            write_product(self._source, step)
+        elif isinstance(step, Gather):
+            _write_gather(self._source, step)
+        else:
+            _write_copy(self._source, step)
+        if each.kind is Kind.TREE:  # it ends with a barrier
+            self._forget()
+        else:
+            self._read |= reads
+            self._written |= writes
+
+    def _barrier(self) -> None:
+        self._source.barrier()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._read.clear()
+        self._written.clear()
+
+    def _check(self) -> None:
+        """The loss is recorded before anything is changed, and all threads leave together unless it is finite."""
+        source = self._source
+        self._barrier()
+        loss = source.load(self.loss, (), ())
+        with source.block("if thread == 0:"):
+            source.line(f"losses[step] = {loss}")
+        with source.block(f"if not abs({loss}) < {source.literal(float('inf'), self.loss.dtype)}:"):
+            source.line("finished = step")
+            source.line("break")
+        self._read.add(self.loss)
+
+
+def _write_gather(source: KernelSource, step: Gather) -> None:
+    row, column = source.index(0), source.index(1)
+    width = row_major(step.out.shape)[0]
+    rows = count(step.out.shape[:1])
+    with source.block(f"for entry in range(thread, {source.size(step.out.count)}, threads):  # {step.out.name}"):
+        source.split("entry", (row, column), (rows, width))
+        (data, _), (target, start) = source.place(step.data), source.place(step.out)
+        place = f"{start} + entry" if start else "entry"
+        source.line(f"{target}[{place}] = {data}[order[row + {row}]*({source.size(width)}) + {column}]")
+
+
+def _write_copy(source: KernelSource, step: Copy) -> None:
+    unit = (count(()),)
+    with source.block(f"for entry in range(thread, {source.size(step.target.count)}, threads):  # {step.target.name}"):
+        source.store(step.target, unit, ("entry",), source.load(step.source, unit, ("entry",)))

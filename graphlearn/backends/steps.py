@@ -1,0 +1,41 @@
+"""What a training loop is asked to do, checked before it runs: compiled code checks nothing itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphlearn.errors import DataError
+
+
+def check_steps(
+    counts: np.ndarray, order: np.ndarray | None, losses: np.ndarray, *, rows: int | None, capacity: int
+) -> None:
+    """Check the arguments of `TrainingRun.run`.
+
+    Args:
+        counts: rows of each step's batch.
+        order: row numbers, batch after batch; None: every step takes all rows.
+        losses: written, one entry per step.
+        rows: rows of the data; None when a step reads no data.
+        capacity: rows of the largest batch.
+
+    Raises:
+        DataError: what would be read or written does not exist.
+    """
+    if len(losses) < len(counts):
+        raise DataError(f"losses needs one entry per step; got {len(losses)} for {len(counts)} steps. Make it longer.")
+    if rows is None or not len(counts):
+        return
+    if order is None:
+        if (counts != rows).any():
+            raise DataError(f"without order every step takes all {rows} rows; got {counts.min()}. Give order.")
+        return
+    if counts.min() < 1 or counts.max() > capacity:
+        raise DataError(
+            f"a batch needs 1 to {capacity} rows; got {counts.min()} to {counts.max()}. Change counts or batch_size."
+        )
+    if len(order) < counts.sum() or order.min() < 0 or order.max() >= rows:
+        raise DataError(
+            f"order needs {counts.sum()} row numbers from 0 to {rows - 1}; got {len(order)}, from {order.min()} to "
+            f"{order.max()}. Correct it."
+        )
