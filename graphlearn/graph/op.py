@@ -31,12 +31,16 @@ class Notation:
         binds: binding strength of the whole expression.
         needs: binding strength that each operand must have to stand without parentheses; operands beyond the end need
             none (they stand inside brackets of the template's own).
+        latex_binds: binding strength in LaTeX where it differs: a fraction holds together by its line.
+        latex_needs: the operands' needs in LaTeX where they differ.
     """
 
     latex: str | Callable[[Node], str]
     text: str | Callable[[Node], str]
     binds: int = CALL
     needs: tuple[int, ...] = ()
+    latex_binds: int | None = None
+    latex_needs: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,8 @@ class MpmathAlgebra:
 def true_value(op: Op, *operands: float, digits: int = 50) -> Any:
     """What an elementwise operation's formula is, to many digits.
 
-    Enough digits are carried for the formula's own cancellations, such as log(1 + exp(-1000)).
+    Enough digits are carried for the formula's own cancellations, such as log(1 + exp(-1000)), for operands of up to
+    1e4 or so in size.
 
     Args:
         op: an intrinsic or defined operation.

@@ -111,7 +111,7 @@ div = intrinsic(
     "div", np.true_divide, numpy=(np.true_divide,), doc="Quotient of two arrays, always real.",
     partials=(lambda m, x, y, z: 1 / y, lambda m, x, y, z: -z / y), domain=(0.5, 2.0),
     textbook=(lambda m, x, y, z: 1 / y, lambda m, x, y, z: -x / y**2),
-    notation=Notation(r"\frac{{{0}}}{{{1}}}", "{0} / {1}", PRODUCT, (PRODUCT, PRODUCT + 1)),
+    notation=Notation(r"\frac{{{0}}}{{{1}}}", "{0} / {1}", PRODUCT, (PRODUCT, PRODUCT + 1), PREFIX, ()),
 )  # fmt: skip
 neg = intrinsic(
     "neg", without_bools(np.negative), infer=_infer_no_bool, numpy=(np.negative,), doc="The opposite.",
@@ -123,7 +123,7 @@ power = intrinsic(
     partials=(_power_by_base, lambda m, x, y, z: m.where(m.not_equal(x, 0), z * m.log(x), 0)),
     textbook=(_power_by_base, lambda m, x, y, z: z * m.log(x)),
     kink="the derivative of x**0 is 0 everywhere, and that of 0**y by y is 0",
-    notation=Notation("{0}^{{{1}}}", _power, POWER, (POWER + 1, CALL)),
+    notation=Notation("{0}^{{{1}}}", _power, POWER, (POWER + 1, CALL), POWER, (POWER + 1,)),
 )  # fmt: skip
 exp = intrinsic(
     "exp", np.exp, numpy=(np.exp,), doc="Exponential function.", partials=(lambda m, x, y: y,),

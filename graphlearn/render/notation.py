@@ -9,11 +9,12 @@ import numpy as np
 from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
-from graphlearn.graph.op import ATOM, SUM
+from graphlearn.graph.op import ATOM, SUM, Notation
 from graphlearn.render.document import Math
 from graphlearn.render.numbers import array_math
 from graphlearn.types import Dim
 
+Strength = tuple[int, int]  # how strongly a formula binds: as text, as LaTeX
 _MINUS = "\N{MINUS SIGN}"
 _LITERAL = 24  # display cells up to which a constant array is written out
 
@@ -64,9 +65,10 @@ class Writer:
         """The right-hand side that defines a named node."""
         return self.write(node, spell=True)
 
-    def _write(self, node: Node, spell: bool = False) -> tuple[Math, int]:
+    def _write(self, node: Node, spell: bool = False) -> tuple[Math, Strength]:
+        """The formula, and how strongly it binds in text and in LaTeX."""
         if node in self.names and not spell:
-            return self.names[node], ATOM
+            return self.names[node], (ATOM, ATOM)
         constant = constant_array(node)
         if constant is not None:
             return _constant(constant)
@@ -77,27 +79,33 @@ class Writer:
             return self._write(self.spelled[node])
         return self._operation(node)
 
-    def _operation(self, node: Node) -> tuple[Math, int]:
+    def _operation(self, node: Node) -> tuple[Math, Strength]:
         notation = node.op.notation
         if not notation.text:
             raise UnsupportedOp(f"the leaf {node!r} has no name to be written by.", nodes=(node,))
-        operands = [self._operand(n, k, notation.needs) for k, n in enumerate(node.inputs)]
+        operands = [self._operand(n, k, notation) for k, n in enumerate(node.inputs)]
         text = notation.text if isinstance(notation.text, str) else notation.text(node)
         latex = notation.latex if isinstance(notation.latex, str) else notation.latex(node)
+        math = Math(text.format(*(m.text for m in operands)), latex.format(*(m.latex for m in operands)))
+        return math, (notation.binds, notation.binds if notation.latex_binds is None else notation.latex_binds)
+
+    def _operand(self, node: Node, place: int, notation: Notation) -> Math:
+        math, (binds, latex_binds) = self._write(node)
+        latex_needs = notation.needs if notation.latex_needs is None else notation.latex_needs
         return Math(
-            text.format(*(m.text for m in operands)), latex.format(*(m.latex for m in operands))
-        ), notation.binds
-
-    def _operand(self, node: Node, place: int, needs: tuple[int, ...]) -> Math:
-        math, binds = self._write(node)
-        if place < len(needs) and binds < needs[place]:
-            return Math(f"({math.text})", rf"\left({math.latex}\right)")
-        return math
+            f"({math.text})" if binds < _need(notation.needs, place) else math.text,
+            rf"\left({math.latex}\right)" if latex_binds < _need(latex_needs, place) else math.latex,
+        )
 
 
-def _constant(value: np.ndarray) -> tuple[Math, int]:
+def _need(needs: tuple[int, ...], place: int) -> int:
+    return needs[place] if place < len(needs) else 0
+
+
+def _constant(value: np.ndarray) -> tuple[Math, Strength]:
     if value.shape == ():
         if value.dtype == bool:
-            return Math(str(bool(value)), rf"\mathrm{{{bool(value)}}}"), ATOM
-        return scalar_math(float(value)), ATOM if float(value) >= 0 else SUM + 5
-    return array_math(value, width=_LITERAL), ATOM
+            return Math(str(bool(value)), rf"\mathrm{{{bool(value)}}}"), (ATOM, ATOM)
+        binds = ATOM if float(value) >= 0 else SUM + 5
+        return scalar_math(float(value)), (binds, binds)
+    return array_math(value, width=_LITERAL), (ATOM, ATOM)

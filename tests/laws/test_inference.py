@@ -56,7 +56,7 @@ def node_and_value(kind, k):
 def test_two_operands_promote_as_in_numpy(op):
     for pair in operand_pairs():
         if op.kind == "defined" and not all(isinstance(kind, str) for kind in pair):
-            continue  # NumPy's functions make strong scalars of the kernel's Python numbers; the interpreter rounds them
+            continue  # NumPy's functions make strong scalars of a kernel's Python numbers; the interpreter rounds them
         made = [node_and_value(kind, k) for k, kind in enumerate(pair)]
         with np.errstate(all="ignore"):
             expected = op.reference(*[value for _, value in made]).dtype.name
