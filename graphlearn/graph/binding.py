@@ -118,13 +118,14 @@ def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
             f"{what} needs numbers for {kind}; got dtype {array.dtype}. Convert it with astype({kind.dtype!r}) first."
         )
     check_fits(array.shape, kind, what)
-    if np.can_cast(array.dtype, kind.dtype, "same_kind") or kind.is_float:
-        return np.ascontiguousarray(array, kind.dtype).reshape(array.shape)
-    if array.size and not np.array_equal(array, array.astype(kind.dtype)):
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = array.astype(kind.dtype, copy=False)
+    if not kind.is_float and not np.array_equal(array, cast):
         raise DTypeError(
-            f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast. Round them first."
+            f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast. Round them, "
+            "or declare a wider dtype."
         )
-    return np.ascontiguousarray(array, kind.dtype).reshape(array.shape)
+    return np.ascontiguousarray(cast).reshape(array.shape)
 
 
 def check_fits(shape: tuple[int, ...], kind: ArrayType, what: str) -> None:

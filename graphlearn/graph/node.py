@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from graphlearn.errors import GraphLearnError, GraphUseError, UnsupportedOp
+from graphlearn.errors import DTypeError, GraphLearnError, GraphUseError, UnsupportedOp
 from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.interning import TABLE, enter
 from graphlearn.graph.op import NUMPY_BUILDERS, Attrs, Op, find_op
@@ -37,7 +37,8 @@ class Node:
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a node is immutable; {name} cannot be set. Build a new node instead.")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]  # same refusal, one argument fewer
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a node is immutable; {name} cannot be deleted. Build a new node instead.")
 
     def __copy__(self) -> Node:
         return self
@@ -357,7 +358,14 @@ def as_node(value: Any) -> Node:
     if type(value) in (bool, int, float):
         # 0.0 and -0.0 are equal keys, so zeros go past the cache.
         return _number(value) if value else _number.__wrapped__(value)
-    return _constant(FrozenArray(value))
+    try:
+        frozen = FrozenArray(value)
+    except (TypeError, ValueError) as error:
+        raise DTypeError(
+            f"a constant needs a number or an array of numbers; got {type(value).__name__}, which NumPy cannot "
+            f"convert: {error}"
+        ) from None
+    return _constant(frozen)
 
 
 @functools.lru_cache(maxsize=1024, typed=True)
