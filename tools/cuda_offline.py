@@ -32,7 +32,7 @@ from graphlearn.program.training import TrainingStep
 def xor(precision: str) -> Kernel:
     """The training loop of a 2-3-1 network on all rows of XOR, by gradient descent."""
     x, y = gl.input("x", ("batch", 2)), gl.input("y", ("batch", 1))
-    logits = gl.nn.MLP([2, 3, 1], activation="tanh")(x)
+    logits = gl.nn.MLP([3, 1], activation="tanh")(x)
     step = training_step(gl.losses.binary_cross_entropy(logits, y), gl.optim.SGD(0.5), (x, y))
     return emit_training(build_training(step, precision, Batching(4, True, False, {}))).kernel
 
@@ -40,7 +40,7 @@ def xor(precision: str) -> Kernel:
 def classifier(precision: str) -> Kernel:
     """The training loop of a 3-5-4-2 network on batches of up to 16 rows, by Adam."""
     x, y = gl.input("x", ("batch", 3)), gl.input("y", ("batch",), dtype="int64")
-    logits = gl.nn.MLP([3, 5, 4, 2], activation="relu")(x)
+    logits = gl.nn.MLP([5, 4, 2], activation="relu")(x)
     step = training_step(gl.losses.cross_entropy(logits, y), gl.optim.Adam(0.01), (x, y))
     return emit_training(build_training(step, precision, Batching(16, False, True, {}))).kernel
 

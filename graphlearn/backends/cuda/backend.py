@@ -24,7 +24,7 @@ _Launch = Callable[[int, int, tuple[Any, ...]], None]
 
 
 class CudaFunction:
-    """Outputs of a graph as launches of kernels. It is generated at once, and compiled for the GPU at its first call."""
+    """Outputs of a graph as launches of kernels, which are generated at once and compiled at the first call."""
 
     def __init__(self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> None:
         self._leaves = tuple(leaves)
@@ -112,10 +112,9 @@ class _Loop:
 
     def __init__(self, program: Program, data: Mapping[Node, np.ndarray]) -> None:
         self.program = program
-        self.emitted = emit_training(program)
+        self.emitted = emit_training(program, device.most_training_threads())
         device.require_device()
         self._launch = device.load(self.emitted.kernel)
-        self._threads = device.block_threads(self.emitted.width)
         leaf_of = {buffer: leaf for leaf, buffer in program.given.items()}
         self._data = [device.upload(_stored(data[leaf_of[b]], b)) for b in self.emitted.data]
         self._host = {dtype: np.zeros(n, dtype) for dtype, n in self.emitted.arenas.items()}
@@ -143,7 +142,7 @@ class _Loop:
         rows = device.upload(np.asarray(counts if order is None else order, np.int64))
         steps = device.upload(np.asarray(counts, np.int64))
         arguments = (*self._arenas.values(), *self._data, rows, steps, len(counts), recorded, made)
-        self._launch(1, self._threads, arguments)
+        self._launch(1, self.emitted.threads, arguments)
         finished = int(made.copy_to_host()[0])
         written = min(finished + 1, len(counts))
         losses[:written] = recorded.copy_to_host()[:written]

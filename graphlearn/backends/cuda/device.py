@@ -14,7 +14,6 @@ from numba import config, cuda, types
 from graphlearn.backends.cuda.source import THREADS, Kernel
 from graphlearn.errors import EngineError
 
-_WARP = 32
 _SIMULATED_THREADS = 8  # every one is a thread of Python
 _DTYPES = ("float32", "float64", "int32", "int64", "uint8")
 _NUMBERS = {dtype: getattr(np, dtype) for dtype in _DTYPES}
@@ -43,9 +42,9 @@ def require_device() -> None:
     """
     if not cuda.is_available():
         raise EngineError(
-            'backend="cuda" needs an NVIDIA GPU with driver 580 or newer and pip install "graphlearn[cuda]"; none was found '
-            'here. Pass backend="numba" to run on this CPU. For tests, Numba\'s simulator runs the same kernels without a GPU: set '
-            "the environment variable NUMBA_ENABLE_CUDASIM=1 before Python starts."
+            'backend="cuda" needs an NVIDIA GPU with driver 580 or newer and pip install "graphlearn[cuda]"; none was '
+            'found here. Pass backend="numba" to run on this CPU. For tests, Numba\'s simulator runs the same kernels '
+            "without a GPU: set the environment variable NUMBA_ENABLE_CUDASIM=1 before Python starts."
         )
 
 
@@ -85,11 +84,9 @@ def load(kernel: Kernel) -> Callable[[int, int, tuple[Any, ...]], None]:
     return launch
 
 
-def block_threads(width: int) -> int:
-    """Threads of a training block for a pass that keeps this many busy."""
-    if is_simulated():
-        return max(1, min(width, _SIMULATED_THREADS))
-    return min(THREADS, -(-max(width, 1) // _WARP) * _WARP)
+def most_training_threads() -> int:
+    """The most threads that a training block may have."""
+    return _SIMULATED_THREADS if is_simulated() else THREADS
 
 
 def function_threads(needed: int | None) -> int:

@@ -44,8 +44,8 @@ class _Loop:
     def write_entries(self) -> None:
         """Every thread computes and stores entries."""
         everything = list(range(len(self._groups)))
-        with self._source.block(self._dealt("thread", "threads", everything)):
-            self._split("entry", everything)
+        with self._source.dealt(self._count(everything)) as entry:
+            self._split(entry, everything)
             self._values(s.value for s in self._step.stores)
             for store in self._step.stores:
                 strides = self._strides(store.strides)
@@ -54,8 +54,8 @@ class _Loop:
     def write_results(self, reductions: Sequence[Reduce]) -> None:
         """Every thread combines the entries of a result, one after the other."""
         kept, others = self._kept_and_others(reductions)
-        with self._source.block(self._dealt("thread", "threads", kept)):
-            self._split("entry", kept)
+        with self._source.dealt(self._count(kept)) as entry:
+            self._split(entry, kept)
             totals = self._begin(reductions)
             with self._source.loops([(self._indices[k], self._lengths[k]) for k in others]):
                 self._accumulate(reductions, totals)
@@ -65,16 +65,16 @@ class _Loop:
     def write_trees(self, reductions: Sequence[Reduce]) -> None:
         """The threads of a block combine the entries of one result together."""
         kept, others = self._kept_and_others(reductions)
-        with self._source.block(self._dealt("block", "blocks", kept)):
+        with self._source.block(f"for entry in range(block, {self._source.size(self._count(kept))}, blocks):"):
             self._split("entry", kept)
             totals = self._begin(reductions)
-            with self._source.block(f"for other in range(thread, {self._size(others)}, threads):"):
+            with self._source.block(f"for other in range(thread, {self._source.size(self._count(others))}, threads):"):
                 self._split("other", others)
                 self._accumulate(reductions, totals)
             for reduction, total in zip(reductions, totals, strict=True):
                 self._join(reduction, total)
 
-    # --- reductions ----------------------------------------------------------------------------------------------------
+    # --- reductions --------------------------------------------------------------------------------------------------
 
     def _kept_and_others(self, reductions: Sequence[Reduce]) -> tuple[list[int], list[int]]:
         numbers = range(len(self._groups))
@@ -119,13 +119,10 @@ class _Loop:
             self._store(reduction, f"{part}[0]")
         source.barrier()
 
-    # --- places --------------------------------------------------------------------------------------------------------
+    # --- places ------------------------------------------------------------------------------------------------------
 
-    def _dealt(self, first: str, stride: str, groups: Sequence[int]) -> str:
-        return f"for entry in range({first}, {self._size(groups)}, {stride}):"
-
-    def _size(self, groups: Sequence[int]) -> str:
-        return self._source.size(count([self._step.axes[a] for k in groups for a in self._groups[k]]))
+    def _count(self, groups: Sequence[int]) -> Count:
+        return count([self._step.axes[a] for k in groups for a in self._groups[k]])
 
     def _split(self, entry: str, groups: Sequence[int]) -> None:
         self._source.split(entry, [self._indices[k] for k in groups], [self._lengths[k] for k in groups])
@@ -133,7 +130,7 @@ class _Loop:
     def _strides(self, strides: Sequence[Count]) -> tuple[Count, ...]:
         return tuple(strides[group[-1]] for group in self._groups)
 
-    # --- values --------------------------------------------------------------------------------------------------------
+    # --- values ------------------------------------------------------------------------------------------------------
 
     def _values(self, wanted: Iterable[Value]) -> None:
         """Every value that is needed as a local: all are loaded before anything is stored."""

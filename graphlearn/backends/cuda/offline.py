@@ -41,11 +41,13 @@ def require_compiler() -> None:
     """
     if is_simulated():
         raise EngineError(
-            "kernels are compiled offline by numba-cuda, for which NUMBA_ENABLE_CUDASIM=1 has put a simulator. Unset it."
+            "kernels are compiled offline by numba-cuda, but NUMBA_ENABLE_CUDASIM=1 has put a simulator in its place. "
+            "Unset it."
         )
     if any(importlib.util.find_spec(name) is None for name in ("numba_cuda", "cuda")):
         raise EngineError(
-            'kernels are compiled offline by numba-cuda and nvJitLink, which the extra brings: pip install "graphlearn[cuda]".'
+            "kernels are compiled offline by numba-cuda and nvJitLink, which are not installed. The extra brings them: "
+            'pip install "graphlearn[cuda]".'
         )
 
 
@@ -84,10 +86,14 @@ def link(ptx: str, capability: Capability) -> Linked:
         log = _log(handle, nvjitlink.get_info_log_size, nvjitlink.get_info_log)
     except nvjitlink.nvJitLinkError as error:
         said = _log(handle, nvjitlink.get_error_log_size, nvjitlink.get_error_log)
-        raise EngineError(f"nvJitLink needs PTX that it can read for sm_{capability}; it says: {error} {said}") from error
+        raise EngineError(
+            f"nvJitLink needs PTX that it can read for sm_{capability}; it says: {error} {said}"
+        ) from error
     finally:
         nvjitlink.destroy(handle)
-    return Linked(size, _sum(r"Used (\d+) registers", log), _sum(r"(\d+) bytes spill", log), _sum(r"(\d+) bytes smem", log))
+    return Linked(
+        size, _sum(r"Used (\d+) registers", log), _sum(r"(\d+) bytes spill", log), _sum(r"(\d+) bytes smem", log)
+    )
 
 
 def _log(handle: Any, size_of: Any, read: Any) -> str:

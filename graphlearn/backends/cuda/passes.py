@@ -24,6 +24,7 @@ from graphlearn.program.program import (
     Step,
     Value,
     reads_of,
+    same_entries,
     writes_of,
 )
 
@@ -118,6 +119,25 @@ def needed(step: FusedLoop, wanted: Iterable[Value]) -> list[Value]:
 
 def _loads(step: FusedLoop, wanted: Iterable[Value]) -> tuple[Buffer, ...]:
     return tuple(dict.fromkeys(v.buffer for v in needed(step, wanted) if isinstance(v, Load)))
+
+
+def own_entries(each: Pass) -> set[Buffer]:
+    """Buffers of which a thread that has a share touches just the entry of the share's number.
+
+    Two passes of equal width give equal shares to the same thread, so that no thread has to wait for such entries.
+    """
+    step = each.step
+    if each.kind in (Kind.RESULTS, Kind.PRODUCT):
+        return set(each.writes)
+    if each.kind is Kind.COPY:
+        return {*each.reads, *each.writes}
+    if not isinstance(step, FusedLoop) or each.kind is Kind.TREE:
+        return set()
+    wanted = [s.value for s in step.stores]
+    uses = [(v.buffer, v.strides) for v in needed(step, wanted) if isinstance(v, Load)]
+    uses += [(s.buffer, s.strides) for s in step.stores]
+    foreign = {buffer for buffer, strides in uses if not same_entries(strides, buffer, step.axes)}
+    return {buffer for buffer, _ in uses} - foreign
 
 
 def operations(each: Pass, capacity: Mapping[str, int]) -> int:

@@ -19,10 +19,12 @@ def write_product(source: KernelSource, step: MatMul) -> None:
     """Every thread computes entries of the product, each as one sum."""
     lengths = [count([d]) for d in (*step.batch, step.sizes[0], step.sizes[1])]
     indices = [source.index(k) for k in range(len(lengths) + 1)]
-    *batch, row, column, inner = [i if n != ONE else "" for i, n in zip(indices, [*lengths, count([step.sizes[2]])], strict=True)]
-    with source.block(f"for entry in range(thread, {source.size(_entries(step))}, threads):"):
+    *batch, row, column, inner = [
+        i if n != ONE else "" for i, n in zip(indices, [*lengths, count([step.sizes[2]])], strict=True)
+    ]
+    with source.dealt(_entries(step)) as entry:
         longer = [k for k, length in enumerate(lengths) if length != ONE]
-        source.split("entry", [indices[k] for k in longer], [lengths[k] for k in longer])
+        source.split(entry, [indices[k] for k in longer], [lengths[k] for k in longer])
         total = _begin(source, step)
         with source.loops([(inner, count([step.sizes[2]]))] if inner else []):
             left = _load(source, step.a, batch, row, inner)
@@ -37,7 +39,9 @@ def write_tiled_product(source: KernelSource, step: MatMul) -> None:
     tiles = _Tiles(source, step.node.dtype)
     batch = [source.index(k) for k in range(len(step.batch))]
     row, column, across, below = (source.index(len(batch) + k) for k in range(4))
-    y, x, down, along, matrix, first, k = (source.unique(n) for n in ("y", "x", "down", "along", "matrix", "first", "k"))
+    y, x, down, along, matrix, first, k = (
+        source.unique(n) for n in ("y", "x", "down", "along", "matrix", "first", "k")
+    )
     source.line(f"{y} = thread // {TILE}")
     source.line(f"{x} = thread % {TILE}")
     source.line(f"{down} = ({height} + {TILE - 1}) // {TILE}")

@@ -1,7 +1,7 @@
 """The rows of the CPU backend with what a GPU has of its own in their place. Tables only.
 
-A GPU's mathematics library is fast and has no vectors to be written for, so the elementary functions are ``math``'s. The
-names ``max`` and ``min`` would be nested functions, which cannot be compiled without a driver.
+The elementary functions are ``math``'s: a GPU has no vectors for which they would have to be written anew. The names
+``max`` and ``min`` would be nested functions, which cannot be compiled without a driver.
 """
 
 from __future__ import annotations

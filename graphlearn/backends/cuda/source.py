@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from graphlearn.backends.numba.loops import times
@@ -11,8 +12,8 @@ from graphlearn.backends.numba.source import Source
 from graphlearn.program.counts import ONE, Count
 from graphlearn.program.program import Buffer, Program, arena_of
 
-# Threads of a block in the kernels of functions, most threads of a training block, and length of the arrays in which
-# partial results wait: 8 warps keep the registers of a thread above 255 on every GPU of this decade.
+# Threads of a block in the kernels of functions, and the most that a training block has: 65,536 registers, which every
+# GPU since 2014 has for a block, leave each of them 255.
 THREADS = 256
 
 
@@ -37,11 +38,13 @@ class KernelSource(Source):
     Args:
         program: what is written.
         places: buffer -> its first element in the arena of its dtype; the others are arguments under their names.
+        threads: of the one block that runs the kernel, which share out what is to be done; 0: all threads of a grid.
     """
 
-    def __init__(self, program: Program, places: Mapping[Buffer, int] | None = None) -> None:
+    def __init__(self, program: Program, places: Mapping[Buffer, int] | None = None, threads: int = 0) -> None:
         super().__init__(program)
         self._places = places or {}
+        self._threads = threads
         self._parts: dict[str, str] = {}
 
     def is_local(self, buffer: Buffer) -> bool:
@@ -59,11 +62,24 @@ class KernelSource(Source):
         """Shared arrays in which the partial results of these dtypes wait, one entry per thread."""
         for dtype in dict.fromkeys(dtypes):
             self._parts[dtype] = self.unique(f"part_{ARENAS[dtype]}")
-            self.line(f"{self._parts[dtype]} = cuda.shared.array({THREADS}, {dtype})")
+            self.line(f"{self._parts[dtype]} = cuda.shared.array({self._threads or THREADS}, {dtype})")
 
     def part(self, dtype: str) -> str:
         """The shared array for partial results of a dtype."""
         return self._parts[dtype]
+
+    @contextmanager
+    def dealt(self, entries: Count, about: str = "") -> Iterator[str]:
+        """The block in which every thread does its share of some entries; gives the text of the entry's number."""
+        comment = f"  # {about}" if about else ""
+        if self._threads and 0 < entries.value(self.program.capacity) <= self._threads:
+            with self.block(f"if thread < {self.size(entries)}:{comment}"):
+                yield "thread"
+        else:
+            with self.block(
+                f"for entry in range(thread, {self.size(entries)}, {self._threads or 'threads'}):{comment}"
+            ):
+                yield "entry"
 
     def barrier(self) -> None:
         """All threads of the block wait for each other, and see what was written."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphlearn.backends.cuda.entries import write_loop_pass
-from graphlearn.backends.cuda.passes import Kind, Pass, operations, passes, rough
+from graphlearn.backends.cuda.passes import Kind, Pass, operations, own_entries, passes, rough
 from graphlearn.backends.cuda.products import write_product
 from graphlearn.backends.cuda.source import THREADS, Kernel, KernelSource
 from graphlearn.backends.numba.rows import ARENAS
 from graphlearn.errors import OptionError
-from graphlearn.program.counts import count, row_major
+from graphlearn.program.counts import ZERO, Count, count, row_major
 from graphlearn.program.program import (
     ITEM_SIZE,
     Buffer,
@@ -23,6 +23,7 @@ from graphlearn.program.program import (
     arena_of,
 )
 
+_WARP = 32  # threads that a GPU runs in step
 _FEW = 8  # results up to which the one block combines them one after the other
 SHARED_BYTES = 48 * 1024  # what every block has without asking for more
 _MEMORY_BYTES = 8 * 2**20  # what the level-2 cache of a GPU holds
@@ -39,7 +40,7 @@ class TrainingKernel:
         arenas: dtype -> elements, in the order of the parameters.
         kept: dtype -> elements from the first on that keep their values from call to call.
         data: buffers that are arguments, in order.
-        width: threads that find work in the widest pass.
+        threads: of the block that runs it.
         shared: whether the arenas are copied into shared memory for the run.
     """
 
@@ -48,12 +49,16 @@ class TrainingKernel:
     arenas: dict[str, int]
     kept: dict[str, int]
     data: tuple[Buffer, ...]
-    width: int
+    threads: int
     shared: bool
 
 
-def emit_training(program: Program) -> TrainingKernel:
+def emit_training(program: Program, most_threads: int = THREADS) -> TrainingKernel:
     """The training loop of a program as one kernel.
+
+    Args:
+        program: one step of training.
+        most_threads: the block has as many threads as find work, in whole warps, up to this number.
 
     Raises:
         OptionError: the network is too large for one block.
@@ -64,20 +69,24 @@ def emit_training(program: Program) -> TrainingKernel:
     parts = [r.buffer.dtype for p in work if p.kind is Kind.TREE for r in p.reductions]
     size = sum(n * ITEM_SIZE[dtype] for dtype, n in arenas.items())
     _require_small(size, sum(operations(p, program.capacity) for p in work))
-    shared = size + sum(THREADS * ITEM_SIZE[dtype] for dtype in set(parts)) <= SHARED_BYTES
+    width = max((rough(p.width, program.capacity) for p in work), default=1)
+    threads = min(most_threads, -(-max(width, 1) // _WARP) * _WARP)
+    shared = size + sum(threads * ITEM_SIZE[dtype] for dtype in set(parts)) <= SHARED_BYTES
     kept = {
-        dtype: max((places[b] + b.count.factor for b in places if b.role == "kept" and arena_of(b.dtype) == dtype), default=0)
+        dtype: max(
+            (places[b] + b.count.factor for b in places if b.role == "kept" and arena_of(b.dtype) == dtype), default=0
+        )
         for dtype in arenas
     }
     data = tuple(b for b in program.given.values() if b.role == "given")
-    source = KernelSource(program, places)
+    source = KernelSource(program, places, threads)
     writer = _Writer(source, program, work)
     names = [f"{ARENAS[dtype]}_memory" if shared else ARENAS[dtype] for dtype in arenas]
     arguments = [*(source.unique(n) if shared else n for n in names), *(source.name_of(b) for b in data)]
     with source.block(f"def train({', '.join([*arguments, 'order', 'counts', 'steps', 'losses', 'made'])}):"):
         source.line("thread = cuda.threadIdx.x")
-        source.line("threads = cuda.blockDim.x")
         if any(p.kind is Kind.TREE for p in work):
+            source.line(f"threads = {threads}")
             source.line("block = 0")
             source.line("blocks = 1")
         source.declare_parts(parts)
@@ -85,14 +94,14 @@ def emit_training(program: Program) -> TrainingKernel:
         for dtype in copies:
             source.line(f"{ARENAS[dtype]} = cuda.shared.array({arenas[dtype]}, {dtype})")
         _write_copies(source, [(ARENAS[d], name, kept[d]) for d, name in copies.items()])
+        source.barrier()
         writer.write()
         _write_copies(source, [(name, ARENAS[d], kept[d]) for d, name in copies.items()])
         with source.block("if thread == 0:"):
             source.line("made[0] = finished")
     kinds = [f"{dtype}[::1]" for dtype in arenas] + [f"{arena_of(b.dtype)}[::1]" for b in data]
     kinds += ["int64[::1]", "int64[::1]", "int64", f"{writer.loss.dtype}[::1]", "int64[::1]"]
-    width = max((rough(p.width, program.capacity) for p in work), default=1)
-    return TrainingKernel(Kernel("train", source.text(), tuple(kinds)), places, arenas, kept, data, width, shared)
+    return TrainingKernel(Kernel("train", source.text(), tuple(kinds)), places, arenas, kept, data, threads, shared)
 
 
 def _layout(program: Program) -> tuple[dict[Buffer, int], dict[str, int]]:
@@ -113,17 +122,16 @@ def _require_small(size: int, steps: int) -> None:
     if size > _MEMORY_BYTES or steps > _OPERATIONS:
         raise OptionError(
             f'backend="cuda" trains in one block of {THREADS} threads, which needs a small network: at most '
-            f"{_MEMORY_BYTES} bytes of parameters, states and activations and {_OPERATIONS} operations a step; got {size} "
-            f'bytes and {steps} operations. Pass backend="numba", or smaller layers or batches.'
+            f"{_MEMORY_BYTES} bytes of parameters, states and activations and {_OPERATIONS} operations a step; got "
+            f'{size} bytes and {steps} operations. Pass backend="numba", or smaller layers or batches.'
         )
 
 
 def _write_copies(source: KernelSource, copies: list[tuple[str, str, int]]) -> None:
     for target, origin, elements in copies:
         if elements:
-            with source.block(f"for entry in range(thread, {elements}, threads):"):
-                source.line(f"{target}[entry] = {origin}[entry]")
-    source.barrier()
+            with source.dealt(Count(elements)) as entry:
+                source.line(f"{target}[{entry}] = {origin}[{entry}]")
 
 
 class _Writer:
@@ -137,7 +145,8 @@ class _Writer:
         self._program = program
         self._work = work
         self._read: set[Slot | Buffer] = set()
-        self._written: set[Slot | Buffer] = set()
+        # place -> the buffer written there and how many threads wrote just the entry of their own number; 0: others too
+        self._written: dict[Slot | Buffer, tuple[Buffer, Count]] = {}
 
     def write(self) -> None:
         """Write the loop."""
@@ -163,11 +172,12 @@ class _Writer:
             self._barrier()
             if gathers:
                 source.line("row += counts[step]")
-        self._barrier()
 
     def _pass(self, each: Pass) -> None:
-        reads, writes = ({b.slot or b for b in group} for group in (each.reads, each.writes))
-        if (reads | writes) & self._written or writes & self._read:
+        own = own_entries(each)
+        seen = any(self._is_foreign(b, each.width if b in own else None) for b in each.reads)
+        places = {b.slot or b for b in each.writes}
+        if seen or not places.isdisjoint(self._read | self._written.keys()):
             self._barrier()
         step = each.step
         if isinstance(step, FusedLoop):
@@ -181,8 +191,13 @@ class _Writer:
         if each.kind is Kind.TREE:  # it ends with a barrier
             self._forget()
         else:
-            self._read |= reads
-            self._written |= writes
+            self._read.update(b.slot or b for b in each.reads)
+            self._written.update({b.slot or b: (b, each.width if b in own else ZERO) for b in each.writes})
+
+    def _is_foreign(self, buffer: Buffer, width: Count | None) -> bool:
+        """Whether a thread would read what another wrote; None: it reads more than the entry of its own number."""
+        written = self._written.get(buffer.slot or buffer)
+        return written is not None and written != (buffer, width)
 
     def _barrier(self) -> None:
         self._source.barrier()
@@ -195,7 +210,8 @@ class _Writer:
     def _check(self) -> None:
         """The loss is recorded before anything is changed, and all threads leave together unless it is finite."""
         source = self._source
-        self._barrier()
+        if self._is_foreign(self.loss, None):
+            self._barrier()
         loss = source.load(self.loss, (), ())
         with source.block("if thread == 0:"):
             source.line(f"losses[step] = {loss}")
@@ -209,14 +225,14 @@ def _write_gather(source: KernelSource, step: Gather) -> None:
     row, column = source.index(0), source.index(1)
     width = row_major(step.out.shape)[0]
     rows = count(step.out.shape[:1])
-    with source.block(f"for entry in range(thread, {source.size(step.out.count)}, threads):  # {step.out.name}"):
-        source.split("entry", (row, column), (rows, width))
+    with source.dealt(step.out.count, step.out.name) as entry:
+        source.split(entry, (row, column), (rows, width))
         (data, _), (target, start) = source.place(step.data), source.place(step.out)
-        place = f"{start} + entry" if start else "entry"
+        place = f"{start} + {entry}" if start else entry
         source.line(f"{target}[{place}] = {data}[order[row + {row}]*({source.size(width)}) + {column}]")
 
 
 def _write_copy(source: KernelSource, step: Copy) -> None:
     unit = (count(()),)
-    with source.block(f"for entry in range(thread, {source.size(step.target.count)}, threads):  # {step.target.name}"):
-        source.store(step.target, unit, ("entry",), source.load(step.source, unit, ("entry",)))
+    with source.dealt(step.target.count, step.target.name) as entry:
+        source.store(step.target, unit, (entry,), source.load(step.source, unit, (entry,)))
