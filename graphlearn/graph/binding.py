@@ -45,7 +45,7 @@ def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mappi
     Args:
         roots: outputs of the graph.
         at: leaf or full name -> array-like; or a model; or None when every leaf has a value of its own. Leaves that
-            this graph does not use are passed over; unknown names are refused.
+            this graph does not use only tell the lengths of their axes; unknown names are refused.
         what: the argument's name, for messages.
         sizes: lengths of free axes that no given array shows.
 
@@ -59,6 +59,7 @@ def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mappi
             f"{what} needs a mapping from leaf or name to array, or a model; got {type(at).__name__}."
         )
     given: dict[Node, Any] = {}
+    unused: dict[Node, Any] = {}
     for key, value in entries.items():
         if not isinstance(key, (Node, str)):
             raise UnknownNameError(
@@ -67,6 +68,8 @@ def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mappi
         leaf = find_leaf(table, key, what)
         if leaf is not None:
             given[leaf] = value
+        elif isinstance(key, Node):
+            unused[key] = value
     binding = Binding({}, dict(sizes or {}))
     for leaf in table.values():
         array = (
@@ -76,6 +79,11 @@ def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mappi
         )
         _check_lengths(leaf, array, binding.sizes, what)
         binding.arrays[leaf] = array
+    for leaf, value in unused.items():
+        # The gradient of mean(x) by x does not use x, and yet it needs to know how long x is.
+        for dim, length in zip(leaf.shape, np.shape(value), strict=False):
+            if isinstance(dim, str):
+                binding.sizes.setdefault(dim, length)
     return binding
 
 

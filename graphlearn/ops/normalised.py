@@ -14,7 +14,7 @@ from graphlearn.ops.intrinsics import equal, exp, log, where
 from graphlearn.ops.reductions import max_, sum_
 from graphlearn.ops.shape import cast, expand_dims, squeeze
 from graphlearn.ops.structural import build, compound
-from graphlearn.types import ArrayType, Dim, broadcast_shapes, format_shape, normalize_axes, promote, to_float
+from graphlearn.types import ArrayType, Dim, format_shape, normalize_axes, promote, to_float
 
 
 def _axis(x: Node, axis: int, what: str) -> int:
@@ -37,7 +37,7 @@ def _infer_lse(types: tuple[ArrayType, ...], axis: int) -> ArrayType:
 
 def _infer_cross_entropy(types: tuple[ArrayType, ...], axis: int, normalized: bool) -> ArrayType:
     z, t = types
-    if broadcast_shapes([z.shape, t.shape]) != z.shape or t.rank != z.rank:
+    if t.rank != z.rank or any(d not in (1, length) for d, length in zip(t.shape, z.shape, strict=True)):
         raise ShapeError(
             f"cross-entropy needs logits and targets of one shape; got {format_shape(z.shape)} and "
             f"{format_shape(t.shape)}. Give class numbers of shape (N,), or one-hot rows of shape (N, classes)."

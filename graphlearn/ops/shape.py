@@ -200,7 +200,13 @@ def cast(x: Any, dtype: str) -> Node:
 
 
 def axis_size(name: str) -> Node:
-    """Length of a free axis as a scalar: an integer that takes the dtype of what it meets."""
+    """Length of a free axis as a scalar: an integer that takes the dtype of what it meets.
+
+    Raises:
+        ShapeError: not a name.
+    """
+    if not isinstance(name, str):
+        raise ShapeError(f"axis_size needs a name; got {name!r}. The length of a fixed axis is node.shape[k].")
     return build(AXIS_SIZE, [], axis_name=str(check_shape(name, "axis_size")[0]))
 
 

@@ -44,6 +44,11 @@ def test_leaves_of_other_graphs_are_passed_over():
     assert x not in bind([w.sum()], {w: np.ones((2, 3)), x: np.ones((4, 2)), input("w"): 3}).arrays
 
 
+def test_leaves_that_a_gradient_lost_still_tell_how_long_they_are():
+    assert bind([w.sum()], {w: np.ones((2, 3)), x: np.ones((4, 2))}).sizes == {"batch": 4}
+    assert bind([y.sum()], {y: [1.0], x: np.ones((4, 2))}).sizes == {"batch": 1}
+
+
 def test_a_model_gives_its_values():
     class Model:
         def leaf_values(self):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import NonFiniteError, UnsupportedOp
+from graphlearn.errors import MissingValueError, NonFiniteError, UnsupportedOp
 from graphlearn.graph.binding import At, Binding, bind
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
@@ -26,8 +26,18 @@ def resolve(attrs: Iterable[tuple[str, Any]], sizes: Mapping[str, int]) -> dict[
 
 def _resolved(value: Any, sizes: Mapping[str, int]) -> Any:
     if isinstance(value, tuple):
-        return tuple(sizes[d] if isinstance(d, str) else d for d in value)
-    return sizes[value] if isinstance(value, str) else value
+        return tuple(_length(d, sizes) if isinstance(d, str) else d for d in value)
+    return _length(value, sizes) if isinstance(value, str) else value
+
+
+def _length(axis: str, sizes: Mapping[str, int]) -> int:
+    try:
+        return sizes[axis]
+    except KeyError:
+        raise MissingValueError(
+            f"the graph needs the length of axis {axis!r}, which no given array shows. Give it: sizes={{{axis!r}: ...}}, "
+            "or an array for a leaf that has this axis."
+        ) from None
 
 
 def interpret(

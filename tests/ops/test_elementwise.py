@@ -1,0 +1,137 @@
+"""Elementwise ops: how they are defined, what they refuse, and how they treat whole numbers, powers and kinks."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from graphlearn.backends.numpy.interpreter import evaluate
+from graphlearn.calculus.reverse import differentiate
+from graphlearn.errors import GraphUseError, UnsupportedOp
+from graphlearn.graph.leaves import constant, input
+from graphlearn.graph.op import OPS
+from graphlearn.ops.activations import sigmoid, square
+from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
+from graphlearn.ops.elementwise import elementwise
+from graphlearn.ops.intrinsics import absolute, exp, maximum, minimum, sign, where
+from graphlearn.ops.reductions import sum_
+
+x = input("x")
+
+
+@pytest.fixture
+def fresh():
+    """Ops defined by a test are gone after it."""
+    ops, functions = dict(OPS), dict(FUNCTIONS)
+    yield
+    for table, before in ((OPS, ops), (FUNCTIONS, functions)):
+        table.clear()
+        table.update(before)
+
+
+def gradient(output, leaf, at):
+    return evaluate(differentiate(sum_(output), [leaf], disconnected="zero").gradients[leaf], {leaf: at})
+
+
+def test_an_op_is_defined_from_a_formula_alone(fresh):
+    swish = elementwise("swish", formula=lambda m, x: x / (1 + m.exp(-x)), doc="Sigmoid-weighted linear unit.")
+    node = swish(input("v", 3, "float32"))
+    assert (node.op.name, node.shape, node.dtype) == ("swish", (3,), "float32")
+    assert inspect.getdoc(swish).startswith("Sigmoid-weighted linear unit.")
+    points = np.linspace(-3, 3, 7)
+    s = 1 / (1 + np.exp(-points))
+    v = input("v", 7)
+    np.testing.assert_allclose(evaluate(swish(v), {v: points}), points * s, rtol=1e-14)
+    np.testing.assert_allclose(gradient(swish(v), v, points), s + points * s * (1 - s), rtol=1e-13)
+    assert GRAPH.swish is swish
+    np.testing.assert_allclose(NUMPY.swish(points), points * s, rtol=1e-14)
+
+
+def test_a_formula_may_use_defined_ops_and_several_operands(fresh):
+    gate = elementwise("gate", formula=lambda m, x, g: x * m.sigmoid(g))
+    a, b = input("a", (2, 1)), input("b", 3)
+    assert gate(a, b).shape == (2, 3)
+    at = {a: [[1.0], [2.0]], b: [0.0, 1.0, -1.0]}
+    found = differentiate(sum_(gate(a, b)), [a, b]).gradients
+    s = 1 / (1 + np.exp(-np.array(at[b])))
+    np.testing.assert_allclose(evaluate(found[a], at), [[s.sum()]] * 2, rtol=1e-14)
+    np.testing.assert_allclose(evaluate(found[b], at), 3 * s * (1 - s), rtol=1e-13)
+
+
+def test_a_kernel_is_what_is_computed(fresh):
+    op = elementwise("kernelled", formula=lambda m, x: m.log(m.exp(x)), kernel=lambda m, x: x + 0)
+    assert evaluate(op(x), {x: 1000.0}) == 1000
+
+
+def test_a_constant_formula_has_derivative_zero(fresh):
+    flat = elementwise("flat", formula=lambda m, x: 0 * x + 3, partials=(lambda m, x, y: 0,))
+    assert gradient(flat(x), x, 2.0) == 0
+    plain = elementwise("plain", formula=lambda m, x: m.sign(x))
+    assert gradient(plain(x), x, 2.0) == 0
+
+
+def test_definitions_that_cannot_work_are_refused(fresh):
+    with pytest.raises(GraphUseError, match="needs a formula lambda m, x"):
+        elementwise("nothing", formula=lambda m: 1)
+    with pytest.raises(GraphUseError, match="one partial per operand; got 2 operands and 1 partials"):
+        elementwise("half", formula=lambda m, x, y: x, partials=(lambda m, x, y, z: 1,))
+    with pytest.raises(GraphUseError, match="a name needs to be"):
+        elementwise("", formula=lambda m, x: x)
+    with pytest.raises(UnsupportedOp, match=r"m\.tahn, which is no elementwise operation. There are: abs"):
+        elementwise("typo", formula=lambda m, x: m.tahn(x))(x)
+    with pytest.raises(GraphUseError, match="sigmoid needs 1 operand; got 2"):
+        sigmoid(x, x)
+    assert not hasattr(GRAPH, "__wrapped__")
+    assert not hasattr(NUMPY, "__wrapped__")
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64"])
+def test_whole_numbers_in_real_functions_count_as_reals(dtype):
+    v = input("v", 2, dtype)
+    values = np.array([0, 1] if dtype == "bool" else [3, 200], dtype)
+    for function, truth in ((sigmoid, lambda a: 1 / (1 + np.exp(-a))), (exp, np.exp), (GRAPH.sqrt, np.sqrt)):
+        assert function(v).dtype == "float64"
+        np.testing.assert_allclose(evaluate(function(v), {v: values}), truth(values.astype(float)), rtol=1e-14)
+    assert square(v).dtype == dtype
+    assert evaluate(square(input("k", (), "int32")), {"k": 7}) == 49
+
+
+def test_bools_count_as_numbers_where_numpy_refuses_them():
+    a, b = input("a", 2, "bool"), input("b", 2, "bool")
+    at = {a: [True, False], b: [True, True]}
+    assert evaluate(a - b, at).tolist() == [0, -1]
+    assert evaluate(-a, at).tolist() == [-1, 0]
+    assert evaluate(a**b, at).tolist() == [1, 0]
+    assert evaluate(1 - a, at).tolist() == [0, 1]
+    assert evaluate(sign(a), at).tolist() == [1, 0]
+    assert [(a - b).dtype, (a + b).dtype, (a * b).dtype] == ["int64", "bool", "bool"]
+
+
+def test_powers_have_finite_derivatives_wherever_the_truth_is():
+    for exponent, expected in ((0, 0.0), (1, 1.0), (2, 0.0), (3, 0.0)):
+        assert gradient(x**exponent, x, 0.0) == expected
+    assert gradient(x**-1, x, 2.0) == -0.25
+    assert gradient(x**0.5, x, 4.0) == 0.25
+    assert gradient(x**3, x, -2.0) == 12
+    assert gradient(2.0**x, x, 3.0) == pytest.approx(8 * np.log(2), rel=1e-15)
+    assert gradient(constant(0.0) ** x, x, 2.0) == 0
+    v = input("v", 3)
+    np.testing.assert_array_equal(gradient(v ** np.array([0.0, 1.0, 2.0]), v, [0.0, 0.0, 0.0]), [0, 1, 0])
+
+
+def test_the_conventions_at_kinks():
+    assert gradient(GRAPH.relu(x), x, 0.0) == 0
+    assert gradient(absolute(x), x, 0.0) == 0
+    assert gradient(maximum(x, 1.0), x, 1.0) == 0.5
+    assert gradient(minimum(x, 1.0), x, 1.0) == 0.5
+    assert gradient(maximum(x, x), x, 1.0) == 1
+    assert gradient(sign(x), x, 0.0) == 0
+    assert gradient(where(x > 0, x, 0), x, 0.0) == 0
+
+
+def test_nan_is_not_lost():
+    at = {x: np.nan}
+    for node in (maximum(x, 0), minimum(x, 0), GRAPH.relu(x), absolute(x), sigmoid(x), GRAPH.softplus(x), sign(x)):
+        assert np.isnan(evaluate(node, at)), node
+    assert not evaluate(x < 1, at)
+    assert evaluate(GRAPH.not_equal(x, x), at)
