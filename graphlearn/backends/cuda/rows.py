@@ -30,7 +30,7 @@ GPU = Rows(
         "minimum": "({0} if {0} <= {1} else {1})",
     },
     cpu.BOOLEAN,
-    others=("numba", "numpy"),
+    others=(cpu.CPU,),
 )
 
 

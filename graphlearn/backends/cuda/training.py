@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphlearn.backends.cuda.entries import write_loop_pass
@@ -27,7 +28,7 @@ _WARP = 32  # threads that a GPU runs in step
 _FEW = 8  # results up to which the one block combines them one after the other
 SHARED_BYTES = 48 * 1024  # what every block has without asking for more
 _MEMORY_BYTES = 8 * 2**20  # what the level-2 cache of a GPU holds
-_OPERATIONS = 10**8  # of a step: about 10 ms in one block, where all blocks would need some microseconds
+_OPERATIONS = 10**8  # of a step: some 10 ms in one block
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,15 @@ class TrainingKernel:
         kernel: ``train(arena, ..., data, ..., order, counts, steps, losses, made)``.
         places: buffer -> first element in the arena of its dtype.
         arenas: dtype -> elements, in the order of the parameters.
-        kept: dtype -> elements from the first on that keep their values from call to call.
         data: buffers that are arguments, in order.
         threads: of the block that runs it.
-        shared: whether the arenas are copied into shared memory for the run.
     """
 
     kernel: Kernel
-    places: dict[Buffer, int]
-    arenas: dict[str, int]
-    kept: dict[str, int]
+    places: Mapping[Buffer, int]
+    arenas: Mapping[str, int]
     data: tuple[Buffer, ...]
     threads: int
-    shared: bool
 
 
 def emit_training(program: Program, most_threads: int = THREADS) -> TrainingKernel:
@@ -64,44 +61,32 @@ def emit_training(program: Program, most_threads: int = THREADS) -> TrainingKern
         OptionError: the network is too large for one block.
         UnsupportedOp: an operation that the backend has no row for.
     """
+    if program.loss is None:
+        raise OptionError("a training kernel needs the program of a training step; got that of a function.")
     work = passes(program, _FEW)
     places, arenas = _layout(program)
-    parts = [r.buffer.dtype for p in work if p.kind is Kind.TREE for r in p.reductions]
+    data = tuple(b for b in program.given.values() if b.role == "given")
     size = sum(n * ITEM_SIZE[dtype] for dtype, n in arenas.items())
     _require_small(size, sum(operations(p, program.capacity) for p in work))
     width = max((rough(p.width, program.capacity) for p in work), default=1)
     threads = min(most_threads, -(-max(width, 1) // _WARP) * _WARP)
-    shared = size + sum(threads * ITEM_SIZE[dtype] for dtype in set(parts)) <= SHARED_BYTES
-    kept = {
-        dtype: max(
-            (places[b] + b.count.factor for b in places if b.role == "kept" and arena_of(b.dtype) == dtype), default=0
-        )
-        for dtype in arenas
-    }
-    data = tuple(b for b in program.given.values() if b.role == "given")
+    size += sum(threads * ITEM_SIZE[dtype] for dtype in set(_part_dtypes(work)))
     source = KernelSource(program, places, threads)
-    writer = _Writer(source, program, work)
-    names = [f"{ARENAS[dtype]}_memory" if shared else ARENAS[dtype] for dtype in arenas]
-    arguments = [*(source.unique(n) if shared else n for n in names), *(source.name_of(b) for b in data)]
-    with source.block(f"def train({', '.join([*arguments, 'order', 'counts', 'steps', 'losses', 'made'])}):"):
-        source.line("thread = cuda.threadIdx.x")
-        if any(p.kind is Kind.TREE for p in work):
-            source.line(f"threads = {threads}")
-            source.line("block = 0")
-            source.line("blocks = 1")
-        source.declare_parts(parts)
-        copies = dict(zip(arenas, arguments, strict=False)) if shared else {}
-        for dtype in copies:
-            source.line(f"{ARENAS[dtype]} = cuda.shared.array({arenas[dtype]}, {dtype})")
-        _write_copies(source, [(ARENAS[d], name, kept[d]) for d, name in copies.items()])
+    shared = arenas if size <= SHARED_BYTES else {}
+    copies = {dtype: source.unique(f"{ARENAS[dtype]}_memory") for dtype in shared}
+    names = [copies.get(dtype, ARENAS[dtype]) for dtype in arenas] + [source.name_of(b) for b in data]
+    kept = [(ARENAS[dtype], name, _kept(places, dtype)) for dtype, name in copies.items()]
+    with source.block(f"def train({', '.join([*names, 'order', 'counts', 'steps', 'losses', 'made'])}):"):
+        _write_head(source, work, shared, threads)
+        _write_copies(source, kept)
         source.barrier()
-        writer.write()
-        _write_copies(source, [(name, ARENAS[d], kept[d]) for d, name in copies.items()])
+        _Writer(source, program, work, program.loss).write()
+        _write_copies(source, [(outside, inside, elements) for inside, outside, elements in kept])
         with source.block("if thread == 0:"):
             source.line("made[0] = finished")
-    kinds = [f"{dtype}[::1]" for dtype in arenas] + [f"{arena_of(b.dtype)}[::1]" for b in data]
-    kinds += ["int64[::1]", "int64[::1]", "int64", f"{writer.loss.dtype}[::1]", "int64[::1]"]
-    return TrainingKernel(Kernel("train", source.text(), tuple(kinds)), places, arenas, kept, data, threads, shared)
+    kinds = [f"{dtype}[::1]" for dtype in (*arenas, *(arena_of(b.dtype) for b in data))]
+    kinds += ["int64[::1]", "int64[::1]", "int64", f"{program.loss.dtype}[::1]", "int64[::1]"]
+    return TrainingKernel(Kernel("train", source.text(), tuple(kinds)), places, arenas, data, threads)
 
 
 def _layout(program: Program) -> tuple[dict[Buffer, int], dict[str, int]]:
@@ -118,6 +103,29 @@ def _layout(program: Program) -> tuple[dict[Buffer, int], dict[str, int]]:
     return places, {dtype: ends[dtype] for dtype in ARENAS if ends.get(dtype)}
 
 
+def _kept(places: Mapping[Buffer, int], dtype: str) -> int:
+    """Elements of an arena, from the first on, that keep their values from call to call."""
+    ends = [at + b.count.factor for b, at in places.items() if b.role == "kept" and arena_of(b.dtype) == dtype]
+    return max(ends, default=0)
+
+
+def _part_dtypes(work: Sequence[Pass]) -> list[str]:
+    return [r.buffer.dtype for p in work if p.kind is Kind.TREE for r in p.reductions]
+
+
+def _write_head(source: KernelSource, work: Sequence[Pass], shared: Mapping[str, int], threads: int) -> None:
+    """Who this thread is, and the memory that it shares with the others."""
+    source.line("thread = cuda.threadIdx.x")
+    parts = _part_dtypes(work)
+    if parts:
+        source.line(f"threads = {threads}")
+        source.line("block = 0")
+        source.line("blocks = 1")
+    source.declare_parts(parts)
+    for dtype, elements in shared.items():
+        source.line(f"{ARENAS[dtype]} = cuda.shared.array({elements}, {dtype})")
+
+
 def _require_small(size: int, steps: int) -> None:
     if size > _MEMORY_BYTES or steps > _OPERATIONS:
         raise OptionError(
@@ -127,7 +135,7 @@ def _require_small(size: int, steps: int) -> None:
         )
 
 
-def _write_copies(source: KernelSource, copies: list[tuple[str, str, int]]) -> None:
+def _write_copies(source: KernelSource, copies: Sequence[tuple[str, str, int]]) -> None:
     for target, origin, elements in copies:
         if elements:
             with source.dealt(Count(elements)) as entry:
@@ -137,10 +145,8 @@ def _write_copies(source: KernelSource, copies: list[tuple[str, str, int]]) -> N
 class _Writer:
     """The loop over steps while it is written; it knows what was touched since the last barrier."""
 
-    def __init__(self, source: KernelSource, program: Program, work: list[Pass]) -> None:
-        if program.loss is None:
-            raise OptionError("a training kernel needs the program of a training step; got that of a function.")
-        self.loss = program.loss
+    def __init__(self, source: KernelSource, program: Program, work: Sequence[Pass], loss: Buffer) -> None:
+        self._loss = loss
         self._source = source
         self._program = program
         self._work = work
@@ -210,15 +216,15 @@ class _Writer:
     def _check(self) -> None:
         """The loss is recorded before anything is changed, and all threads leave together unless it is finite."""
         source = self._source
-        if self._is_foreign(self.loss, None):
+        if self._is_foreign(self._loss, None):
             self._barrier()
-        loss = source.load(self.loss, (), ())
+        loss = source.load(self._loss, (), ())
         with source.block("if thread == 0:"):
             source.line(f"losses[step] = {loss}")
-        with source.block(f"if not abs({loss}) < {source.literal(float('inf'), self.loss.dtype)}:"):
+        with source.block(f"if not abs({loss}) < {source.literal(float('inf'), self._loss.dtype)}:"):
             source.line("finished = step")
             source.line("break")
-        self._read.add(self.loss)
+        self._read.add(self._loss)
 
 
 def _write_gather(source: KernelSource, step: Gather) -> None:

@@ -81,13 +81,17 @@ def supported(name: str) -> bool:
 
 
 class Rows(NamedTuple):
-    """The rows of one target: a table per kind of result, and the backends to turn to where a row is missing."""
+    """The rows of one target: a table per kind of result, and other targets to turn to where a row is missing."""
 
     backend: str
     floating: Mapping[str, str]
     integer: Mapping[str, str]
     boolean: Mapping[str, str]
-    others: tuple[str, ...] = ("numpy",)
+    others: tuple[Rows, ...] = ()
+
+    def of(self, dtype: str) -> Mapping[str, str]:
+        """The table for results of a dtype."""
+        return self.floating if dtype in SUFFIX else self.boolean if dtype == "bool" else self.integer
 
 
 CPU = Rows("numba", FLOAT, INTEGER, BOOLEAN)
@@ -97,14 +101,14 @@ def expression(op: str, dtype: str, operands: list[str], constant: Constant, tar
     """The text that computes an intrinsic whose result has this dtype.
 
     Raises:
-        UnsupportedOp: there is no row.
+        UnsupportedOp: there is no row; the message names the backends that have one.
     """
-    table = target.floating if dtype in SUFFIX else target.boolean if dtype == "bool" else target.integer
-    row = table.get(op)
+    row = target.of(dtype).get(op)
     if row is None:
-        instead = " or ".join(f'backend="{name}"' for name in target.others)
+        able = [other.backend for other in target.others if op in other.of(dtype)]
+        instead = " or ".join(f'backend="{name}"' for name in (*able, "numpy"))
         raise UnsupportedOp(
-            f"the backend {target.backend!r} has no row for {op!r} on {dtype}; {instead} has. Pass that instead."
+            f"the backend {target.backend!r} has no row for {op!r} on {dtype}. Pass {instead}, which has."
         )
     if dtype in SUFFIX:
         return row.format(*operands, s=SUFFIX[dtype], one=constant(1, dtype), zero=constant(0, dtype))
