@@ -237,7 +237,7 @@ class _Parser:
     def _operand(self) -> Node:
         token = self._take()
         if token.kind == "number":
-            node = constant(int(token.text) if token.text.isdecimal() else float(token.text))
+            node = constant(float(token.text))  # whole numbers too: in mathematics 2**-2 is a quarter
         elif token.kind == "name":
             node = self._call(token) if self._take_if("(") else self._named(token)
         elif token.text in _PREFIX and token.kind == "operator":
@@ -312,8 +312,11 @@ class _Parser:
         operands: list[Node] = []
         options: dict[str, Any] = {}
         while not self._take_if(")"):
-            if (operands or options) and not self._take_if(","):
-                self._expect(")", opened)
+            if operands or options:
+                if not self._take_if(","):
+                    self._expect(")", opened)
+                if self._take_if(")"):
+                    break
             ahead = self.tokens[self.place + 1] if self.next.kind == "name" else self.next
             if ahead.text == "=" and self.next.kind == "name":
                 option = self._take().text

@@ -37,7 +37,8 @@ def _infer_lse(types: tuple[ArrayType, ...], axis: int) -> ArrayType:
 
 def _infer_cross_entropy(types: tuple[ArrayType, ...], axis: int, normalized: bool) -> ArrayType:
     z, t = types
-    if t.rank != z.rank or any(d not in (1, length) for d, length in zip(t.shape, z.shape, strict=True)):
+    fits = t.rank == z.rank and all(d in (1, length) for d, length in zip(t.shape, z.shape, strict=True))
+    if not fits or t.shape[axis] != z.shape[axis]:
         raise ShapeError(
             f"cross-entropy needs logits and targets of one shape; got {format_shape(z.shape)} and "
             f"{format_shape(t.shape)}. Give class numbers of shape (N,), or one-hot rows of shape (N, classes)."

@@ -35,8 +35,8 @@ def _length(axis: str, sizes: Mapping[str, int]) -> int:
         return sizes[axis]
     except KeyError:
         raise MissingValueError(
-            f"the graph needs the length of axis {axis!r}, which no given array shows. Give it: sizes={{{axis!r}: ...}}, "
-            "or an array for a leaf that has this axis."
+            f"the graph needs the length of axis {axis!r}, which no given array shows. Give "
+            f"sizes={{{axis!r}: ...}}, or an array for a leaf that has this axis."
         ) from None
 
 

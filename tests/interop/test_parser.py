@@ -1,0 +1,187 @@
+"""Formulas as text: they build what Python would build of nodes, and every mistake is shown at its place."""
+
+import re
+
+import numpy as np
+import pytest
+
+from graphlearn.backends.numpy.interpreter import evaluate
+from graphlearn.errors import ParseError, ShapeError, UnknownNameError
+from graphlearn.graph.scope import scope
+from graphlearn.graph.traverse import leaves, symbols, topological
+from graphlearn.interop.parser import parse
+from graphlearn.ops.algebra import FUNCTIONS, GRAPH
+
+VALUES = {"a": 0.7, "b": 1.3, "c": -0.4, "x": 0.9, "w": 2.0}
+
+
+def value(text, **given):
+    node = parse(text)
+    names = symbols(node)
+    return evaluate(node, {name: v for name, v in {**VALUES, **given}.items() if name in names})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a + b*c", "(a + b)*c", "a - b - c", "a/b/c", "a/(b/c)", "a**b**c", "(a**b)**2", "-a**2", "(-a)**2", "a**-b",
+        "2**-2", "-2**2", "--a", "+a", "a*-b", "a - -b", "1.5e-3*a", ".5 + 2.", "a*b + c/x - w**2", "a\n+\n b", " a ",
+        "3", "-2.5", "a-1", "a -1", "2*(3 + 4)*a",
+    ],
+)  # fmt: skip
+def test_arithmetic_groups_as_in_python(text):
+    assert value(text) == pytest.approx(eval(text.replace("\n", " ").strip(), {}, dict(VALUES)), rel=1e-15)
+
+
+@pytest.mark.parametrize("text", ["a < b", "a + 1 >= b*2", "not a < b", "a < b and b < 2 or c > 0", "a == b", "a != b"])
+def test_conditions_group_as_in_python(text):
+    assert value(text) == eval(text, {}, dict(VALUES))
+
+
+def test_the_graph_is_the_one_that_python_builds():
+    node = parse("sigmoid(w*x + b)")
+    w, x, b = leaves([node])
+    assert [n.full_name for n in (w, x, b)] == ["w", "x", "b"]
+    assert node is GRAPH.sigmoid(w * x + b)
+    product = parse("x**-2")
+    assert product.op.name == "pow"
+    assert product.inputs[1].attr("value").array == -2
+
+
+def test_a_name_is_one_input_however_often_it_stands():
+    node = parse("a*a + a")
+    assert len(leaves([node])) == 1
+    assert len(topological([node])) == 3
+
+
+def test_every_elementwise_op_can_be_called():
+    for name, function in FUNCTIONS.items():
+        count = len(function.__signature__.parameters)
+        node = parse(f"{name}({', '.join('abc'[:count])})")
+        assert node.op.name == name
+        assert len(node.inputs) == count
+    assert value("where(a < b, a, b)") == 0.7
+    assert value("maximum(a, minimum(b, c),)") == 0.7
+
+
+def test_arrays_have_shapes_and_reductions_have_options():
+    shapes = {"x": ("batch", 2), "W": (3, 2), "b": 3}
+    z = parse("x @ W.T + b", shapes)
+    assert z.shape == ("batch", 3)
+    assert parse("softmax(x @ W.T + b, axis=-1)", shapes).attr("axis") == 1
+    assert parse("mean(x, axis=0, keepdims=True)", {"x": (4, 2)}).shape == (1, 2)
+    assert parse("sum(x, axis=(0, -1))", {"x": (4, 3, 2)}).shape == (3,)
+    assert parse("max(x, axis=None)", {"x": (4, 2)}).shape == ()
+    assert parse("logsumexp(x)", {"x": (4, 2)}).shape == (4,)
+    assert parse("x.T.T", {"x": (4, 2)}).op.name == "transpose"
+    assert parse("mean((p - t)**2)", {"p": ("n", 1), "t": ("n", 1)}).shape == ()
+
+
+def test_pi_is_the_number_and_e_is_a_name():
+    assert value("sin(pi/2)") == 1
+    assert [leaf.full_name for leaf in leaves([parse("exp(e)")])] == ["e"]
+    assert parse("pi", {"pi": 2}).shape == (2,)
+    assert value("True + 1.5") == 2.5
+
+
+def test_names_may_be_korean_or_greek_and_belong_to_the_scope():
+    with scope("층"):
+        node = parse("σ1*입력 + β")
+    assert [leaf.full_name for leaf in leaves([node])] == ["층/σ1", "층/입력", "층/β"]
+
+
+def test_names_may_be_those_of_functions_if_they_have_shapes():
+    assert parse("max + 1", {"max": ()}).inputs[0].full_name == "max"
+
+
+MISTAKES = [
+    ("", "the formula is empty", 0),
+    ("   ", "the formula is empty", 0),
+    ("2x", "an operator is missing between '2' and 'x'; a product needs *", 1),
+    ("a b", "an operator is missing between 'a' and 'b'", 2),
+    ("x^2", "'^' has no meaning in a formula. Write ** for a power", 1),
+    ("y = x", "'=' cannot stand here. Write == for a comparison", 2),
+    ("x[0]", "no indexing", 1),
+    ("a & b", "Write 'and'", 2),
+    ("'a'", "has no text", 0),
+    ("a ? b", "'?' has no meaning", 2),
+    ("a +", "expected a number, a name or a bracket; the formula ends", 3),
+    ("a + * b", "expected a number, a name or a bracket; got '*'", 4),
+    ("(a + b", "expected ')' for the bracket opened at column 1", 6),
+    ("a + b)", "this bracket closes nothing", 5),
+    ("sin(a", "expected ')' for the bracket opened at column 4", 5),
+    ("sin(a b)", "expected ')'", 6),
+    ("sin(,a)", "got ','", 4),
+    ("sn(a)", "there is no function 'sn'. Did you mean sin?", 0),
+    ("quux(a)", "there is no function 'quux'. There are: abs, add", 0),
+    ("sin + 1", "sin is a function; write sin(...)", 0),
+    ("1 + maximum(a)", "maximum needs 2 operands; got 1", 4),
+    ("max(a, b)", "for the larger of two write maximum(a, b)", 0),
+    ("sum()", "sum needs one array", 0),
+    ("sum(a, axes=0)", "sum takes axis and keepdims; got axes", 0),
+    ("sin(a, axis=0)", "sin works entry by entry and takes no axis", 0),
+    ("sum(axis=0, a)", "an operand cannot follow an option", 12),
+    ("sum(a, axis=b)", "an option needs a whole number", 12),
+    ("sum(a, axis=1.5)", "an option needs a whole number", 12),
+    ("a < b < c", "comparisons do not chain; write (a < b) and (b < c)", 6),
+    ("a.shape", "the only attribute in a formula is .T", 1),
+    ("a(b)", "there is no function 'a'", 0),
+    ("(a)(b)", "'(' cannot stand here", 3),
+    ("lambda: a", "':' has no meaning", 6),
+    ("a if b else c", "an operator is missing between 'a' and 'if'", 2),
+    ("__import__('os')", "has no text", 11),
+    ("1.2.3", "an operator is missing between '1.2' and '.3'", 3),
+    ("a,b", "',' cannot stand here", 1),
+]
+
+
+@pytest.mark.parametrize(("text", "message", "column"), MISTAKES, ids=[m[0] or "empty" for m in MISTAKES])
+def test_a_mistake_is_shown_at_its_place(text, message, column):
+    with pytest.raises(ParseError, match=re.escape(message)) as caught:
+        parse(text)
+    *_, line, caret = str(caught.value).split("\n")
+    assert line == f"  {text}"
+    assert caret == f"  {' ' * column}^"
+
+
+def test_the_place_is_found_in_a_text_of_several_lines_and_wide_letters():
+    with pytest.raises(ParseError, match=r"opened in line 2 at column 3") as caught:
+        parse("a +\n  (b *\n c")
+    assert str(caught.value).endswith("\n   c\n    ^")
+    with pytest.raises(ParseError) as caught:
+        parse("입력 $")
+    assert str(caught.value).endswith("\n  입력 $\n       ^")
+
+
+def test_operands_that_do_not_fit_are_shown_at_the_operation():
+    with pytest.raises(ShapeError, match="where 2 meets 3") as caught:
+        parse("1 + x @ w", {"x": (4, 2), "w": (3, 2)})
+    assert str(caught.value).endswith("\n  1 + x @ w\n        ^")
+    with pytest.raises(ShapeError, match="rank 1 or more"):
+        parse("softmax(a)")
+
+
+def test_other_misuse():
+    with pytest.raises(UnknownNameError, match=r"shapes names 'z'.*does not have. Its names are: a, b"):
+        parse("a + b", {"z": 3})
+    with pytest.raises(ParseError, match=r"as text; got int"):
+        parse(3)
+    with pytest.raises(ShapeError, match="input 'a' needs dimensions"):
+        parse("a", {"a": -1})
+
+
+def test_deep_and_long_formulas_neither_crash_nor_hang():
+    with pytest.raises(ParseError, match="nested deeper than 100 levels"):
+        parse("(" * 5000 + "a" + ")" * 5000)
+    with pytest.raises(ParseError, match="nested deeper than"):
+        parse("-" * 5000 + "a")
+    with pytest.raises(ParseError, match="nested deeper than"):
+        parse("**".join("a" * 5000))
+    assert parse("(" * 60 + "a" + ")" * 60).full_name == "a"
+    assert evaluate(parse("+".join(["a"] * 3000)), {"a": 1.0}) == 3000
+
+
+def test_nothing_is_ever_evaluated():
+    for text in ("__import__", "open", "eval", "exec"):
+        assert parse(text).full_name == text
+    assert np.isinf(value("9.0**9.0**9.0"))

@@ -1,0 +1,159 @@
+"""SymPy: graphs become expressions and back, with equal values; formulas run over its algebra."""
+
+import math
+
+import pytest
+import sympy
+
+from graphlearn.backends.numpy.interpreter import evaluate
+from graphlearn.calculus.gradient import grad
+from graphlearn.errors import DTypeError, NameClashError, ShapeError, UnsupportedOp
+from graphlearn.graph.leaves import constant, input, parameter, state
+from graphlearn.graph.scope import scope
+from graphlearn.graph.traverse import symbols
+from graphlearn.interop.parser import parse
+from graphlearn.interop.sympy_algebra import SYMPY, expression
+from graphlearn.interop.sympy_graph import from_sympy, to_sympy
+from graphlearn.ops.reductions import mean, sum_
+from graphlearn.ops.shape import cast
+from tests.laws.operands import ALL_OPS, ELEMENTWISE, arity, is_condition
+
+x, y = sympy.symbols("x y", real=True)
+VALUES = {"x": 0.7, "y": 1.3, "z": 0.4}
+
+
+def test_leaves_become_real_symbols_of_their_full_names():
+    with scope("hidden1"):
+        w = parameter("w", ())
+    expr = to_sympy(w * input("x") + state("s", (), 0.0))
+    assert expr.free_symbols == {sympy.Symbol(name, real=True) for name in ("hidden1/w", "x", "s")}
+    assert to_sympy(input("flag", (), "bool")) == sympy.Symbol("flag")
+
+
+@pytest.mark.parametrize("op", ELEMENTWISE.values(), ids=list(ELEMENTWISE))
+def test_every_elementwise_op_has_an_expression_of_equal_value(op):
+    names = ["x", "y", "z"][: arity(op)]
+    leaves = [input(n, (), "bool" if is_condition(op, k) else "float64") for k, n in enumerate(names)]
+    values = [True if is_condition(op, k) else VALUES[n] for k, n in enumerate(names)]
+    from graphlearn.graph.node import apply
+
+    node = apply(op, *leaves)
+    expr = to_sympy(node)
+    found = expr.subs({s: v for s, v in zip(map(to_sympy, leaves), values, strict=True)}, simultaneous=False)
+    assert float(bool(found) if node.dtype == "bool" else found) == pytest.approx(
+        float(evaluate(node, dict(zip(leaves, values, strict=True)))), rel=1e-14
+    )
+
+
+def test_numbers_are_exact_where_it_helps():
+    node = parse("x**2 / 4 + 0.5*x + 2.0")
+    assert to_sympy(node) == x**2 / 4 + x / 2 + 2
+    assert to_sympy(parse("0.1*x")) == 0.1 * x
+    assert to_sympy(constant(math.inf)) == sympy.oo
+    assert to_sympy(constant(math.nan)) is sympy.nan
+    assert to_sympy(constant(1 / 3)).is_Float
+
+
+def test_gradients_agree_with_sympys():
+    node = parse("tanh(x*y) / (1 + exp(-x)) + y**3")
+    expr = to_sympy(node)
+    for name in ("x", "y"):
+        ours = to_sympy(grad(node, symbols(node)[name]))
+        difference = ours - sympy.diff(expr, sympy.Symbol(name, real=True))
+        assert abs(difference.subs(VALUES).evalf(30, subs={x: "0.7", y: "1.3"})) < 1e-25
+
+
+def test_arrays_are_refused_and_scalar_reductions_pass():
+    v = input("v", 3)
+    with pytest.raises(ShapeError, match=r"a graph of scalars; got <input v float64\[3\]>. Scalarize it first"):
+        to_sympy(sum_(v))
+    s = input("x")
+    assert to_sympy(sum_(mean(s)) + cast(cast(s, "float32"), "float64")) == 2 * x
+    with pytest.raises(UnsupportedOp, match="no expression for <cast int64"):
+        to_sympy(cast(s, "int64"))
+    with pytest.raises(NameClashError):
+        to_sympy(input("x") + input("x"))
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        x + y, x - y, -x, -2 * x, x / y, 1 / x, -1 / x, x / 2, 2 * x / (3 * y), x**2, x**3, 1 / x**2, sympy.sqrt(x),
+        1 / sympy.sqrt(x), x**y, x**0.3, sympy.exp(-x), x * sympy.exp(-y) / (1 + sympy.exp(-y)) ** 2, sympy.log(x) * 3,
+        sympy.sin(x) + sympy.cos(y) - sympy.tan(x), sympy.tanh(x), sympy.sinh(x) * sympy.cosh(y), sympy.erf(x),
+        sympy.Abs(x - y), sympy.sign(x - y), sympy.Max(x, y, 1), sympy.Min(x, y, 1), sympy.pi * x, sympy.E - x,
+        sympy.Rational(1, 3) * x, sympy.Float("0.1") + x, sympy.Integer(3), sympy.Integer(10) ** 30 * x,
+        sympy.Piecewise((x, x > 1), (y, x > 0), (3, True)), sympy.Piecewise((x, sympy.And(x > 0, y > 1)), (y, True)),
+        sympy.Piecewise((1, sympy.Or(x < 0, sympy.Ne(y, 2))), (0, True)), sympy.sqrt(x) / sympy.sqrt(y), x - 3, x + 0,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_expressions_become_graphs_of_equal_value(expr):
+    node = from_sympy(expr)
+    names = symbols(node)
+    assert set(names) == {s.name for s in expr.free_symbols}
+    found = float(evaluate(node, {name: VALUES[name] for name in names}))
+    assert found == pytest.approx(float(expr.subs(VALUES).evalf(subs={x: 0.7, y: 1.3})), rel=1e-14)
+    again = to_sympy(node)
+    assert float(again.evalf(subs={x: 0.7, y: 1.3})) == pytest.approx(found, rel=1e-14)
+
+
+def test_relations_and_truth_become_bools():
+    assert from_sympy(x < y).dtype == "bool"
+    assert from_sympy(sympy.true).dtype == "bool"
+    assert from_sympy(sympy.Not(sympy.Eq(x, y))).op.name in ("not_equal", "logical_not")
+
+
+def test_a_piecewise_that_leaves_a_gap_is_nan_there():
+    node = from_sympy(sympy.Piecewise((x, x > 1)))
+    assert math.isnan(evaluate(node, {"x": 0.0}))
+    assert evaluate(node, {"x": 2.0}) == 2
+
+
+def test_minus_signs_become_differences():
+    assert from_sympy(x - y).op.name == "sub"
+    assert from_sympy(-x * y).op.name == "neg"
+    assert from_sympy(sympy.tanh(x) ** 2).op.name == "square"
+
+
+def test_names_with_slashes_are_put_into_scopes():
+    assert list(symbols(from_sympy(sympy.Symbol("hidden1/w") * 2))) == ["hidden1/w"]
+    with scope("outside"):
+        assert list(symbols(from_sympy(x + 1))) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ("x + 1", DTypeError, r"For text use gl\.parse"),
+        (None, DTypeError, "needs a SymPy expression"),
+        (sympy.Matrix([[1]]), DTypeError, "a scalar expression"),
+        (sympy.I * x, DTypeError, "a real expression; got I"),
+        (sympy.zoo + x, DTypeError, "a real expression"),
+        (sympy.gamma(x), UnsupportedOp, "no operation for gamma in gamma"),
+        (sympy.Function("f")(x), UnsupportedOp, "no operation for f"),
+        (sympy.Integral(x, x), UnsupportedOp, "no operation for"),
+        (sympy.Symbol("x") + x, NameClashError, "two called 'x' with different assumptions"),
+    ],
+    ids=str,
+)
+def test_what_graphs_do_not_have_is_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        from_sympy(wrong)
+
+
+def test_deep_graphs_are_converted_without_recursion():
+    node = constant(1.0) * input("x")
+    for k in range(400):
+        node = node + k * 0.5 if k % 2 else node * 1.0
+    assert to_sympy(node) == x + sum(k * sympy.Rational(1, 2) for k in range(1, 400, 2))
+
+
+def test_the_algebra_refuses_what_it_does_not_know():
+    with pytest.raises(UnsupportedOp, match=r"m\.matmul, which SymPy has no expression for"):
+        SYMPY.matmul(x, y)
+    with pytest.raises(UnsupportedOp, match="sum has no formula"):
+        expression(ALL_OPS["sum"], x)
+    assert not hasattr(SYMPY, "__wrapped__")
+    assert SYMPY.sigmoid(x) == 1 / (1 + sympy.exp(-x))
+    assert SYMPY.logical_not(x) == sympy.Eq(x, 0)
