@@ -133,7 +133,12 @@ def slope(curve: Curve, direction: np.ndarray, method: str) -> float:
     scale = curve.size_along(direction)
     if method == "ridders":
         return _ridders(curve, direction, _RIDDERS_STEP * scale)
-    return _central(curve, direction, _power_of_two(_CENTRAL_STEP * scale))
+    value = _central(curve, direction, _power_of_two(_CENTRAL_STEP * scale))
+    if np.isfinite(value):
+        return value
+    # Not defined so far away, as log is not below 0: a step by the entry's own size.
+    own = float(np.max(np.abs(curve.start * direction), initial=0.0))
+    return _central(curve, direction, _power_of_two(_CENTRAL_STEP * own)) if 0 < own < scale else value
 
 
 def one_sided(curve: Curve, direction: np.ndarray) -> tuple[float, float]:

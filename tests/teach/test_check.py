@@ -1,0 +1,242 @@
+"""check_grad and numeric_grad: they find a wrong gradient, and only a wrong one; they print the same everywhere."""
+
+import numpy as np
+import pytest
+
+from graphlearn.backends.numpy.interpreter import evaluate
+from graphlearn.calculus.gradient import grad
+from graphlearn.errors import (
+    DisconnectedError,
+    DTypeError,
+    MissingValueError,
+    OptionError,
+    ShapeError,
+    UnsupportedOp,
+)
+from graphlearn.graph.leaves import input, parameter
+from graphlearn.graph.op import OPS
+from graphlearn.ops.algebra import FUNCTIONS, GRAPH
+from graphlearn.ops.elementwise import elementwise
+from graphlearn.ops.linear import matmul
+from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
+from graphlearn.ops.reductions import max_, mean, sum_
+from graphlearn.ops.shape import cast, reshape, transpose
+from graphlearn.teach.check import check_grad, numeric_grad
+
+GENERATOR = np.random.Generator(np.random.Philox(7))
+x = input("x", ("N", 3))
+t = input("t", ("N",), "int64")
+W, b, V = parameter("W", (3, 4)), parameter("b", 4), parameter("V", (4, 2))
+AT = {
+    x: GENERATOR.standard_normal((5, 3)),
+    t: [0, 1, 1, 0, 1],
+    W: GENERATOR.standard_normal((3, 4)),
+    b: np.zeros(4),
+    V: GENERATOR.standard_normal((4, 2)),
+}
+
+
+def network(activation):
+    return mean(softmax_cross_entropy(matmul(activation(matmul(x, W) + b), V), one_hot(t, 2)))
+
+
+@pytest.fixture
+def wrong():
+    """An op whose derivative is wrong by one part in a thousand."""
+    yield elementwise("wrong", formula=lambda m, x: m.sin(x), partials=(lambda m, x, y: m.cos(x) * 1.001,))
+    del OPS["wrong"], FUNCTIONS["wrong"]
+
+
+# --- numeric_grad ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "digits"), [("central", 8), ("complex", 14), ("ridders", 11)])
+def test_every_method_finds_the_gradient(method, digits):
+    loss = network(GRAPH.tanh) + mean(logsumexp(matmul(x, W))) * 0.1
+    for leaf in (W, b, V, x):
+        truth = evaluate(grad(loss, leaf), AT)
+        found = numeric_grad(loss, leaf, AT, method)
+        assert found.shape == truth.shape
+        np.testing.assert_allclose(found, truth, rtol=0, atol=10.0**-digits)
+    both = numeric_grad(loss, [W, b], AT, method)
+    assert isinstance(both, tuple)
+    np.testing.assert_array_equal(both[0], numeric_grad(loss, W, AT, method))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda z: sum_(softmax(z) ** 2),
+        lambda z: sum_(log_softmax(z) * z),
+        lambda z: sum_(logsumexp(z, 0)),
+        lambda z: sum_(softmax_cross_entropy(z, softmax(2 * z))),
+        lambda z: mean(transpose(z) @ z) + sum_(reshape(z, -1) / 3),
+        lambda z: sum_(GRAPH.sigmoid(z) * GRAPH.softplus(z) * GRAPH.square(GRAPH.erf(z))),
+        lambda z: sum_(GRAPH.where(np.array([True, False, True]), GRAPH.exp(z), 0)),
+        lambda z: sum_(GRAPH.sqrt(1 + z * z) ** 1.5 - GRAPH.expm1(z) / (2 + GRAPH.cos(z))),
+    ],
+)
+def test_the_complex_step_goes_through_every_analytic_op(build):
+    z = input("z", (2, 3))
+    at = {z: [[0.3, -1.2, 0.8], [2.0, 0.1, -0.4]]}
+    output = build(z)
+    np.testing.assert_allclose(numeric_grad(output, z, at, "complex"), evaluate(grad(output, z), at), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (abs, "abs"),
+        (GRAPH.relu, r"maximum \(in the formula of relu\)"),
+        (GRAPH.sign, "sign"),
+        (lambda z: GRAPH.minimum(z, 1.0), "minimum"),
+        (lambda z: GRAPH.where(z > 0, z, 0), "greater"),
+        (lambda z: GRAPH.where(z, z, 0), "where"),
+        (max_, "max"),
+        (lambda z: z * cast(cast(z, "int64"), "float64"), "a cast to int64"),
+    ],
+)
+def test_the_complex_step_refuses_what_is_not_analytic_by_name(build, name):
+    z = input("z", 3)
+    with pytest.raises(
+        UnsupportedOp, match=f"needs analytic operations; got {name}, which is not. Use method='central'"
+    ):
+        numeric_grad(sum_(build(z)), z, {z: [0.5, 1.5, -0.5]}, "complex")
+
+
+def test_steps_follow_the_size_of_an_entry():
+    z = input("z", 3)
+    at = {z: [1e-6, 1e-3, 1e5]}
+    found = numeric_grad(sum_(GRAPH.log(z)), z, at)
+    np.testing.assert_allclose(found, [1e6, 1e3, 1e-5], rtol=1e-4)
+    for value in (1e-12, 1e-3, 1.0, 1e12):
+        for method in ("central", "ridders"):
+            s = input("s")
+            assert numeric_grad(GRAPH.log(s), s, {s: value}, method) == pytest.approx(1 / value, rel=1e-8)
+
+
+def test_ridders_comes_nearer_where_the_function_ends_or_bends():
+    s = input("s")
+    assert numeric_grad(GRAPH.sqrt(s - 1), s, {s: 1.0001}, "ridders") == pytest.approx(50, rel=1e-8)
+    assert numeric_grad(GRAPH.relu(s - 1), s, {s: 1.001}, "ridders") == pytest.approx(1, rel=1e-8)
+    assert numeric_grad(abs(s), s, {s: -1e-3}, "ridders") == pytest.approx(-1, rel=1e-8)
+
+
+def test_inner_nodes_and_narrow_graphs():
+    h = GRAPH.tanh(matmul(x, W))
+    assert numeric_grad(sum_(h * h), h, AT).shape == (5, 4)
+    np.testing.assert_allclose(numeric_grad(sum_(h * h), h, AT), 2 * evaluate(h, AT), rtol=1e-8)
+    narrow = input("narrow", 2, "float32")
+    found = numeric_grad(sum_(narrow**3), narrow, {narrow: [1.0, 2.0]}, "ridders")
+    np.testing.assert_allclose(found, [3, 12], rtol=1e-12)  # in float64, although the graph is float32
+    rounded = sum_(cast(cast(W, "float32"), "float64") ** 2)  # a cast between real dtypes rounds nothing here
+    for method in ("central", "complex", "ridders"):
+        np.testing.assert_allclose(numeric_grad(rounded, W, AT, method), 2 * AT[W], rtol=1e-7)
+        np.testing.assert_allclose(numeric_grad(mean(x), x, AT, method), np.full((5, 3), 1 / 15), rtol=1e-9)
+
+
+def test_what_cannot_be_measured_is_refused():
+    with pytest.raises(OptionError, match="method needs one of central, complex, ridders; got 'forward'"):
+        numeric_grad(sum_(W), W, AT, "forward")
+    with pytest.raises(ShapeError, match="needs a scalar output"):
+        numeric_grad(W, W, AT)
+    with pytest.raises(DisconnectedError, match="'V' is no part of"):
+        numeric_grad(sum_(W), V, AT)
+    with pytest.raises(DTypeError, match="needs real nodes; got <input t int64"):
+        numeric_grad(network(GRAPH.tanh), t, AT)
+    with pytest.raises(MissingValueError, match="'W'"):
+        numeric_grad(sum_(W), W, {})
+
+
+# --- check_grad ------------------------------------------------------------------------------------------------------
+
+
+def test_a_right_gradient_is_found_right():
+    report = check_grad(network(GRAPH.tanh), at=AT)
+    assert report
+    assert report.ok
+    assert [entry.name for entry in report.entries] == ["W", "b", "V"]
+    assert all(entry.relative < 1e-9 and not entry.projected and not entry.kinks for entry in report.entries)
+    assert str(report) == (
+        "   shape   compared            relative error\n"
+        "W  (3, 4)  each of 12 entries  < 1e-9\n"
+        "b  (4,)    each of 4 entries   < 1e-9\n"
+        "V  (4, 2)  each of 8 entries   < 1e-9\n"
+        "The gradient agrees with finite differences."
+    )
+
+
+def test_a_wrong_gradient_is_found_wrong(wrong):
+    v = parameter("v", value=[1.0, 2.0])
+    report = check_grad(sum_(wrong(v)) + sum_(b), [v, b], at=AT)
+    assert not report
+    entry = report.entries[0]
+    assert not entry.ok
+    assert entry.relative == pytest.approx(1e-3, rel=1e-2)
+    assert entry.graph == pytest.approx(entry.measured * 1.001, rel=1e-8)
+    assert report.entries[1].ok
+    assert "WRONG at [" in str(report)
+    assert str(report).endswith("The gradient does NOT agree with finite differences.")
+
+
+def test_large_arrays_are_checked_along_one_direction(wrong):
+    big = parameter("big", (20, 20))
+    at = {big: np.linspace(-1, 1, 400).reshape(20, 20)}
+    report = check_grad(sum_(GRAPH.sin(big)), at=at)
+    assert report.ok
+    assert report.entries[0].projected
+    assert "one random projection" in str(report)
+    assert not check_grad(sum_(wrong(big)), at=at)
+    assert "WRONG: graph" in str(check_grad(sum_(wrong(big)), at=at))
+    edge = parameter("edge", (300,))
+    assert not check_grad(sum_(edge**2), at={edge: np.ones(300)}).entries[0].projected
+
+
+def test_an_entry_at_a_kink_is_named_and_not_called_wrong():
+    s = parameter("s", value=[0.0, 1.0])
+    for build in (GRAPH.relu, lambda z: GRAPH.where(z > 0, 2 * z, -z), lambda z: GRAPH.relu(-z)):
+        report = check_grad(sum_(build(s)), at=None)
+        assert report.ok
+        assert report.entries[0].kinks == 1
+        assert str(report).splitlines()[1].endswith("< 1e-9          1 at a kink")
+    assert check_grad(sum_(abs(s)), at=None).entries[0].kinks == 0  # its convention, 0, is the central difference too
+
+
+def test_the_second_derivative(wrong):
+    assert check_grad(network(GRAPH.tanh), at=AT, order=2).ok
+    assert "The second derivative agrees" in str(check_grad(sum_(W**3), W, at=AT, order=2))
+    assert check_grad(sum_(3 * W), at=AT, order=2).ok  # its second derivative is zero
+    bad = elementwise(
+        "bad_second", formula=lambda m, x: m.sin(x), partials=(lambda m, x, y: m.cos_with_wrong_derivative(x),)
+    )
+    elementwise(
+        "cos_with_wrong_derivative", formula=lambda m, x: m.cos(x), partials=(lambda m, x, y: -1.01 * m.sin(x),)
+    )
+    try:
+        assert check_grad(sum_(bad(W)), at=AT).ok
+        assert not check_grad(sum_(bad(W)), at=AT, order=2).ok
+    finally:
+        for name in ("bad_second", "cos_with_wrong_derivative"):
+            del OPS[name], FUNCTIONS[name]
+
+
+def test_what_is_checked_by_default_and_on_demand():
+    assert [e.name for e in check_grad(sum_(x * 2), at=AT).entries] == ["x"]
+    h = (matmul(x, W) + b).named("h")
+    assert [e.name for e in check_grad(sum_(GRAPH.tanh(h)), [h, W], at=AT).entries] == ["h", "W"]
+    assert check_grad(sum_(GRAPH.tanh(h)), h, at=AT).entries[0].shape == (5, 4)
+    narrow = parameter("narrow", value=[0.5, 1.0], dtype="float32")
+    assert check_grad(sum_(GRAPH.exp(narrow)), at=None).ok
+    large = parameter("large", value=[1e8, 3e-7])
+    assert check_grad(sum_(large**2), at=None).ok
+
+
+def test_what_cannot_be_checked_is_refused():
+    with pytest.raises(DisconnectedError, match="no parameter and no real input"):
+        check_grad(cast(sum_(t), "float64"), at=AT)
+    with pytest.raises(OptionError, match="order needs 1 or 2; got 3"):
+        check_grad(sum_(W), at=AT, order=3)
+    with pytest.raises(ShapeError):
+        check_grad(W, at=AT)
+    with pytest.raises(DisconnectedError, match="does not influence"):
+        check_grad(sum_(W), V, at=AT)
