@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,11 +24,35 @@ _SIMULATED_MATH = SimpleNamespace(
     inf=math.inf, nan=math.nan, erf=math.erf,
     **{name: getattr(np, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sin", "cos")},
 )  # fmt: skip
-_QUIETLY = """
-def {name}_quietly(*arguments):
-    with errstate(all="ignore"):
+_SIMULATED = """
+def {name}_simulated(*arguments):
+    with alone_at_first(), errstate(all="ignore"):
         {name}(*arguments)
 """
+_ALONE = threading.Lock()
+
+
+@contextmanager
+def _alone_at_first() -> Iterator[None]:
+    """Let a simulated thread run alone up to its first barrier.
+
+    Before it, it gets its shared arrays. The simulator looks for an array and then makes it, and would make two of one
+    if two threads asked at once.
+    """
+    thread: Any = threading.current_thread()
+    wait = thread.syncthreads
+    leaving = ExitStack()
+
+    def first_barrier() -> None:
+        thread.syncthreads = wait
+        leaving.close()
+        wait()
+
+    _ALONE.acquire()
+    leaving.callback(_ALONE.release)
+    thread.syncthreads = first_barrier
+    with leaving:
+        yield
 
 
 def is_simulated() -> bool:
@@ -50,11 +76,12 @@ def require_device() -> None:
 
 def python_function(kernel: Kernel, mathematics: Any = math) -> Any:
     """The function of a kernel's text."""
-    names: dict[str, Any] = {"cuda": cuda, "math": mathematics, "errstate": np.errstate, **_NUMBERS}
+    names: dict[str, Any] = {"cuda": cuda, "math": mathematics, **_NUMBERS}
     exec(compile(kernel.source, f"<graphlearn kernel {kernel.name}>", "exec"), names)
     if mathematics is not math:
-        exec(_QUIETLY.format(name=kernel.name), names)
-        return names[f"{kernel.name}_quietly"]
+        names |= {"alone_at_first": _alone_at_first, "errstate": np.errstate}
+        exec(_SIMULATED.format(name=kernel.name), names)
+        return names[f"{kernel.name}_simulated"]
     return names[kernel.name]
 
 

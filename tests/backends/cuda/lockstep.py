@@ -1,7 +1,8 @@
 """A GPU in one thread of Python: a kernel becomes a generator that stops at every barrier.
 
 Between two barriers the threads of a block run one after the other, first to last or last to first. A kernel in which a
-barrier is missing gives another result in one of the orders; one in which threads part ways at a barrier is refused.
+barrier is missing gives another result in one of the orders, and a watch names the entry that two threads raced for.
+Threads that part ways at a barrier are refused.
 """
 
 from __future__ import annotations
@@ -39,21 +40,59 @@ def allocate(elements: int, dtype: str) -> Memory:
     return np.full(max(elements, 1), 77, dtype).view(Memory)
 
 
+class Watch:
+    """Who touched which entry since the last barrier; two threads, of which one writes, are a race."""
+
+    def __init__(self) -> None:
+        self.thread = 0
+        self._readers: dict[Any, set[int]] = {}
+        self._writers: dict[Any, set[int]] = {}
+
+    def barrier(self) -> None:
+        self._readers.clear()
+        self._writers.clear()
+
+    def touch(self, entry: Any, writes: bool) -> None:
+        others = self._writers.get(entry, set()) | (self._readers.get(entry, set()) if writes else set())
+        assert others <= {self.thread}, f"a race for entry {entry[1]} between threads {others} and {self.thread}"
+        (self._writers if writes else self._readers).setdefault(entry, set()).add(self.thread)
+
+
+class Watched:
+    """An array whose entries are watched."""
+
+    def __init__(self, array: np.ndarray, watch: Watch) -> None:
+        self._array = array
+        self._watch = watch
+
+    def __getitem__(self, place: Any) -> Any:
+        self._watch.touch((id(self._array), place), False)
+        return self._array[place]
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        self._watch.touch((id(self._array), place), True)
+        self._array[place] = value
+
+
 class Thread:
     """What a kernel sees of its thread under the name ``cuda``."""
 
-    def __init__(self, thread: int, threads: int, block: int, blocks: int, shared: list[np.ndarray]) -> None:
+    def __init__(
+        self, thread: int, threads: int, block: int, blocks: int, shared: list[np.ndarray], watch: Watch | None
+    ) -> None:
         self.threadIdx, self.blockDim = SimpleNamespace(x=thread), SimpleNamespace(x=threads)
         self.blockIdx, self.gridDim = SimpleNamespace(x=block), SimpleNamespace(x=blocks)
         self.shared = SimpleNamespace(array=self._array)
         self._shared = shared
+        self._watch = watch
         self._made = 0
 
-    def _array(self, shape: Any, dtype: Any) -> np.ndarray:
+    def _array(self, shape: Any, dtype: Any) -> Any:
         if self._made == len(self._shared):
             self._shared.append(np.full(shape, 77, dtype))
         self._made += 1
-        return self._shared[self._made - 1]
+        array = self._shared[self._made - 1]
+        return array if self._watch is None else Watched(array, self._watch)
 
     def grid(self, _: int) -> int:
         return int(self.blockIdx.x * self.blockDim.x + self.threadIdx.x)
@@ -71,11 +110,12 @@ class Lockstep:
 
     Args:
         reverse: whether the last thread runs first.
+        watched: whether races are looked for, entry by entry.
     """
 
-    def __init__(self, reverse: bool) -> None:
+    def __init__(self, reverse: bool = False, watched: bool = False) -> None:
         self.reverse = reverse
-        self.barriers = 0
+        self._watch = Watch() if watched else None
 
     def load(self, kernel: Kernel) -> Callable[[int, int, tuple[Any, ...]], None]:
         text = kernel.source.replace("cuda.syncthreads()", "yield")
@@ -87,25 +127,31 @@ class Lockstep:
                 assert kind == (f"{given.dtype}[::1]" if isinstance(given, np.ndarray) else "int64")
             for block in range(blocks):
                 shared: list[np.ndarray] = []
-                running = [
-                    self._start(code, kernel, Thread(t, threads, block, blocks, shared), arguments)
+                running = {
+                    t: self._start(code, kernel, Thread(t, threads, block, blocks, shared, self._watch), arguments)
                     for t in range(threads)
-                ]
-                self._run(running[::-1] if self.reverse else running)
+                }
+                self._run(dict(reversed(running.items())) if self.reverse else running)
 
         return launch
 
-    @staticmethod
-    def _start(code: Any, kernel: Kernel, thread: Thread, arguments: tuple[Any, ...]) -> Iterator[str | None]:
+    def _start(self, code: Any, kernel: Kernel, thread: Thread, arguments: tuple[Any, ...]) -> Iterator[str | None]:
         names: dict[str, Any] = {"cuda": thread, "math": MATH, **NUMBERS}
         exec(code, names)
+        watch = self._watch
+        if watch is not None:
+            arguments = tuple(Watched(a, watch) if isinstance(a, np.ndarray) else a for a in arguments)
         return iter(names[kernel.name](*arguments))
 
-    def _run(self, running: list[Iterator[str | None]]) -> None:
-        while True:
+    def _run(self, running: dict[int, Iterator[str | None]]) -> None:
+        stops: set[str | None] = set()
+        while stops != {"end"}:
+            stops = set()
             with np.errstate(all="ignore"):
-                stops = {next(thread) for thread in running}
+                for number, thread in running.items():
+                    if self._watch is not None:
+                        self._watch.thread = number
+                    stops.add(next(thread))
             assert len(stops) == 1, "some threads wait at a barrier that others never reach"
-            if stops == {"end"}:
-                return
-            self.barriers += 1
+            if self._watch is not None:
+                self._watch.barrier()

@@ -15,7 +15,6 @@ from graphlearn.errors import EngineError, ShapeError, UnsupportedOp
 from graphlearn.graph.node import apply
 from graphlearn.graph.op import CALL, OPS, Notation, Op
 from graphlearn.ops.elementwise import infer_float
-from tests.backends.cuda.lockstep import Lockstep
 
 PRECISIONS = ("float32", "float64")
 HARD = (0.0, -0.0, 1e-30, 1.0, -1.0, 0.5, 2.0, -3.0, 37.5, 1000.0, -1000.0, np.inf, -np.inf, np.nan)
@@ -32,7 +31,7 @@ def compare(outputs: Sequence[gl.Node], precision: str, arrays: Mapping[str, np.
 
 
 @pytest.mark.parametrize("op", ELEMENTWISE, ids=lambda op: op.name)
-def test_every_elementwise_op(op: Op, in_lockstep: Lockstep) -> None:
+def test_every_elementwise_op(op: Op, in_lockstep: None) -> None:
     arity = len(op.partials)
     inputs = [gl.input(name, ("n",), dtype="float32") for name in "pqr"[:arity]]
     hard = HARD if arity < 3 else HARD[::2]
@@ -43,7 +42,7 @@ def test_every_elementwise_op(op: Op, in_lockstep: Lockstep) -> None:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("rows", [0, 1, 301])
-def test_elementwise_and_reductions(rows: int, precision: str, in_lockstep: Lockstep) -> None:
+def test_elementwise_and_reductions(rows: int, precision: str, in_lockstep: None) -> None:
     x, bias = gl.input("x", ("n", 7)), gl.input("bias", (7,))
     h = gl.tanh(x + bias)
     outputs = [h * x, gl.sum(h), gl.sum(x, axis=0), gl.mean(x * x, axis=1), gl.softmax(x), gl.logsumexp(x), h > 0]
@@ -51,13 +50,13 @@ def test_elementwise_and_reductions(rows: int, precision: str, in_lockstep: Lock
     compare(outputs, precision, {"x": rng.normal(size=(rows, 7)), "bias": rng.normal(size=7)})
 
 
-def test_reductions_over_inner_and_outer_axes_of_three(in_lockstep: Lockstep) -> None:
+def test_reductions_over_inner_and_outer_axes_of_three(in_lockstep: None) -> None:
     x = gl.input("x", (5, "n", 33))
     outputs = [gl.sum(x, axis=(0, 2)), gl.max(x, axis=1), gl.max(x), gl.sum(gl.transpose(x, (2, 0, 1)), axis=1)]
     compare(outputs, "float64", {"x": np.random.default_rng(1).normal(size=(5, 3, 33))})
 
 
-def test_nan_wins_a_maximum(in_lockstep: Lockstep) -> None:
+def test_nan_wins_a_maximum(in_lockstep: None) -> None:
     x = gl.input("x", ("n", 100))
     values = np.zeros((2, 100))
     values[1, 50] = np.nan
@@ -68,7 +67,7 @@ def test_nan_wins_a_maximum(in_lockstep: Lockstep) -> None:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (17, 19, 23), (16, 16, 16), (33, 5, 1), (3, 0, 4), (0, 3, 4)])
-def test_matrix_products(sizes: tuple[int, int, int], precision: str, in_lockstep: Lockstep) -> None:
+def test_matrix_products(sizes: tuple[int, int, int], precision: str, in_lockstep: None) -> None:
     rows, inner, columns = sizes
     x, w = gl.input("x", ("n", inner)), gl.input("w", (inner, columns))
     flipped = gl.transpose(gl.transpose(w) @ gl.transpose(x))
@@ -77,7 +76,14 @@ def test_matrix_products(sizes: tuple[int, int, int], precision: str, in_lockste
     compare([x @ w, flipped, gl.tanh(x @ w)], precision, arrays)
 
 
-def test_products_of_vectors_and_batches(in_lockstep: Lockstep) -> None:
+def test_no_two_threads_race(watched: None) -> None:
+    x, w = gl.input("x", ("n", 70)), gl.input("w", (70, 3))
+    rng = np.random.default_rng(5)
+    arrays = {"x": rng.normal(size=(5, 70)), "w": rng.normal(size=(70, 3))}
+    compare([x @ w, gl.max(x, axis=1), gl.sum(x, axis=0), gl.softmax(x)], "float64", arrays)
+
+
+def test_products_of_vectors_and_batches(in_lockstep: None) -> None:
     a, b, v = gl.input("a", ("k", 17, 3)), gl.input("b", ("k", 3, 2)), gl.input("v", (3,))
     w = gl.input("w", (3, 5))
     rng = np.random.default_rng(3)
@@ -86,7 +92,7 @@ def test_products_of_vectors_and_batches(in_lockstep: Lockstep) -> None:
     compare([a @ b, a @ w, a @ v, v @ w, v @ v], "float64", arrays)
 
 
-def test_whole_numbers_and_bools(in_lockstep: Lockstep) -> None:
+def test_whole_numbers_and_bools(in_lockstep: None) -> None:
     i, j = gl.input("i", ("n", 5), dtype="uint8"), gl.input("j", (5, 3), dtype="int64")
     c = gl.input("c", ("n", 5), dtype="bool")
     outputs = [
@@ -103,7 +109,7 @@ def test_whole_numbers_and_bools(in_lockstep: Lockstep) -> None:
     compare(outputs, "float32", arrays)
 
 
-def test_arrays_in_the_graph_and_sizes_that_change(in_lockstep: Lockstep) -> None:
+def test_arrays_in_the_graph_and_sizes_that_change(in_lockstep: None) -> None:
     x = gl.input("x", ("n", 3))
     function = gl.compile(x @ np.arange(6.0).reshape(3, 2), backend="cuda")
     for rows in (2, 40, 1):
@@ -111,7 +117,7 @@ def test_arrays_in_the_graph_and_sizes_that_change(in_lockstep: Lockstep) -> Non
         np.testing.assert_allclose(function(x=values), values @ np.arange(6.0).reshape(3, 2), rtol=1e-12)
 
 
-def test_a_maximum_over_nothing_is_refused(in_lockstep: Lockstep) -> None:
+def test_a_maximum_over_nothing_is_refused(in_lockstep: None) -> None:
     x = gl.input("x", ("n", 3))
     with pytest.raises(ShapeError, match="axis 'n' needs at least one entry"):
         gl.compile(gl.max(x, axis=0), backend="cuda")(x=np.zeros((0, 3)))

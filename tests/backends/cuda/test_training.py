@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +14,6 @@ from graphlearn.backends.cuda.training import emit_training
 from graphlearn.backends.registry import load_backend
 from graphlearn.errors import DataError, EngineError, OptionError
 from graphlearn.program.build import Batching, build_training
-from tests.backends.cuda import lockstep
 from tests.backends.cuda.lockstep import Lockstep
 from tests.backends.cuda.networks import Task, assert_trains_like_the_reference, classifier, task, train, xor
 
@@ -23,19 +21,19 @@ PRECISIONS = ("float32", "float64")
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_xor(precision: str, in_lockstep: Lockstep) -> None:
+def test_xor(precision: str, in_lockstep: None) -> None:
     assert_trains_like_the_reference(xor(), precision, [4] * 30)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_a_classifier_by_adam_on_batches_of_changing_length(precision: str, in_lockstep: Lockstep) -> None:
+def test_a_classifier_by_adam_on_batches_of_changing_length(precision: str, in_lockstep: None) -> None:
     counts = [8, 8, 7] * 3
     order = np.concatenate([np.random.default_rng(k).permutation(23) for k in range(3)])
     assert_trains_like_the_reference(classifier(), precision, counts, order)
 
 
 @pytest.mark.parametrize("most_threads", [1, 7, 64])
-def test_any_number_of_threads(most_threads: int, in_lockstep: Lockstep, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_number_of_threads(most_threads: int, in_lockstep: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "most_training_threads", lambda: most_threads)
     assert_trains_like_the_reference(classifier(), "float64", [23] * 3)
 
@@ -48,21 +46,21 @@ def regression(rows: int, width: int) -> Task:
     return task(loss, gl.optim.Momentum(0.1 / width), {x: rng.normal(size=(rows, width)), y: rng.normal(size=rows)})
 
 
-def test_long_reductions_are_shared(in_lockstep: Lockstep) -> None:
+def test_long_reductions_are_shared(in_lockstep: None) -> None:
     problem = regression(300, 2)
     assert_trains_like_the_reference(problem, "float64", [300] * 4)
     run = load_backend("cuda").open_training(problem.step, problem.data, "float32", 300)
     assert "part_f32 = cuda.shared.array(256, float32)" in run.source
 
 
-def test_memory_beyond_the_shared_one(in_lockstep: Lockstep) -> None:
+def test_memory_beyond_the_shared_one(in_lockstep: None) -> None:
     problem = regression(9, 8000)
     assert_trains_like_the_reference(problem, "float64", [9] * 2)
     run = load_backend("cuda").open_training(problem.step, problem.data, "float64", 9)
     assert "shared" not in run.source and "f64_memory" not in run.source
 
 
-def test_several_calls_continue(in_lockstep: Lockstep) -> None:
+def test_several_calls_continue(in_lockstep: None) -> None:
     problem = xor()
     run = load_backend("cuda").open_training(problem.step, problem.data, "float64", 4)
     run.load(problem.values)
@@ -79,7 +77,7 @@ def test_several_calls_continue(in_lockstep: Lockstep) -> None:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_it_stops_at_the_first_loss_that_is_not_finite(precision: str, in_lockstep: Lockstep) -> None:
+def test_it_stops_at_the_first_loss_that_is_not_finite(precision: str, in_lockstep: None) -> None:
     problem = regression(6, 2)
     rate = problem.step.scalars[0]
     problem = problem._replace(values={**problem.values, rate: np.array(1e12)})
@@ -95,42 +93,39 @@ def test_it_stops_at_the_first_loss_that_is_not_finite(precision: str, in_lockst
         np.testing.assert_allclose(value, reference, rtol=1e-4)
 
 
-def test_a_missing_barrier_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = xor()
-    barrier = "cuda.syncthreads()"
-    _, expected, expected_values = train("numpy", problem, "float64", [4] * 3)
-    monkeypatch.setattr(device, "require_device", lambda: None)
-    monkeypatch.setattr(device, "is_simulated", lambda: False)
-    monkeypatch.setattr(device, "upload", lockstep.upload)
+@pytest.mark.parametrize("most_threads", [8, 256])
+def test_no_two_threads_race(most_threads: int, watched: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "most_training_threads", lambda: most_threads)
+    train("cuda", xor(), "float64", [4] * 2)
+    train("cuda", classifier(), "float32", [8, 8, 7], np.arange(23))
+    train("cuda", regression(300, 2), "float64", [300] * 2)
+
+
+def test_a_missing_barrier_is_a_race(lockstep_memory: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, barrier = xor(), "cuda.syncthreads()"
     source = emit_training(build_training(problem.step, "float64", Batching(4, True, False, {}))).kernel.source
-    seen = []
     for number in range(source.count(barrier)):
 
-        def load(kernel: Kernel, number: int = number, reverse: bool = False) -> object:
+        def load(kernel: Kernel, number: int = number) -> object:
             parts = kernel.source.split(barrier)
             text = "pass".join([barrier.join(parts[: number + 1]), barrier.join(parts[number + 1 :])])
-            return Lockstep(reverse).load(replace(kernel, source=text))
+            return Lockstep(watched=True).load(replace(kernel, source=text))
 
-        same = True
-        for reverse in (False, True):
-            monkeypatch.setattr(device, "load", functools.partial(load, reverse=reverse))
-            _, losses, values = train("cuda", problem, "float64", [4] * 3)
-            same &= np.allclose(losses, expected, rtol=1e-12)
-            same &= all(np.allclose(v, e, rtol=1e-12) for v, e in zip(values, expected_values, strict=True))
-        seen.append(not same)
-    assert seen == [True] * len(seen)
+        monkeypatch.setattr(device, "load", load)
+        with pytest.raises(AssertionError, match="race for entry"):
+            train("cuda", problem, "float64", [4] * 2)
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
-def test_a_large_network_is_refused(in_lockstep: Lockstep) -> None:
+def test_a_large_network_is_refused(in_lockstep: None) -> None:
     problem = regression(64, 40_000)
     with pytest.raises(OptionError, match=r'one block of 256 threads.*Pass backend="numba"'):
         load_backend("cuda").open_training(problem.step, problem.data, "float64", 32)
 
 
-def test_rows_that_are_not_there_are_refused(in_lockstep: Lockstep) -> None:
+def test_rows_that_are_not_there_are_refused(in_lockstep: None) -> None:
     problem = xor()
     run = load_backend("cuda").open_training(problem.step, problem.data, "float64", 4)
     run.load(problem.values)
