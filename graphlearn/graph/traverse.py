@@ -17,15 +17,15 @@ def topological(roots: Iterable[Node]) -> list[Node]:
     done: set[Node] = set()
     stack: list[Node] = list(roots)[::-1]
     while stack:
-        node = stack[-1]
+        node = stack.pop()
         if node in done:
-            stack.pop()
             continue
-        waiting = [n for n in node.inputs if n not in done]
-        if waiting:
-            stack.extend(reversed(waiting))
+        for source in node.inputs:
+            if source not in done:
+                stack.append(node)
+                stack.extend(node.inputs[::-1])
+                break
         else:
-            stack.pop()
             done.add(node)
             order.append(node)
     return order
