@@ -78,7 +78,7 @@ def check_dtype(dtype: object, what: str) -> str:
         DTypeError: the dtype is not one of `DTYPES`.
     """
     try:
-        name = np.dtype(dtype).name  # type: ignore[call-overload]
+        name = str(np.dtype(dtype).name)  # type: ignore[call-overload]
     except TypeError:
         name = str(dtype)
     if name not in DTYPES:
