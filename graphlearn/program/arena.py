@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from graphlearn.program.counts import Count
-from graphlearn.program.program import Buffer, Slot, Step, arena_of, padded, reads_of, writes_of
+from graphlearn.program.counts import ONE, Count
+from graphlearn.program.program import Buffer, FusedLoop, Slot, Step, arena_of, padded, reads_of, writes_of
 
 
 def plan_arenas(steps: Sequence[Step], kept: Sequence[Buffer], capacity: Mapping[str, int]) -> tuple[Slot, ...]:
@@ -20,9 +20,11 @@ def plan_arenas(steps: Sequence[Step], kept: Sequence[Buffer], capacity: Mapping
     for buffer in kept:
         planner.take(buffer)
     ends = _last_uses(steps)
+    # A single number is a local variable, unless a step takes its address.
+    addressed = {b for step in steps if not isinstance(step, FusedLoop) for b in (*reads_of(step), *writes_of(step))}
     for number, step in enumerate(steps):
         for buffer in dict.fromkeys(writes_of(step)):
-            if buffer.role == "value" and not buffer.is_number and buffer.slot is None:
+            if buffer.role == "value" and buffer.slot is None and (buffer.count != ONE or buffer in addressed):
                 planner.take(buffer)
         planner.release([b for b in dict.fromkeys([*reads_of(step), *writes_of(step)]) if ends[b] == number])
     return planner.close()

@@ -41,7 +41,7 @@ class Buffer:
         role: ``"given"`` (an argument), ``"kept"`` (parameter, state, scalar or constant, in the arena from call to
             call), ``"output"`` (an argument that is written) or ``"value"`` (scratch).
         node: what it holds.
-        slot: its place in the arena; None for arguments and for single numbers.
+        slot: its place in the arena, once planned; None for arguments and for single numbers.
     """
 
     name: str
@@ -58,8 +58,8 @@ class Buffer:
 
     @property
     def is_number(self) -> bool:
-        """Whether this is a single scratch number, which needs no place in an arena."""
-        return self.role == "value" and self.count == Count(1)
+        """Whether this is a single scratch number that the plan gave no place in an arena: a local variable."""
+        return self.role == "value" and self.slot is None
 
 
 # --- what a loop computes ----------------------------------------------------------------------------------------------

@@ -101,8 +101,6 @@ def _entry(source: Source, place: tuple[str, str], matrix: Matrix, row: str, col
 
 
 def _value(source: Source, place: tuple[str, str], matrix: Matrix, row: str, column: str) -> str:
-    if matrix.buffer.is_number:
-        return source.name_of(matrix.buffer)
     text = _entry(source, place, matrix, row, column)
     if matrix.buffer.dtype == "bool":
         return f"({text} != 0)"
