@@ -43,7 +43,7 @@ class Functions:
 
 
 class Outputs:
-    """A node, a sequence or a dict of nodes, and how values take the same form.
+    """A node, or a list, tuple or dict of nodes, and how values take the same form.
 
     Args:
         form: what the caller wrote.
@@ -55,15 +55,11 @@ class Outputs:
 
     def __init__(self, form: Any, what: str) -> None:
         self._form = form
-        values: Sequence[Any] = (
-            (form,) if isinstance(form, Node) else tuple(form.values() if isinstance(form, Mapping) else form)
-        )
-        wrong = [v for v in values if not isinstance(v, Node)]
-        if wrong or not values:
-            raise GraphUseError(
-                f"{what} needs a node, or a sequence or dict of nodes; got {wrong[0] if wrong else form!r}."
-            )
+        values = form.values() if isinstance(form, Mapping) else form if isinstance(form, (list, tuple)) else [form]
         self.nodes: tuple[Node, ...] = tuple(values)
+        wrong = [v for v in self.nodes if not isinstance(v, Node)]
+        if wrong or not self.nodes:
+            raise GraphUseError(f"{what} needs a node, or a list, tuple or dict of nodes; got {[*wrong, form][0]!r}.")
 
     def arrange(self, arrays: Sequence[np.ndarray]) -> Any:
         """Values in the caller's form: an array, a tuple or a dict."""

@@ -278,7 +278,7 @@ def state_like(kind: str, parameter: Node) -> Node:
 
 
 def _one_minus_power(beta: Node, count: Node) -> Node:
-    """``1 - beta**count`` without cancellation: in float32, 1 - 0.999**2 would keep four digits."""
+    """``1 - beta**count`` without cancellation: in float32, 1 - 0.999**2 would keep five digits."""
     return -expm1(count * log(beta))
 
 
