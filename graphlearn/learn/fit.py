@@ -73,11 +73,19 @@ class Borders:
         validate: gives the loss on the validation data, or None.
         every: validate after every so many epochs.
         callbacks: called with (model, epoch from 1, logs) after each epoch; True stops the training.
+
+    Raises:
+        OptionError: something else than functions.
     """
 
     def __init__(
         self, model: object, validate: Callable[[], float] | None, every: int, callbacks: Sequence[Callable[..., Any]]
     ) -> None:
+        if not isinstance(callbacks, (list, tuple)) or not all(callable(c) for c in callbacks):
+            raise OptionError(
+                f"callbacks needs functions of (model, epoch, logs) in a list or tuple; got {callbacks!r}. Write "
+                "[function]."
+            )
         self._model = model
         self._validate = validate
         self._every = every

@@ -116,7 +116,7 @@ class Optimizer(ABC):
         Raises:
             OptionError: the optimizer carries the state of another model.
         """
-        if self._owner is not None and self._owner() is not model:
+        if self.steps and self._owner is not None and self._owner() is not model:
             raise OptionError(
                 f"fit needs an optimizer of its own for each model; this {type(self).__name__} carries the state of "
                 f"another model after {self.steps} steps. Make a new one, or call its reset()."

@@ -39,9 +39,9 @@ def test_values_can_be_assigned_by_name_and_by_leaf(xor_model: Make) -> None:
     model = xor_model()
     model.values["hidden1/b"] = [1, 2, 3]
     assert model.values["hidden1/b"].tolist() == [1, 2, 3]
-    model.values[model.parameters[1]] = np.zeros(3)  # type: ignore[index]
+    model.values[model.parameters[1]] = np.zeros(3)
     assert model.values["hidden1/b"].tolist() == [0, 0, 0]
-    model.values = {"hidden1/b": np.ones(3), "output/b": [5.0]}  # type: ignore[assignment]
+    model.values = {"hidden1/b": np.ones(3), "output/b": [5.0]}
     assert model.values["hidden1/b"].tolist() == [1, 1, 1] and model.values["output/b"].tolist() == [5]
 
 
@@ -68,7 +68,7 @@ def test_assignments_are_checked(
     model = xor_model()
     before = dict(model.values)
     with pytest.raises(error, match=message):
-        model.values[name] = value  # type: ignore[assignment]
+        model.values[name] = value
     assert all(np.array_equal(before[n], a) for n, a in model.values.items())
 
 
@@ -79,7 +79,7 @@ def test_values_are_not_deleted(xor_model: Make) -> None:
 
 def test_a_foreign_leaf_is_no_value(xor_model: Make) -> None:
     with pytest.raises(GraphUseError, match="its own model"):
-        xor_model().values[parameter("hidden1/b".replace("/", "_"), 3)]  # type: ignore[index]
+        xor_model().values[parameter("hidden1/b".replace("/", "_"), 3)]
 
 
 def test_at_gives_values_and_data_by_leaf(xor_model: Make, xor_data: dict[str, np.ndarray]) -> None:
@@ -162,7 +162,7 @@ def test_summary_is_a_table_with_counts(xor_model: Make) -> None:
 def test_what_is_no_model() -> None:
     x = input("x", ("batch", 2))
     with pytest.raises(GraphUseError, match="output needs a node"):
-        Model(3.0)  # type: ignore[arg-type]
+        Model(3.0)
     with pytest.raises(GraphUseError, match="output needs a node"):
         Model([x, 3.0])
     with pytest.raises(GraphUseError, match="output needs a node"):

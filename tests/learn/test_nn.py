@@ -148,5 +148,5 @@ def test_bad_input_says_the_cure(case: str, x: Node) -> None:
 def test_another_width_on_a_later_call(x: Node) -> None:
     layer = nn.Dense(3, name="d")
     layer(x)
-    with pytest.raises(ShapeError, match="made for inputs of width 2; got .* of width 5"):
+    with pytest.raises(ShapeError, match=r"made for inputs of width 2; got .* of width 5"):
         layer(input("u", ("batch", 5)))
