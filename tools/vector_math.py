@@ -69,7 +69,7 @@ def exact(name: str, x: Array) -> tuple[Array, Array]:
     with np.errstate(all="ignore"):
         if x.dtype == np.float64 and not WIDE:
             rounded, rest = REFERENCES[name](x), np.zeros_like(x)
-            ordinary = np.isfinite(x) & np.isfinite(rounded)
+            ordinary = np.isfinite(x) & np.isfinite(rounded) & (x != 0)  # mpmath has one zero
             rounded[ordinary], rest[ordinary] = exact_slowly(name, x[ordinary])
             return rounded, rest
         wide = REFERENCES[name](x.astype(np.float64 if x.dtype == np.float32 else np.longdouble))
