@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from graphlearn.errors import DataError, GraphUseError
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import find_leaf, leaves, symbols
-from graphlearn.learn.batches import make_batches
+from graphlearn.learn.batches import Batches, make_batches
 from graphlearn.learn.data import check_classes, count_rows, read_inputs
 from graphlearn.learn.fit import Borders, Fit, Trainer, check_optimizer, check_whole, start_values
 from graphlearn.learn.functions import Functions, Outputs
@@ -43,6 +44,17 @@ class Model:
         NameClashError: two leaves, or two named nodes, of one name.
         GraphUseError: the output or the loss is no node.
         OptionError: no such precision or seed, or an initializer that cannot be used.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> x, t = gl.input("x", "batch"), gl.input("t", "batch")
+        >>> y = x * gl.parameter("w", value=0.0)
+        >>> model = gl.Model(y, loss=gl.losses.mse(y, t), precision="float64")
+        >>> history = model.fit(
+        ...     {"x": [1, 2, 3], "t": [2, 4, 6]}, optimizer=gl.optim.SGD(0.1), epochs=60, backend="numpy"
+        ... )
+        >>> model.predict({"x": [5]}, backend="numpy").round(6)
+        array([10.])
     """
 
     def __init__(self, output: Any, *, loss: Node | None = None, precision: str = "float32", seed: int = 0) -> None:
@@ -59,6 +71,7 @@ class Model:
         self._values = Values(carried, self.precision, self.seed)
         self._trainer = Trainer(loss, self.parameters, self.precision)
         self._functions = Functions(self.precision)
+        self._training = threading.Lock()
 
     # --- values -------------------------------------------------------------------------------------------------------
 
@@ -156,13 +169,34 @@ class Model:
         )  # fmt: skip
         validate = None if validation is None else self._validator(plan, validation, backend)
         borders = Borders(self, validate, check_whole("validation_every", validation_every), callbacks)
-        run = self._trainer.open(plan, arrays, backend, batches.capacity)
-        loop = Loop(run, batches, epochs, start_values(plan, arrays, self._values, optimizer, self.precision))
-        fit = Fit(plan, loop, arrays, self._values, optimizer, borders, self.precision)
+        shown = make_progress(progress, epochs * batches.steps_per_epoch, epochs)
+        return self._train(plan, arrays, batches, epochs, borders, optimizer, backend, shown)
+
+    def _train(
+        self,
+        plan: Plan,
+        arrays: Mapping[Node, np.ndarray],
+        batches: Batches,
+        epochs: int,
+        borders: Borders,
+        optimizer: Optimizer,
+        backend: str,
+        progress: Progress,
+    ) -> History:
+        if not self._training.acquire(blocking=False):
+            raise GraphUseError(
+                "a model trains once at a time; fit is running on it already. Wait for it, or make a second model."
+            )
         try:
-            fit.run(make_progress(progress, loop.total, epochs))
+            run = self._trainer.open(plan, arrays, backend, batches.capacity)
+            loop = Loop(run, batches, epochs, start_values(plan, arrays, self._values, optimizer, self.precision))
+            fit = Fit(plan, loop, arrays, self._values, optimizer, borders, self.precision)
+            try:
+                fit.run(progress)
+            finally:
+                self.history = fit.history
         finally:
-            self.history = fit.history
+            self._training.release()
         return self.history
 
     @property

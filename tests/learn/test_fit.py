@@ -10,7 +10,7 @@ import pytest
 
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.datasets import iris, standardize, train_test_split
-from graphlearn.errors import OptionError
+from graphlearn.errors import GraphUseError, OptionError
 from graphlearn.graph.leaves import input, parameter
 from graphlearn.graph.node import Node
 from graphlearn.learn import History, Model, losses, nn, optim
@@ -330,6 +330,17 @@ def test_a_callback_that_raises_leaves_the_model_usable(backend: str) -> None:
     assert same_bits(model, other)
     assert model.history is not None and model.history.epochs == 2 == optimizer.epochs
     model.fit(data, optimizer=optimizer, epochs=1, backend=backend)
+
+
+def test_a_model_trains_once_at_a_time(backend: str) -> None:
+    model, data = regression()
+
+    def again(m: Model, epoch: int, logs: dict[str, float]) -> None:
+        m.fit(data, optimizer=optim.SGD(0.1), epochs=1, backend=backend)
+
+    with pytest.raises(GraphUseError, match="running on it already"):
+        model.fit(data, optimizer=optim.SGD(0.1), epochs=2, backend=backend, callbacks=[again])
+    model.fit(data, optimizer=optim.SGD(0.1), epochs=1, backend=backend)
 
 
 def test_the_history_says_what_happened(backend: str) -> None:
