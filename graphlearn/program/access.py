@@ -1,7 +1,7 @@
-"""Index maps: which entry of which computed array a node's entry is. Views (broadcast, transpose, reshape) cost nothing.
+"""Index maps: which entry of which computed array a node's entry is. Broadcast, transpose and reshape cost nothing.
 
-A loop runs over the axes of its space that are not of length 1. An `Access` says for each axis of an array which axis of
-the loop counts along it.
+A loop runs over the axes of its space that are not of length 1. An `Access` says for each axis of an array which axis
+of the loop counts along it.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def _sections(steps: Sequence[Step], first_update: int, forward: set[Node]) -> t
 
 
 def _delay(body: list[Step], table: _Buffers) -> tuple[list[Step], list[Step]]:
-    """Updates read the values of the step's beginning: a write goes to a temporary where a later step reads the old value."""
+    """Updates read the values of the step's beginning: where a later step reads the old one, a temporary is written."""
     delayed: list[Step] = []
     for number, step in enumerate(body):
         if not isinstance(step, FusedLoop):

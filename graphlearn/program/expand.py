@@ -1,7 +1,7 @@
 """Expansion: a graph over any ops becomes one over intrinsics and structural ops, in the dtypes that will run.
 
-Defined ops become their kernels, compounds their expansions. Equal computations become one node whatever their names and
-scopes; the names are kept in a side table. What is rewritten on the way is exact in floating point (`rules`).
+Defined ops become their kernels, compounds their expansions. Equal computations become one node whatever their names
+and scopes; names are kept in a side table. What is rewritten on the way is exact in floating point (`rules`).
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class _Expansion:
         return tuple((k, self._fixed(v) if k in _FREE and isinstance(v, tuple) else v) for k, v in attrs)
 
     def _lowered(self, node: Node) -> Node:
-        """The node in the run's precision: a declared float64 that comes out as float64 is rounded, unless it is a cast."""
+        """The node in the run's precision: what is declared float64 and comes out so is rounded, casts apart."""
         inputs = [self._new[n] for n in node.inputs]
         if node.op.name == "axis_size" and node.attr("axis_name") in self._sizes:
             return as_node(self._sizes[node.attr("axis_name")])

@@ -57,12 +57,19 @@ class Buffer:
         return count(self.shape)
 
     @property
+    def start(self) -> int:
+        """Its first element in its arena, where the plan has fixed it."""
+        if self.slot is None or self.slot.offset is None:
+            raise TypeError(f"{self.name} has no fixed place in an arena")
+        return self.slot.offset
+
+    @property
     def is_number(self) -> bool:
         """Whether this is a single scratch number that the plan gave no place in an arena: a local variable."""
         return self.role == "value" and self.slot is None
 
 
-# --- what a loop computes ----------------------------------------------------------------------------------------------
+# --- what a loop computes --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +151,7 @@ class Reduce:
     node: Node
 
 
-# --- steps -----------------------------------------------------------------------------------------------------------------
+# --- steps -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Local rewriting on the way into a program: every rule gives the same floating-point numbers, and says where it does not.
+"""Local rewriting on the way into a program. Every rule gives the same floating-point numbers.
 
 `build` makes a node and applies the rules of its op; a rule gets the operands and gives a replacement or None.
 """

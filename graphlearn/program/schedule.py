@@ -100,7 +100,7 @@ def _pulled(
 def _floating(
     steps: Sequence[Node], reads: Mapping[Node, tuple[Access, ...]], last: Mapping[Node, int]
 ) -> frozenset[Node]:
-    """Entrywise nodes that need leaves only: they may be computed at any time, so they wait for nothing and pull nothing."""
+    """Entrywise nodes that need leaves only: they may be computed at any time, so they pull nothing."""
     floating: set[Node] = set()
     for node in steps:
         free = all(a.base in floating or a.base not in reads for a in reads[node])

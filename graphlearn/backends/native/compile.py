@@ -25,7 +25,13 @@ _LIVE: weakref.WeakValueDictionary[str, NativeFunction] = weakref.WeakValueDicti
 
 
 def compile_native(
-    source: str | Callable[[], str], entry: str, signature: Signature, *, key: str | None = None, fast: bool = False
+    source: str | Callable[[], str],
+    entry: str,
+    signature: Signature,
+    *,
+    key: str | None = None,
+    fast: bool = False,
+    straight: bool = False,
 ) -> NativeFunction:
     """Compile a function of a source text, or fetch it where it was compiled before.
 
@@ -36,6 +42,7 @@ def compile_native(
         signature: its parameters and result; pointers are indexed in elements (``A[i]``).
         key: stands for the source in the caches, so equal keys must mean equal sources; None: the source does.
         fast: whether sums may be reordered everywhere. Without it, only `radd` may be.
+        straight: whether straight-line code is turned into vectors too: for unrolled code (1.3 x on XOR).
 
     Returns:
         The function; the same object as before while someone holds it.
@@ -46,12 +53,13 @@ def compile_native(
     """
     if callable(source) and key is None:
         raise OptionError("a source given as a function needs key=, which stands for it in the cache.")
-    identity = identify(key if key is not None else str(source), entry, signature, fast, keyed=key is not None)
+    text = key if key is not None else str(source)
+    identity = identify(text, entry, signature, fast, keyed=key is not None, straight=straight)
     with _LOCK:
         function = _LIVE.get(identity)
         if function is None:
             function = _from_cache(identity, source, entry, signature) or _compiled(
-                identity, source() if callable(source) else source, entry, signature, fast
+                identity, source() if callable(source) else source, entry, signature, fast, straight
             )
             _LIVE[identity] = function
         return function
@@ -74,10 +82,12 @@ def _from_cache(
     )  # fmt: skip
 
 
-def _compiled(identity: str, source: str, entry: str, signature: Signature, fast: bool) -> NativeFunction:
+def _compiled(
+    identity: str, source: str, entry: str, signature: Signature, fast: bool, straight: bool
+) -> NativeFunction:
     if any(routine in source for routine in ("gemm_", "gemv_")):
         blas.register()
-    code = compile_source(source, entry, signature, name=f"<graphlearn {identity[:12]}>", fast=fast)
+    code = compile_source(source, entry, signature, name=f"<graphlearn {identity[:12]}>", fast=fast, straight=straight)
     names, note = _store(identity, source, code)
     return NativeFunction(
         entry=entry, source=source, signature=signature, address=code.address, bare=code.bare, engine=code.engine,
@@ -99,9 +109,10 @@ def _store(identity: str, source: str, code: MachineCode) -> tuple[frozenset[str
     return names, store.save(identity, store.StoredObject(source, code.symbol, names, code.data))
 
 
-def identify(text: str, entry: str, signature: Signature, fast: bool, *, keyed: bool) -> str:
+def identify(text: str, entry: str, signature: Signature, fast: bool, *, keyed: bool, straight: bool = False) -> str:
     """Hash everything that decides the machine code: the source or its key, the versions, the CPU, Numba's settings."""
-    parts = {**_surroundings(), "text": text, "keyed": keyed, "entry": entry, "signature": str(signature), "fast": fast}
+    parts = {**_surroundings(), "text": text, "keyed": keyed, "entry": entry, "signature": str(signature)}
+    parts |= {"fast": str(fast), "straight": str(straight)}
     settings = {name: value for name, value in os.environ.items() if name.startswith("NUMBA_")}
     return hashlib.sha256(json.dumps([parts, settings], sort_keys=True).encode()).hexdigest()
 

@@ -9,8 +9,10 @@ preferred width and without an object to store.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import linecache
 import os
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +49,9 @@ class MachineCode:
     engine: Any
 
 
-def compile_source(source: str, entry: str, signature: Signature, *, name: str, fast: bool) -> MachineCode:
+def compile_source(
+    source: str, entry: str, signature: Signature, *, name: str, fast: bool, straight: bool = False
+) -> MachineCode:
     """Compile a function of a source text.
 
     Args:
@@ -56,6 +60,7 @@ def compile_source(source: str, entry: str, signature: Signature, *, name: str, 
         signature: its parameters and result.
         name: of the source, in error messages.
         fast: whether floating-point sums may be reordered.
+        straight: whether straight-line code is turned into vectors too, as loops are.
 
     Raises:
         EngineError: the text is not valid, or Numba cannot compile it, or Numba is missing or switched off.
@@ -67,7 +72,7 @@ def compile_source(source: str, entry: str, signature: Signature, *, name: str, 
     flags = {"contract", "reassoc"} if fast else {"contract"}
     try:
         try:
-            return _compile_bare(function, signature, flags)
+            return _compile_bare(function, signature, flags, straight)
         except PrivatePathGone:
             return _compile_public(function, signature, flags)
     except NumbaError as error:
@@ -81,6 +86,27 @@ def _require_numba() -> None:
         import numba  # noqa: F401
     except ImportError as error:
         raise EngineError("compiled code needs Numba, which could not be imported. Run: pip install numba") from error
+    _spare_scipy()
+
+
+def _spare_scipy() -> None:
+    """Keep Numba's array functions from importing SciPy's linear algebra, which generated code does not use (0.2 s).
+
+    They only ask whether it is there; code that compiles ``np.dot`` asks again, and gets the full answer then.
+    """
+    if "numba.np.arraymath" in sys.modules or importlib.util.find_spec("scipy") is None:
+        return
+    from numba.np import linalg
+
+    ask = getattr(linalg, "ensure_blas", None)
+    if ask is None:
+        return
+    linalg.ensure_blas = lambda: None
+    try:
+        from numba.np import arraymath
+    finally:
+        linalg.ensure_blas = ask
+    arraymath.ensure_blas = ask
 
 
 def _load(source: str, entry: str, name: str) -> Any:
@@ -105,7 +131,7 @@ def _numba_types(signature: Signature) -> tuple[tuple[Any, ...], Any]:
 
 
 @functools.cache
-def _codegen() -> Any:
+def _codegen(straight: bool) -> Any:
     """Numba's code generator with vectors as wide as the CPU is good at, apart from the one that other code uses."""
     from numba.core.codegen import JITCPUCodegen
 
@@ -115,10 +141,15 @@ def _codegen() -> Any:
             chosen = "NUMBA_CPU_FEATURES" in os.environ
             return features + WIDE_VECTORS if WIDE_FEATURE in features and not chosen else features
 
+        def _pass_builder(self, **settings: Any) -> Any:
+            if straight:
+                settings.setdefault("slp_vectorize", True)
+            return super()._pass_builder(**settings)
+
     return WideCodegen("graphlearn")
 
 
-def _compile_bare(function: Any, signature: Signature, fastmath: set[str]) -> MachineCode:
+def _compile_bare(function: Any, signature: Signature, fastmath: set[str], straight: bool) -> MachineCode:
     try:
         from numba.core.compiler import Flags, compile_extra
         from numba.core.compiler_lock import global_compiler_lock
@@ -128,7 +159,7 @@ def _compile_bare(function: Any, signature: Signature, fastmath: set[str]) -> Ma
         typing, target = cpu_target.typing_context, cpu_target.target_context
         typing.refresh()
         target.refresh()
-        library = _codegen().create_library(function.__name__)
+        library = _codegen(straight).create_library(function.__name__)
         library.enable_object_caching()
         flags = Flags()
         flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True

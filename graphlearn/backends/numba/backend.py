@@ -10,11 +10,11 @@ import numpy as np
 from graphlearn.backends.native import NativeFunction, aligned_zeros, compile_native
 from graphlearn.backends.numba.emit import Emitted, emit_function, emit_training
 from graphlearn.backends.registry import lowered
-from graphlearn.errors import DataError, ShapeError
-from graphlearn.graph.leaves import constant_array
+from graphlearn.backends.steps import check_steps
+from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node
 from graphlearn.program.build import Batching, build_function, build_training
-from graphlearn.program.program import Buffer, Program, arena_of
+from graphlearn.program.program import Buffer, Gather, Program, arena_of
 from graphlearn.program.training import TrainingStep
 
 
@@ -42,9 +42,7 @@ class NumbaFunction:
 
 
 def _stored(buffer: Buffer) -> np.ndarray:
-    array = constant_array(buffer.node)
-    assert array is not None
-    return _as_stored(array, buffer)
+    return _as_stored(buffer.node.attr("value").array, buffer)
 
 
 def _as_stored(array: np.ndarray, buffer: Buffer) -> np.ndarray:
@@ -72,8 +70,11 @@ class _Compiled:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.gathers = any(isinstance(step, Gather) for step in program.steps)
         self.emitted: Emitted = emit_training(program)
-        self.run: NativeFunction = compile_native(self.emitted.source, self.emitted.entry, self.emitted.signature)
+        self.run: NativeFunction = compile_native(
+            self.emitted.source, self.emitted.entry, self.emitted.signature, straight=self.emitted.straight
+        )
         totals = program.arena_sizes()
         self.arenas = {dtype: aligned_zeros(totals[dtype], dtype) for dtype in self.emitted.arenas}
         for buffer in program.constants:
@@ -81,8 +82,7 @@ class _Compiled:
 
     def view(self, buffer: Buffer) -> np.ndarray:
         """The elements of a kept buffer, in its shape."""
-        assert buffer.slot is not None and buffer.slot.offset is not None
-        start = buffer.slot.offset
+        start = buffer.start
         flat = self.arenas[arena_of(buffer.dtype)][start : start + buffer.count.factor]
         return flat.reshape(_shape(buffer, {}))
 
@@ -140,20 +140,24 @@ class NumbaRun:
     def read(self) -> dict[Node, np.ndarray]:
         """Copies of the current parameters and states."""
         with self._lock:
-            return self._values(("parameter", "state"))
+            return {leaf: a for leaf, a in self._kept().items() if leaf.op.name in ("parameter", "state")}
 
-    def _values(self, kinds: Sequence[str]) -> dict[Node, np.ndarray]:
+    def _kept(self) -> dict[Node, np.ndarray]:
+        """Copies of everything that lives in the arena from call to call."""
         current = self._current
         return {
             leaf: current.view(buffer).view(buffer.dtype).copy()
             for leaf, buffer in current.program.given.items()
-            if leaf.op.name in kinds
+            if buffer.role == "kept"
         }
 
     def run(self, counts: np.ndarray, order: np.ndarray | None, losses: np.ndarray) -> int:
         """Take one step per entry of ``counts``; see `TrainingRun.run`."""
         with self._lock:
-            self._check(counts, order, losses)
+            rows = self._rows if self._data else None
+            check_steps(counts, order, losses, rows=rows, capacity=self._capacity)
+            counts = np.ascontiguousarray(counts, np.int64)
+            order = None if order is None else np.ascontiguousarray(order, np.int64)
             self._suit(counts, order)
             compiled = self._current
             arenas = [compiled.arenas[dtype] for dtype in compiled.emitted.arenas]
@@ -162,46 +166,19 @@ class NumbaRun:
                 for leaf, b in compiled.program.given.items()
                 if b.role == "given"
             ]
-            rows = counts if order is None else order
-            return int(compiled.run(*arenas, *data, rows, counts, len(counts), losses))
-
-    def _check(self, counts: np.ndarray, order: np.ndarray | None, losses: np.ndarray) -> None:
-        """Machine code checks nothing, so every length and row number is checked here."""
-        if len(losses) < len(counts):
-            raise DataError(
-                f"losses needs one entry per step; got {len(losses)} for {len(counts)} steps. Make it longer."
-            )
-        if not len(counts):
-            return
-        if counts.min() < 1 or counts.max() > self._capacity:
-            raise DataError(
-                f"a batch needs 1 to {self._capacity} rows; got {counts.min()} to {counts.max()}. Change counts."
-            )
-        if order is None:
-            if self._data and (counts != self._rows).any():
-                raise DataError(
-                    f"without order every step takes all {self._rows} rows; got {counts.min()}. Give order."
-                )
-        elif len(order) < counts.sum() or (len(order) and (order.min() < 0 or order.max() >= self._rows)):
-            raise DataError(
-                f"order needs {counts.sum()} row numbers from 0 to {self._rows - 1}; got {len(order)}, from {order.min()} "
-                f"to {order.max()}. Correct it."
-            )
+            taken = counts if order is None else order  # not read where all rows are taken
+            return int(compiled.run(*arenas, *data, taken, counts, len(counts), losses))
 
     def _suit(self, counts: np.ndarray, order: np.ndarray | None) -> None:
         """Go over to a program that fits these batches, with all values, where the current one does not."""
         gather = bool(self._data) and order is not None
-        program = self._current.program
-        fixed = not program.axes
+        current = self._current
         same = bool((counts == self._capacity).all())
-        key = next(k for k, v in self._programs.items() if v is self._current)
-        if gather == key[0] and (same or not fixed):
+        if gather == current.gathers and (same or current.program.axes or not self._step.axis):
             return
-        values = self._values(("parameter", "state", "input"))
-        data = set(self._step.data)
-        chosen = self._compiled(gather, same)
-        self._write(chosen, {leaf: a for leaf, a in values.items() if leaf not in data})
-        self._current = chosen
+        values = self._kept()
+        self._current = self._compiled(gather, same)
+        self._write(self._current, values)
 
 
 def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> NumbaFunction:

@@ -9,8 +9,9 @@ from graphlearn.backends.numba import rows
 from graphlearn.backends.numba.loops import write_loop
 from graphlearn.backends.numba.products import write_product
 from graphlearn.backends.numba.source import Source
+from graphlearn.backends.numba.unrolled import Unrolled, is_tiny
 from graphlearn.program.counts import count, row_major
-from graphlearn.program.program import Copy, FusedLoop, Gather, MatMul, Program, Step, arena_of
+from graphlearn.program.program import Buffer, Copy, FusedLoop, Gather, MatMul, Program, Step, arena_of
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Emitted:
         entry: its name.
         signature: its parameters.
         arenas: dtypes of the arenas, in the order of the parameters.
+        straight: whether its loops are unrolled.
     """
 
     source: str
     entry: str
     signature: Signature
     arenas: tuple[str, ...]
+    straight: bool = False
 
 
 def _arenas(program: Program) -> tuple[str, ...]:
@@ -54,6 +57,9 @@ def emit_function(program: Program) -> Emitted:
 
 def emit_training(program: Program) -> Emitted:
     """The source of ``train(arena, ..., data, ..., order, counts, steps, losses)``, which returns the updates made."""
+    loss = program.loss
+    if loss is None:
+        raise TypeError("a training loop needs a program with a loss; build_training makes one")
     source = Source(program)
     arenas = _arenas(program)
     data = [b for b in program.given.values() if b.role == "given"]
@@ -62,14 +68,17 @@ def emit_training(program: Program) -> Emitted:
     names += ["order", "counts", "steps", "losses"]
     kinds += ["const int64*", "const int64*", "int64", "float64*"]
     with source.block(f"def train({', '.join(names)}):"):
-        source.line("row = 0")
-        with source.block("for step in range(steps):"):
-            _write_training_step(source, program)
-        source.line("return steps")
-    return Emitted(source.text(), "train", Signature(tuple(kinds), "int64"), arenas)
+        if is_tiny(program):
+            Unrolled(source, loss).write()
+        else:
+            source.line("row = 0")
+            with source.block("for step in range(steps):"):
+                _write_training_step(source, program, loss)
+            source.line("return steps")
+    return Emitted(source.text(), "train", Signature(tuple(kinds), "int64"), arenas, is_tiny(program))
 
 
-def _write_training_step(source: Source, program: Program) -> None:
+def _write_training_step(source: Source, program: Program, loss: Buffer) -> None:
     for length in source.lengths.values():
         source.line(f"{length} = counts[step]")
     section = ""
@@ -77,23 +86,22 @@ def _write_training_step(source: Source, program: Program) -> None:
     for name, step in zip(program.sections, program.steps, strict=True):
         if name != section:
             if name == "update":
-                _write_check(source, program)
+                _write_check(source, loss)
                 checked = True
             source.line(f"# {name}")
             section = name
         _write_step(source, step, reciprocals=name == "update")
     if not checked:
-        _write_check(source, program)
+        _write_check(source, loss)
     if any(isinstance(step, Gather) for step in program.steps):
         source.line(f"row += {next(iter(source.lengths.values()), 'counts[step]')}")
 
 
-def _write_check(source: Source, program: Program) -> None:
+def _write_check(source: Source, loss: Buffer) -> None:
     """The loss is recorded before anything is changed, and nothing is changed unless it is finite."""
-    assert program.loss is not None
-    loss = source.name_of(program.loss)
-    source.line(f"losses[step] = float64({loss})")
-    with source.block(f"if not abs({loss}) < {source.literal(float('inf'), program.loss.dtype)}:"):
+    name = source.name_of(loss)
+    source.line(f"losses[step] = float64({name})")
+    with source.block(f"if not abs({name}) < {source.literal(float('inf'), loss.dtype)}:"):
         source.line("return step")
 
 

@@ -26,7 +26,7 @@ def write_loop(source: Source, step: FusedLoop, *, reciprocals: bool = False) ->
     _Nest(source, step, reciprocals).write()
 
 
-# --- merging of axes -----------------------------------------------------------------------------------------------------
+# --- merging of axes -------------------------------------------------------------------------------------------------
 
 
 def times(a: Count, b: Count) -> Count:
@@ -54,7 +54,7 @@ def _continues(step: FusedLoop, accesses: Sequence[tuple[Count, ...]], axis: int
     return all(s[axis - 1] == times(s[axis], length) for s in accesses)
 
 
-# --- writing ---------------------------------------------------------------------------------------------------------------
+# --- writing ---------------------------------------------------------------------------------------------------------
 
 
 class _Nest:
@@ -71,7 +71,7 @@ class _Nest:
         self._rank = len(self._groups)
         written = {s.buffer for s in step.stores}
         self._rewritten = {v for v in step.body if isinstance(v, Load) and v.buffer in written}
-        self._uses = _use_counts(step)
+        self._uses = use_counts(step)
         self._text: dict[Value, str] = {}
         self._depth: dict[Value, int] = {}
         self._totals: dict[Reduce, str] = {}
@@ -99,7 +99,7 @@ class _Nest:
             return max((self._depth[v] for v in value.operands), default=0)
         return 0
 
-    # --- reductions ------------------------------------------------------------------------------------------------------
+    # --- reductions --------------------------------------------------------------------------------------------------
 
     def _local_depth(self, reduction: Reduce) -> int | None:
         """Depth at which the total is a local: the kept axes are the outer ones. None: it is added up in memory."""
@@ -159,7 +159,7 @@ class _Nest:
                     self._source.line(f"{name} = {self._source.literal(1, value.dtype)} / {self._text[divisor]}")
                     self._inverse[divisor] = name
 
-    # --- levels ------------------------------------------------------------------------------------------------------------
+    # --- levels ------------------------------------------------------------------------------------------------------
 
     def _level(self, depth: int) -> None:
         """What is done at a depth, then the loop inside it."""
@@ -241,7 +241,8 @@ class _Nest:
         return name
 
 
-def _use_counts(step: FusedLoop) -> Counter[Value]:
+def use_counts(step: FusedLoop) -> Counter[Value]:
+    """How often each value of a loop is used."""
     uses: Counter[Value] = Counter()
     for value in step.body:
         if isinstance(value, Compute):

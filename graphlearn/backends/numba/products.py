@@ -1,4 +1,4 @@
-"""A `MatMul` as text: a call of the matrix-product library, or plain loops where the call would cost more than the product."""
+"""A `MatMul` as text: a call of the matrix-product library, or plain loops where the call would cost more."""
 
 from __future__ import annotations
 

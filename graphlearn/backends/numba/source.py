@@ -42,7 +42,7 @@ class Source:
             if buffer.slot is None:
                 self._names[buffer] = self.unique(buffer.name)
 
-    # --- lines -----------------------------------------------------------------------------------------------------
+    # --- lines -------------------------------------------------------------------------------------------------------
 
     def line(self, text: str) -> None:
         """Write one line."""
@@ -57,7 +57,7 @@ class Source:
         self._depth -= 1
 
     def text(self) -> str:
-        """Everything written; typed constants are named once at the entry, which a third of the compile time hung on."""
+        """Everything written; typed constants are named once, at the entry: each mention of one costs compile time."""
         named = [f"    {name} = {text}" for text, name in self._constants.items()]
         return "\n".join([self._lines[0], *named, *self._lines[1:]]) + "\n"
 
@@ -82,7 +82,7 @@ class Source:
         yield
         self._depth -= len(axes)
 
-    # --- names -----------------------------------------------------------------------------------------------------
+    # --- names -------------------------------------------------------------------------------------------------------
 
     def unique(self, stem: str) -> str:
         """A name that nothing else has."""

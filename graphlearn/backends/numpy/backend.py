@@ -43,7 +43,8 @@ class InterpretedRun:
         self._precision = precision
         self._data = {n: np.asarray(data[n], lowered(n.dtype, precision)) for n in step.data}
         self._values: dict[Node, np.ndarray] = {}
-        self._carried = leaves(step.roots, "parameter", "state")
+        # An updated leaf may be one that no root reads.
+        self._carried = tuple(dict.fromkeys([*leaves(step.roots, "parameter", "state"), *step.updates]))
 
     def load(self, values: Mapping[Node, np.ndarray]) -> None:
         """Write parameters, states and scalars."""
