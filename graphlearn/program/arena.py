@@ -6,28 +6,50 @@ from collections.abc import Mapping, Sequence
 
 from graphlearn.program.counts import ONE, Count
 from graphlearn.program.program import Buffer, FusedLoop, Slot, Step, arena_of, padded, reads_of, writes_of
+from graphlearn.program.together import Block
 
 
-def plan_arenas(steps: Sequence[Step], kept: Sequence[Buffer], capacity: Mapping[str, int]) -> tuple[Slot, ...]:
+def plan_arenas(
+    steps: Sequence[Step], kept: Sequence[Buffer], capacity: Mapping[str, int], blocks: Sequence[Block] = ()
+) -> tuple[Slot, ...]:
     """Give every buffer of the arenas a slot, and slots their offsets where they are known.
 
     Args:
         steps: in order.
         kept: buffers that hold their values from call to call; they come first and share nothing.
         capacity: largest length of each free axis, so that offsets are numbers; empty: lengths are known at the call.
+        blocks: arrays that must lie side by side.
     """
     planner = _Planner(capacity)
+    owner = {part: block for block in blocks for part in (block.whole, *block.parts)}
     for buffer in kept:
-        planner.take(buffer)
+        if buffer.slot is None:
+            _place(planner, buffer, owner)
     ends = _last_uses(steps)
+    for block in blocks:
+        ends[block.whole] = max(ends.get(b, 0) for b in (block.whole, *block.parts))
     # A single number is a local variable, unless a step takes its address.
     addressed = {b for step in steps if not isinstance(step, FusedLoop) for b in (*reads_of(step), *writes_of(step))}
     for number, step in enumerate(steps):
         for buffer in dict.fromkeys(writes_of(step)):
             if buffer.role == "value" and buffer.slot is None and (buffer.count != ONE or buffer in addressed):
-                planner.take(buffer)
-        planner.release([b for b in dict.fromkeys([*reads_of(step), *writes_of(step)]) if ends[b] == number])
+                _place(planner, buffer, owner)
+        used = [owner[b].whole if b in owner else b for b in (*reads_of(step), *writes_of(step))]
+        planner.release([b for b in dict.fromkeys(used) if ends[b] == number])
     return planner.close()
+
+
+def _place(planner: _Planner, buffer: Buffer, owner: Mapping[Buffer, Block]) -> None:
+    """A slot for a buffer, and for those that lie beside it."""
+    block = owner.get(buffer)
+    if block is None:
+        planner.take(buffer)
+        return
+    planner.take(block.whole)
+    within = 0
+    for part in block.parts:
+        part.slot, part.within = block.whole.slot, within
+        within += padded(part.count.factor, part.dtype)
 
 
 def _last_uses(steps: Sequence[Step]) -> dict[Buffer, int]:

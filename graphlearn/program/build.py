@@ -16,6 +16,7 @@ from graphlearn.program.fuse import fuse
 from graphlearn.program.program import Buffer, Copy, FusedLoop, Gather, Load, Program, Step, reads_of, writes_of
 from graphlearn.program.rules import COPY
 from graphlearn.program.schedule import schedule
+from graphlearn.program.together import Block, put_together
 from graphlearn.program.training import TrainingStep
 from graphlearn.types import ArrayType, Shape
 
@@ -62,12 +63,14 @@ class Batching:
         fixed: whether all batches have that length, so that loops have known bounds.
         gather: whether rows are taken by number; else every step reads all rows where they are.
         sizes: lengths of all other free axes.
+        together: whether updates of the same form become one loop over arrays that lie side by side.
     """
 
     rows: int
     fixed: bool
     gather: bool
     sizes: Mapping[str, int]
+    together: bool = False
 
 
 def build_training(step: TrainingStep, precision: str, batching: Batching) -> Program:
@@ -91,12 +94,15 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
     body = [s for _, s in levelled]
     first_update = next((k for k, (level, _) in enumerate(levelled) if level == 0), len(body))
     body, delayed = _delay(body, table)
+    blocks: list[Block] = []
+    if batching.together:
+        body, blocks = put_together(body, first_update)
     steps = [*gathers, *body, *delayed]
     return Program(
         steps=tuple(steps),
         sections=_sections(steps, len(gathers) + first_update, set(topological(roots[:1]))),
         buffers=table.used(steps),
-        slots=plan_arenas(steps, table.kept_buffers(), _capacity(step, batching)),
+        slots=plan_arenas(steps, table.kept_buffers(), _capacity(step, batching), blocks),
         given=table.given,
         outputs=(),
         loss=loss,

@@ -42,6 +42,7 @@ class Buffer:
             call), ``"output"`` (an argument that is written) or ``"value"`` (scratch).
         node: what it holds.
         slot: its place in the arena, once planned; None for arguments and for single numbers.
+        within: its first element in the slot.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Buffer:
     role: str
     node: Node
     slot: Slot | None = None
+    within: int = 0
 
     @property
     def count(self) -> Count:
@@ -61,7 +63,7 @@ class Buffer:
         """Its first element in its arena, where the plan has fixed it."""
         if self.slot is None or self.slot.offset is None:
             raise TypeError(f"{self.name} has no fixed place in an arena")
-        return self.slot.offset
+        return self.slot.offset + self.within
 
     @property
     def is_number(self) -> bool:
@@ -329,7 +331,7 @@ class _Listing:
 def _place(buffer: Buffer) -> str:
     if buffer.slot is None:
         return "local" if buffer.is_number else buffer.role
-    where = buffer.slot.offset if buffer.slot.offset is not None else f"slot {buffer.slot.number}"
+    where = buffer.start if buffer.slot.offset is not None else f"slot {buffer.slot.number}"
     return f"{buffer.role} at {where}"
 
 

@@ -122,7 +122,7 @@ class NumbaRun:
                 for d, n in zip(leaf.shape, array.shape, strict=True)
                 if isinstance(d, str) and d != self._step.axis
             }
-            program = build_training(self._step, self._precision, Batching(rows, fixed, gather, sizes))
+            program = build_training(self._step, self._precision, Batching(rows, fixed, gather, sizes, together=True))
             self._programs[key] = _Compiled(program)
         return self._programs[key]
 

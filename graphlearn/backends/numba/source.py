@@ -68,7 +68,7 @@ class Source:
             return text
         if text not in self._constants:
             stem = re.sub(
-                r"\W", "_", text[len(dtype) + 1 : -1].removeprefix("math.").replace("-", "m").removesuffix(".0")
+                r"\W", "_", text[len(dtype) + 1 : -1].replace("math.", "").replace("-", "m").removesuffix(".0")
             )
             self._constants[text] = self.unique(f"c{stem}" if stem[0] in "0123456789m" else stem)
         return self._constants[text]
@@ -132,8 +132,8 @@ class Source:
         """The pointer and the first element of a buffer; the latter is empty where it is 0."""
         if buffer.slot is None:
             return self.name_of(buffer), ""
-        offset = buffer.slot.offset
-        start = f"at_{buffer.slot.number}" if offset is None else str(offset) if offset else ""
+        fixed = buffer.slot.offset is not None
+        start = (str(buffer.start) if buffer.start else "") if fixed else f"at_{buffer.slot.number}"
         return ARENAS[arena_of(buffer.dtype)], start
 
     def entry(self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str]) -> str:
