@@ -100,7 +100,7 @@ from graphlearn.backends.native import Signature, compile_native
 function = compile_native({SOURCE!r}, "run", Signature(("float64*", "int64"), "int64"))
 a = np.array([0.5, -1.0])
 assert function(a, 2) == 2 and np.allclose(a, np.tanh([0.5, -1.0]))
-print(function.origin, *sorted(m for m in ("numba", "scipy") if m in sys.modules))
+print(function.origin, *sorted(m for m in ("numba", "scipy", "scipy.linalg") if m in sys.modules))
 """
 
 
@@ -129,6 +129,17 @@ import graphlearn.backends.native
 print(*sorted({"numba", "llvmlite", "scipy", "sympy"} & set(sys.modules)))
 """
     assert outcome(start(program)) == []
+
+
+def test_numba_stays_whole_where_scipy_was_spared():
+    program = f"""
+{PROGRAM}
+import numba
+a = np.arange(6.0).reshape(2, 3)
+assert np.allclose(numba.njit(lambda a: np.dot(a, a.T))(a), a @ a.T)
+"""
+    found = outcome(start(program))
+    assert found[:2] == ["memory", "numba"] and "scipy.linalg" not in found, "it is imported for np.dot alone"
 
 
 def test_two_processes_compile_the_same_thing_at_once(folder):

@@ -147,6 +147,13 @@ def test_a_plain_sum_keeps_its_order_unless_fast_is_asked_for():
     assert re.search(r"fadd reassoc contract <\d+ x float>", llvm(compile_native(source, "run", signature, fast=True)))
 
 
+def test_straight_line_code_becomes_vector_code_where_it_is_asked_for():
+    source = "def run(A):\n" + "".join(f"    A[{16 + i}] = A[{i}] * A[{i}] + float32(1)\n" for i in range(16))
+    signature = Signature(("float32*",))
+    assert not re.search(r"store <\d+ x float>", llvm(compile_native(source, "run", signature)))
+    assert re.search(r"store <\d+ x float>", llvm(compile_native(source, "run", signature, straight=True)))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LARGEST_ERRORS)
 def test_fast_does_not_touch_the_elementary_functions(name, dtype):
