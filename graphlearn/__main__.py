@@ -1,0 +1,10 @@
+"""``python -m graphlearn``: the command line."""
+
+from __future__ import annotations
+
+import sys
+
+from graphlearn.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
