@@ -10,6 +10,7 @@ from graphlearn.types import Dim
 
 _GUESS = 32  # length of a free axis without capacity, where loops and library are weighed
 _SMALL = 512  # multiplications up to which loops win over a call (about 0.15 us)
+_SHORT = 32  # length of a row up to which the library does not pay for a single column
 _WIDE = 8  # columns from which the innermost loop runs along a row of the result
 
 
@@ -19,7 +20,8 @@ def write_product(source: Source, step: MatMul) -> None:
     lengths = [count([d]) for d in step.batch]
     with source.loops(list(zip(indices, lengths, strict=True))):
         places = [_start(source, m, indices) for m in (step.out, step.a, step.b)]
-        if step.node.dtype in rows.SUFFIX and _multiplications(source, step) > _SMALL:
+        large = _multiplications(source, step) > _SMALL and not _has_short_rows(step)
+        if step.node.dtype in rows.SUFFIX and large:
             _write_call(source, step, places)
         else:
             _write_loops(source, step, places, len(indices))
@@ -30,6 +32,12 @@ def _multiplications(source: Source, step: MatMul) -> int:
     for dim in step.sizes:
         product *= dim if isinstance(dim, int) else source.program.capacity.get(dim, _GUESS)
     return product
+
+
+def _has_short_rows(step: MatMul) -> bool:
+    """A matrix of short rows times a vector: a loop takes half the time of the library."""
+    _, width, inner = step.sizes
+    return width == 1 and isinstance(inner, int) and inner <= _SHORT and step.a.strides[1] == ONE
 
 
 def _start(source: Source, matrix: Matrix, indices: list[str]) -> tuple[str, str]:

@@ -16,6 +16,8 @@ SUFFIX = {"float32": "f32", "float64": "f64"}
 ARENAS = {"float32": "f32", "float64": "f64", "int64": "i64", "int32": "i32", "uint8": "u8"}
 _LOWEST = {"int64": -(2**63), "int32": -(2**31), "uint8": 0}
 
+_NUMBERS = {"zero": 0, "one": 1}  # that a row may mention
+
 # How the text of a constant of a dtype is got.
 Constant = Callable[[float, str], str]
 
@@ -111,7 +113,8 @@ def expression(op: str, dtype: str, operands: list[str], constant: Constant, tar
             f"the backend {target.backend!r} has no row for {op!r} on {dtype}. Pass {instead}, which has."
         )
     if dtype in SUFFIX:
-        return row.format(*operands, s=SUFFIX[dtype], one=constant(1, dtype), zero=constant(0, dtype))
+        named = {name: constant(value, dtype) for name, value in _NUMBERS.items() if f"{{{name}}}" in row}
+        return row.format(*operands, s=SUFFIX[dtype], **named)
     text = row.format(*operands)
     return wrapped(text, dtype) if op in ("add", "sub", "mul", "neg", "pow", "abs") else text
 
