@@ -14,6 +14,8 @@ from graphlearn.cli.words import Words
 class Bar:
     """Shows step and loss while `Model.fit` runs; hand it over as ``progress=``.
 
+    Enter it before `fit` does, and it also says that the code is being compiled.
+
     Args:
         page: where it is drawn.
         words: its language.
@@ -24,12 +26,13 @@ class Bar:
         self._bar = RichProgress(
             TextColumn(" " * MARGIN + words("bar.step") + " {task.completed:,.0f}/{task.total:,.0f}", markup=False),
             BarColumn(bar_width=max(10, min(40, page.width - 50))),
-            TextColumn(words("bar.loss") + " {task.fields[loss]:.4g}", markup=False),
+            TextColumn("{task.description}", markup=False),
             TimeRemainingColumn(),
             console=page.console,
             disable=not page.live,
         )
-        self._task = self._bar.add_task("", total=steps, loss=float("nan"))
+        self._loss = words("bar.loss")
+        self._task = self._bar.add_task(words("train.compiling"), total=steps)
 
     def __enter__(self) -> Bar:
         self._bar.start()
@@ -42,4 +45,4 @@ class Bar:
 
     def show(self, steps: int, epoch: int, loss: float) -> None:
         """Move the bar."""
-        self._bar.update(self._task, completed=steps, loss=loss)
+        self._bar.update(self._task, completed=steps, description=f"{self._loss} {loss:.4g}")

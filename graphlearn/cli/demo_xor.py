@@ -101,14 +101,13 @@ def _train(page: Page, words: Words, net: Xor, model: Any) -> History:
         _fit(net, model, 1, "numba", False)
     compiling = time.perf_counter() - started
     history = _fit(net, model, STEPS, "numba", Bar(page, words, STEPS))
-    if page.live:
-        page.say("")
+    page.gap()
     compiled = min(history.step_time, *(_fit(net, model, STEPS, "numba", False).step_time for _ in range(RUNS - 1)))
     interpreter = gl.Model(net.p, loss=net.loss, precision="float64", seed=0)
     references = [_fit(net, interpreter, REFERENCE_STEPS, "numpy", False) for _ in range(RUNS)]
     reference = min(h.step_time for h in references)
     _table_of_times(page, words, compiled, reference)
-    page.say(words("time.ratio", ratio=f"{reference / compiled:,.0f}", compiling=f"{compiling:.1f}"))
+    page.say(words("time.ratio", ratio=f"{reference / compiled:,.0f}", runs=RUNS, compiling=f"{compiling:.1f}"))
     apart = float(np.max(np.abs(references[0].losses - history.losses[:REFERENCE_STEPS])))
     agreement = words("time.agree", steps=REFERENCE_STEPS, bound=bound(apart))
     page.say(f"{'✓' if apart < 1e-9 else '✗'} {agreement}")

@@ -109,6 +109,11 @@ class Page:
         """A spinner with a sentence, while something without steps of its own takes its time."""
         return self.console.status(Text(text)) if self.live else nullcontext()
 
+    def gap(self) -> None:
+        """Print an empty line below a bar, if there was one to be seen."""
+        if self.live:
+            self.console.print()
+
     def _print(self, text: str, style: str = "") -> None:
         self.console.print(Text(text, style), no_wrap=True, overflow="ignore", crop=False)
 

@@ -179,11 +179,12 @@ def _learn(
     Z, Z_kept = (recipe.standardizer.transform(rows) for rows in (split.X, split.X_kept))
     size = min(options.batch_size, len(Z))
     steps = options.epochs * -(-len(Z) // size) if size > 0 else 0
-    history = model.fit(
-        {network.x: Z, t: answers[0]}, optimizer=gl.optim.Adam(options.learning_rate), epochs=options.epochs,
-        batch_size=size, seed=options.seed, validation={network.x: Z_kept, t: answers[1]},
-        progress=Bar(page, words, steps),
-    )  # fmt: skip
+    with Bar(page, words, steps) as bar:
+        history = model.fit(
+            {network.x: Z, t: answers[0]}, optimizer=gl.optim.Adam(options.learning_rate), epochs=options.epochs,
+            batch_size=size, seed=options.seed, validation={network.x: Z_kept, t: answers[1]}, progress=bar,
+        )  # fmt: skip
+    page.gap()
     page.say(words("table.time", steps=f"{history.steps:,}", each=format_time(history.step_time)))
     return dict(model.values), history
 

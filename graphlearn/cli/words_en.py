@@ -51,8 +51,9 @@ WORDS = {
     "time.compiled": "compiled loop",
     "time.reference": "NumPy reference",
     "time.ratio": (
-        "The compiled loop is {ratio} times as fast (fastest of 3 runs each, side by side; the reference runs fewer "
-        "steps, since each takes the same time). Getting ready took {compiling} s, most of it the first time only."
+        "The compiled loop is {ratio} times as fast (fastest of {runs} runs each, side by side; the reference runs "
+        "fewer steps, since each takes the same time). Getting ready took {compiling} s, most of it the first time "
+        "only."
     ),
     "time.agree": "In their first {steps} steps the losses of both differ by at most {bound}.",
     "curve.heading": "Loss curve",
