@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -111,7 +112,7 @@ def train(page: Page, words: Words, options: Options) -> None:
     save_network(options.out, recipe, values)
     page.say(words("wrote", path=options.out))
     page.say(words("table.next"))
-    page.verbatim(f"    graphlearn predict {options.out} {options.data}")
+    page.verbatim(f"    graphlearn predict {shlex.quote(str(options.out))} {shlex.quote(str(options.data))}")
 
 
 def _columns(table: Table, options: Options) -> tuple[str, ...]:
