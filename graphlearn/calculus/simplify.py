@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphlearn.calculus.rules import RULES, Rule
 from graphlearn.graph.node import Node, rebuild
 from graphlearn.graph.scope import no_scope
-from graphlearn.graph.traverse import topological
+from graphlearn.graph.traverse import topological_above
 
 _PASSES = 32  # applications of rules at one node; each makes the expression smaller, so few are ever needed
 
@@ -44,20 +44,24 @@ def rewrite_graph(
     Args:
         roots: outputs.
         kinds: which rules may be used.
-        keep: nodes that stay as they are, such as those that a derivation refers to by name.
+        keep: nodes that stay as they are, such as those that a derivation refers to by name; what lies below them is
+            not visited.
 
     Returns:
         The new graph and how it came about. Every new node has the shape and dtype of the old one.
     """
     rules = [rule for rule in RULES if rule.kind in kinds]
-    fixed = set(keep)
+    fixed = keep if isinstance(keep, (set, frozenset)) else set(keep)  # a large set is not copied for each small graph
     mapping: dict[Node, Node] = {}
     done: dict[Node, Node] = {}
     rewrites: list[Rewrite] = []
     with no_scope():
-        for node in topological(roots):
-            fresh = node if node in fixed else rebuild(node, tuple([mapping[n] for n in node.inputs]))
-            mapping[node] = fresh if node in fixed or fresh.is_leaf else _settle(fresh, rules, done, rewrites)
+        for node in topological_above(roots, fixed):
+            if node in fixed:
+                mapping[node] = done[node] = node
+                continue
+            fresh = rebuild(node, tuple([mapping[n] for n in node.inputs]))
+            mapping[node] = fresh if fresh.is_leaf else _settle(fresh, rules, done, rewrites)
     return Simplified(mapping, tuple(rewrites))
 
 

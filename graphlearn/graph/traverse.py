@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from graphlearn.errors import NameClashError, UnknownNameError
 from graphlearn.graph.node import Node
@@ -25,6 +25,30 @@ def topological(roots: Iterable[Node]) -> list[Node]:
                 stack.append(node)
                 stack.extend(node.inputs[::-1])
                 break
+        else:
+            done.add(node)
+            order.append(node)
+    return order
+
+
+def topological_above(roots: Iterable[Node], stop: Collection[Node]) -> list[Node]:
+    """As `topological`, but what lies below the nodes of ``stop`` is not visited; they themselves are.
+
+    Args:
+        roots: outputs.
+        stop: where to stop; a set, since every node is looked up in it.
+    """
+    order: list[Node] = []
+    done: set[Node] = set()
+    stack: list[Node] = list(roots)[::-1]
+    while stack:
+        node = stack.pop()
+        if node in done:
+            continue
+        waiting = () if node in stop else tuple([n for n in node.inputs if n not in done])
+        if waiting:
+            stack.append(node)
+            stack.extend(waiting[::-1])
         else:
             done.add(node)
             order.append(node)

@@ -14,9 +14,8 @@ from graphlearn.render.names import subscript
 from graphlearn.render.notation import Writer, axis_letter, shape_math
 from graphlearn.render.numbers import array_math, format_number
 from graphlearn.render.phrases import Phrases
-from graphlearn.render.story import Group, Share, Story
+from graphlearn.render.story import NUMERIC_WIDTH, Group, Share, Story
 
-_NUMERIC_WIDTH = 96  # display cells up to which a formula is repeated with numbers in place of names
 _RESULT_WIDTH = 130  # a longer array is shown by its corners; the text writer wraps at row borders
 
 
@@ -99,7 +98,7 @@ def _share(share: Share, left: Math, story: Story, words: Phrases) -> tuple[list
 def _spelled(node: Node, share: Share, story: Story) -> Math:
     """A formula by the names of other adjoints; the adjoint that the row is about is spelled out."""
     own = adjoint_name(story, share.step.node)
-    return story.writer().write(node, spell=story.adjoint_names.get(node) == own)
+    return story.writer.write(node, spell=story.adjoint_names.get(node) == own)
 
 
 def _in_names(share: Share, story: Story) -> list[Math]:
@@ -108,7 +107,7 @@ def _in_names(share: Share, story: Story) -> list[Math]:
     if local is None or consumer not in story.names or constant_array(local) is not None or consumer is None:
         return []
     upstream = adjoint_name(story, consumer)
-    inner = partial_symbol(story.names[consumer], story.writer().write(share.step.node))
+    inner = partial_symbol(story.names[consumer], story.writer.write(share.step.node))
     sign = ("⊙", r"\odot") if consumer.shape else ("·", r"\cdot")
     return [Math(f"{upstream.text} {sign[0]} {inner.text}", f"{upstream.latex} {sign[1]} {inner.latex}")]
 
@@ -123,7 +122,7 @@ def _note(share: Share, rights: list[Math], words: Phrases) -> Inline:
 
 def _opened(share: Share, opening: Opening, left: Math, story: Story, words: Phrases) -> list[Row]:
     """Through a loss whose inner function has a name: the two derivatives, then their product in the textbook form."""
-    writer = story.writer()
+    writer = story.writer
     node = share.step.node
     inner, output = story.names[opening.inner], story.names[story.output]
     by_inner, inner_by = partial_symbol(output, inner), partial_symbol(inner, story.names[node])
@@ -184,7 +183,7 @@ def _why_matmul(share: Share, story: Story, words: Phrases) -> list[Inline]:
     consumer, argument = share.step.consumer, share.step.argument
     if consumer is None or consumer.ndim != 2 or any(n.ndim != 2 for n in consumer.inputs):
         return []
-    writer = story.writer()
+    writer = story.writer
     a, b = (_bracketed(writer.write(n)) for n in consumer.inputs)
     c = _bracketed(writer.write(consumer))
     g = _bracketed(writer.write(share.step.contributions[0]))
@@ -228,20 +227,14 @@ def _numbers(group: Group, story: Story, words: Phrases) -> list[Row]:
 
 def _with_numbers(share: Share, story: Story) -> list[Row]:
     """The formula with numbers in place of names; where that is too long, the local derivative by itself."""
-    numbers = {
-        node: array_math(story.values[node], width=_NUMERIC_WIDTH) for node in story.names if node in story.values
-    }
-    for node, adjoint in story.adjoint_values.items():
-        numbers.setdefault(node, array_math(adjoint, width=_NUMERIC_WIDTH))
-    numbers.update({node: Math(str(int(value)), str(int(value))) for node, value in story.axis_lengths.items()})
-    formula = Writer(numbers).write(share.simplified, spell=share.simplified in numbers)
-    named = story.writer().write(share.simplified)
-    if share.summed is None and "…" not in formula.text and len(formula.text) <= _NUMERIC_WIDTH and formula != named:
+    formula = story.numeric_writer.write(share.simplified, spell=share.simplified in story.numeric_writer.names)
+    named = story.writer.write(share.simplified)
+    if share.summed is None and "…" not in formula.text and len(formula.text) <= NUMERIC_WIDTH and formula != named:
         return [Row(right=formula)] if share.simplified.inputs and not share.simplified.is_leaf else []
     local = share.step.local
     if local is None or constant_array(local) is not None or local not in story.values or local in story.names:
         return []
-    return [Row(left=story.writer().write(local), right=array_math(story.values[local], width=_RESULT_WIDTH))]
+    return [Row(left=story.writer.write(local), right=array_math(story.values[local], width=_RESULT_WIDTH))]
 
 
 def check_text(story: Story, node: Node, words: Phrases) -> Inline:

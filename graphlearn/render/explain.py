@@ -41,7 +41,7 @@ def explain(story: Story, language: str = "en") -> Document:
 
 
 def _output_formula(story: Story) -> Inline:
-    writer = story.writer()
+    writer = story.writer
     name = story.names[story.output]
     definition = writer.definition(story.output)
     return Math(f"{name.text} = {definition.text}", f"{name.latex} = {definition.latex}")
@@ -57,7 +57,7 @@ def _aside(story: Story, words: Phrases) -> Inline:
 
 
 def _forward(story: Story, words: Phrases) -> list[Block]:
-    writer = story.writer()
+    writer = story.writer
     columns = [words.word(key) for key in ("name", "definition", "shape")]
     if story.values:
         columns.append(words.word("value"))
@@ -80,10 +80,12 @@ def _backward_sentence(story: Story, words: Phrases) -> Sentence:
 
 
 def _closed_forms(story: Story, words: Phrases) -> list[Block]:
-    writer = story.writer(adjoints=False)
+    writer = story.forward_writer
     rows = []
     for w, node in story.closed_forms.items():
-        formula = writer.write(node, spell=node in story.shown)
+        if writer.size(node) > _ONE_LINE:
+            continue
+        formula = writer.write(node)
         if len(formula.text) <= _ONE_LINE:
             rows.append(Row(left=adjoint_name(story, w), right=formula, shape=shape_math(w.shape)))
     return [Heading(words.word("one.line")), Formula(rows)] if rows else []
@@ -105,7 +107,7 @@ def _summary(story: Story, words: Phrases) -> list[Block]:
 def _updates(story: Story, words: Phrases) -> list[Block]:
     if not story.updates:
         return []
-    writer = story.writer()
+    writer = story.writer
     rows: list[Row] = []
     for leaf, node in story.updates.items():
         arrow = Math("←", r"\leftarrow")

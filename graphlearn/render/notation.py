@@ -10,6 +10,7 @@ from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import ATOM, SUM, Notation
+from graphlearn.graph.traverse import topological_above
 from graphlearn.render.document import Math
 from graphlearn.render.numbers import array_math
 from graphlearn.types import Dim
@@ -64,6 +65,17 @@ class Writer:
     def definition(self, node: Node) -> Math:
         """The right-hand side that defines a named node."""
         return self.write(node, spell=True)
+
+    def size(self, node: Node) -> int:
+        """How many names, numbers and operations the formula of a node writes; a shared node counts at each place.
+
+        A formula is a tree, so it can be exponentially larger than its graph: ask before writing it.
+        """
+        sizes: dict[Node, int] = {}
+        for inner in topological_above([node], self.names):
+            named = inner in self.names or not inner.inputs
+            sizes[inner] = 1 if named else 1 + sum(sizes[n] for n in inner.inputs)
+        return sizes[node]
 
     def _write(self, node: Node, spell: bool = False) -> tuple[Math, Strength]:
         """The formula, and how strongly it binds in text and in LaTeX."""

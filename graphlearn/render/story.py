@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.op import Opening
 from graphlearn.render.document import Math
 from graphlearn.render.notation import Writer
+from graphlearn.render.numbers import array_math
+
+NUMERIC_WIDTH = 96  # display cells up to which a formula is repeated with numbers in place of names
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,44 @@ class Story:
     axis_lengths: Mapping[Node, np.ndarray] = field(default_factory=dict)
     detail: str = "full"
 
-    def writer(self, *, adjoints: bool = True) -> Writer:
+    @cached_property
+    def writer(self) -> Writer:
         """Writes formulas over this story's names; opened operations are spelled as their textbook graph."""
-        spelled = {node: opening.graph for node, opening in self.openings.items()}
-        return Writer({**self.adjoint_names, **self.names} if adjoints else self.names, spelled)
+        return Writer({**self.adjoint_names, **self.names}, self._spelled)
+
+    @cached_property
+    def forward_writer(self) -> Writer:
+        """The same without the names of adjoints, which are spelled out."""
+        return Writer(self.names, self._spelled)
+
+    @cached_property
+    def numeric_writer(self) -> Writer:
+        """Writes formulas with numbers in place of names; axis lengths are numbers too."""
+        named = {node: self.values[node] for node in self.names if node in self.values}
+        return Writer(_Numbers({**self.adjoint_values, **named, **self.axis_lengths}))
+
+    @property
+    def _spelled(self) -> dict[Node, Node]:
+        return {node: opening.graph for node, opening in self.openings.items()}
+
+
+class _Numbers(Mapping[Node, Math]):
+    """Arrays as formulas, each written when it is asked for: a row needs few of them."""
+
+    def __init__(self, arrays: Mapping[Node, np.ndarray]) -> None:
+        self._arrays = arrays
+        self._written: dict[Node, Math] = {}
+
+    def __getitem__(self, node: Node) -> Math:
+        if node not in self._written:
+            self._written[node] = array_math(self._arrays[node], width=NUMERIC_WIDTH)
+        return self._written[node]
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._arrays
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)

@@ -197,7 +197,7 @@ def _targets(output: Node, wrt: Node | Sequence[Node] | None) -> tuple[Node, ...
 def _figures(output: Node, lines: Outline, binding: Binding, updates: Mapping[Node, Node]) -> Figures:
     locals_ = [share.step.local for group in lines.groups for share in group.shares if share.step.local is not None]
     adjoints = lines.computed.adjoints
-    values = interpret([output, *lines.shown, *adjoints.values(), *locals_, *updates.values()], binding, keep=True)
+    values = interpret([output, *lines.shown.nodes, *adjoints.values(), *locals_, *updates.values()], binding, keep=True)
     return Figures(values, {node: np.asarray(values[adjoint]) for node, adjoint in adjoints.items()}, binding)
 
 
@@ -211,11 +211,11 @@ def _story(
     detail: str,
 ) -> Story:
     values, adjoints, binding = figures.values, figures.adjoints, figures.binding
-    active = [node for node in lines.shown if node in adjoints]
+    active = [node for node in lines.shown.nodes if node in adjoints]
     checks = check_adjoints(output, active, values, adjoints, binding)
     used = [share.step.consumer for group in lines.groups for share in group.shares if share.step.consumer is not None]
     return Story(
-        output=output, wrt=targets, names=lines.names, adjoint_names=lines.adjoint_names, shown=lines.shown,
+        output=output, wrt=targets, names=lines.names, adjoint_names=lines.adjoint_names, shown=lines.shown.nodes,
         groups=lines.groups, closed_forms=lines.closed_forms, openings=lines.openings,
         values={} if random else values, adjoints={} if random else adjoints, checks=checks, random_values=random,
         judged=judged_ops(used), kinks=tuple(dict.fromkeys(node.op.name for node in used if node.op.kink)),
