@@ -81,8 +81,9 @@ gradients = [
     gl.evaluate(gl.grad(matrix_loss, W), at_matrix)[:, 0],
 ]
 say("\n2. Three forms, one function, at random weights\n", "\n2. 세 가지 형태, 하나의 함수 (임의의 가중치에서)\n")
-for name, loss, gradient in zip(("scalar", "vector", "matrix"), losses, gradients, strict=True):
-    print(f"   {name}   L = {loss:.12f}   ∂L/∂(w1,w2,w3,b) = {gradient.round(9)}")
+FORMS = ("스칼라", "벡터  ", "행렬  ") if LANGUAGE == "ko" else ("scalar", "vector", "matrix")
+for form, loss, gradient in zip(FORMS, losses, gradients, strict=True):
+    print(f"   {form}   L = {loss:.12f}   ∂L/∂(w1,w2,w3,b) = {gradient.round(9)}")
 assert np.allclose(losses, losses[0], rtol=1e-13)
 assert np.allclose(gradients, gradients[0], rtol=1e-12)
 
@@ -114,32 +115,29 @@ print(f"   W = {exact[:, 0].round(6)}   L = {lowest:.12f}")
 assert np.abs(gl.evaluate(gl.grad(matrix_loss, W), at_exact)).max() < 1e-12
 
 # %% Down the hill, in all three forms
-models = {
-    "scalar": gl.Model(y, loss=scalar_loss, precision="float64"),
-    "vector": gl.Model(y_vector, loss=vector_loss, precision="float64"),
-    "matrix": gl.Model(y_matrix, loss=matrix_loss, precision="float64"),
-}
-data = {
-    "scalar": {x1: X[:, 0], x2: X[:, 1], x3: X[:, 2], t: Y[:, 0]},
-    "vector": {x: X, t: Y[:, 0]},
-    "matrix": {A: ones, T: Y},
-}
+models = [
+    gl.Model(y, loss=scalar_loss, precision="float64"),
+    gl.Model(y_vector, loss=vector_loss, precision="float64"),
+    gl.Model(y_matrix, loss=matrix_loss, precision="float64"),
+]
+data = [{x1: X[:, 0], x2: X[:, 1], x3: X[:, 2], t: Y[:, 0]}, {x: X, t: Y[:, 0]}, {A: ones, T: Y}]
+histories = []
+
 say("\n5. Gradient descent: 500 steps, learning rate 0.5\n", "\n5. 경사 하강법: 500단계, 학습률 0.5\n")
-histories = {}
-for name, model in models.items():
-    history = histories[name] = model.fit(data[name], optimizer=gl.optim.SGD(0.5), epochs=500)
-    reached = float(gl.evaluate(model.loss, model.at(data[name])))
-    print(f"   {name}   L: {history.losses[0]:.6f} → {history.losses[9]:.6f} → ... → {reached:.12f}")
+for form, model, table in zip(FORMS, models, data, strict=True):
+    history = model.fit(table, optimizer=gl.optim.SGD(0.5), epochs=500)
+    histories.append(history)
+    reached = float(gl.evaluate(model.loss, model.at(table)))
+    print(f"   {form}   L: {history.losses[0]:.6f} → {history.losses[9]:.6f} → ... → {reached:.12f}")
     assert abs(reached - lowest) <= 1e-6 * lowest
 say(
     f"""
-   Look: all three take the same steps, and L ends at the exact answer's {lowest:.12f}.""",
+   Look: all three take the same steps, and L ends where the exact answer has it: {lowest:.12f}.""",
     f"""
-   살펴보기: 세 형태는 같은 걸음을 걷고, L은 정확한 답의 {lowest:.12f}에 도달합니다.""",
+   살펴보기: 세 형태는 같은 걸음을 걷고, L은 정확한 답의 손실에 도달합니다: {lowest:.12f}.""",
 )
-assert np.allclose(histories["scalar"].losses, histories["matrix"].losses, rtol=1e-9)
-assert np.allclose(histories["vector"].losses, histories["matrix"].losses, rtol=1e-9)
-found = models["matrix"].values["W"]
+assert np.allclose([h.losses for h in histories], histories[0].losses, rtol=1e-9)
+found = models[2].values["W"]
 assert np.allclose(found, exact, rtol=1e-6)
 
 # %% What it means

@@ -28,10 +28,6 @@ def demo(page: Page, words: Words, folder: Path) -> None:
     demo_penguins.show(page, words)
     demo_iris.show(page, words)
     page.title(words("demo.end"), words("demo.seconds", seconds=f"{time.perf_counter() - started:.1f}"))
-    page.table(
-        [words("demo.file"), words("demo.holds")],
-        [[str(path), words(f"demo.file.{path.suffix[1:]}")] for path in files],
-        "ll",
-    )
+    page.pairs([(str(path), words(f"demo.file.{path.suffix[1:]}")) for path in files])
     page.say(words("demo.next"))
     page.verbatim("\n".join(" " * (MARGIN + 2) + command for command in NEXT))

@@ -91,6 +91,14 @@ class Page:
         self.console.print(Text.from_ansi("\n".join(lines)), no_wrap=True, overflow="ignore", crop=False)
         self._print("")
 
+    def pairs(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Print names that must stay whole, such as paths, each with what it is, and an empty line."""
+        widest = max(cell_len(name) for name, _ in rows)
+        beside = MARGIN + widest + 3 + max(cell_len(text) for _, text in rows) <= self.width
+        between = "" if beside else "\n" + " " * (MARGIN + 2)
+        lines = [f"{' ' * MARGIN}{pad(name, widest + 3) if beside else name}{between}{text}" for name, text in rows]
+        self.verbatim("\n".join(lines))
+
     def chart(self, series: Sequence[Series], x_label: str, y_label: str, log_note: str) -> None:
         """Draw curves.
 

@@ -21,8 +21,6 @@ WORDS = {
     "demo.source": "Data: {source}. {licence}.",
     "demo.end": "That was the tour",
     "demo.seconds": "{seconds} s",
-    "demo.file": "file",
-    "demo.holds": "holds",
     "demo.file.svg": "the graph with every value and gradient",
     "demo.file.txt": "the derivation",
     "demo.file.py": "the training loop that was compiled",

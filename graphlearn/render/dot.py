@@ -43,6 +43,7 @@ class DotNode:
         gradient: third line; may be empty.
         scope: names of the clusters that hold the card, outermost first.
         tooltip: shown by browsers in addition to the name; may be empty.
+        marked: framed twice in the colour of warning, for what an error is about.
     """
 
     name: str
@@ -53,6 +54,7 @@ class DotNode:
     gradient: str = ""
     scope: Sequence[str] = ()
     tooltip: str = ""
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,14 @@ class DotEdge:
         target: name of the node that uses it.
         label: such as the shape that flows; may be empty.
         backward: drawn red, dashed and pointing at ``source``, for the adjoint that flows back.
+        update: drawn bold in the colour of updates, for a new value on its way to its leaf.
     """
 
     source: str
     target: str
     label: str = ""
     backward: bool = False
+    update: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class DotGraph:
         direction: where the values flow: ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``.
         palette: the colours; `palette.LIGHT` or `palette.DARK`.
         legend: pairs of a kind of node, ``"forward"`` or ``"backward"``, and the words for it.
+        caption: lines below the legend.
         prefix: put before each id, where several diagrams share a page.
 
     Raises:
@@ -96,6 +101,7 @@ class DotGraph:
     palette: Palette = field(default=LIGHT)
     legend: Sequence[tuple[str, str]] = ()
     prefix: str = ""
+    caption: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.direction not in DIRECTIONS:
@@ -116,8 +122,8 @@ class DotGraph:
     def to_dot(self) -> str:
         """Return DOT source; equal diagrams give equal text."""
         lines = ["digraph {", *_defaults(self), *_clusters(self), *_edges(self)]
-        if self.legend:
-            lines.append(f"  label=<{_legend(self)}> labelloc=b labeljust=l")
+        if self.legend or self.caption:
+            lines.append(f"  label=<{_below(self)}> labelloc=b labeljust=l")
         return "\n".join([*lines, "}", ""])
 
 
@@ -130,16 +136,17 @@ def node_id(name: str) -> str:
     return "node-" + quote(name, safe="/", errors="surrogatepass")
 
 
-def edge_id(source: str, target: str, backward: bool = False) -> str:
+def edge_id(source: str, target: str, backward: bool = False, update: bool = False) -> str:
     """Return the SVG id of an edge; a second edge between the same nodes has ``-2`` behind it, and so on.
 
     Args:
         source: full name of the node whose value is used.
         target: full name of the node that uses it.
         backward: the edge of the adjoint.
+        update: the edge of a new value.
     """
     ends = "--".join(quote(name, safe="/", errors="surrogatepass") for name in (source, target))
-    return ("adjoint-" if backward else "edge-") + ends
+    return ("adjoint-" if backward else "update-" if update else "edge-") + ends
 
 
 def _defaults(graph: DotGraph) -> list[str]:
@@ -198,7 +205,7 @@ def _node(node: DotNode, graph: DotGraph) -> str:
     tooltip = " · ".join(part for part in (node.name, node.tooltip, *cut) if part)
     return (
         f'"{dot_name(node.name)}" [id="{graph.prefix}{node_id(node.name)}" class="{classes}"'
-        f' tooltip="{dot_tooltip(tooltip)}" label=<{_card(shown, node.kind, graph.palette)}>]'
+        f' tooltip="{dot_tooltip(tooltip)}" label=<{_card(shown, node, graph.palette)}>]'
     )
 
 
@@ -206,7 +213,7 @@ def _clip(text: str) -> str:
     return text if cell_len(text) <= _LONGEST else chop_cells(text, _LONGEST - 1)[0] + "…"
 
 
-def _card(lines: dict[str, str], kind: str, palette: Palette) -> str:
+def _card(lines: dict[str, str], node: DotNode, palette: Palette) -> str:
     """Return the HTML-like table of a card: the title and its definition, the value, the gradient."""
     title = _cell([(lines["name"], palette.text, _NAME_SIZE, True)])
     if "definition" in lines:
@@ -218,7 +225,10 @@ def _card(lines: dict[str, str], kind: str, palette: Palette) -> str:
         if role in lines:
             rows[role] = _cell([(lines[role], color, _LINE_SIZE, False)])
     body = "".join(_ported(role, cell) for role, cell in rows.items())
-    return _frame(_AIR + body + _AIR, kind, palette)
+    card = _frame(_AIR + body + _AIR, node.kind, palette)
+    if not node.marked:
+        return card
+    return _table(f'<TR><TD CELLPADDING="3">{card}</TD></TR>', f'BORDER="3" COLOR="{palette.backward}"')
 
 
 def _ported(role: str, cell: str) -> str:
@@ -262,14 +272,19 @@ def _edges(graph: DotGraph) -> Iterator[str]:
     cards = {node.name: node for node in graph.nodes}
     color = graph.palette.backward
     for edge in graph.edges:
-        name = edge_id(edge.source, edge.target, edge.backward)
+        name = edge_id(edge.source, edge.target, edge.backward, edge.update)
         seen[name] = seen.get(name, 0) + 1
         suffix = f"-{seen[name]}" if seen[name] > 1 else ""
-        attributes = [f'id="{graph.prefix}{name}{suffix}"', f"class={'backward' if edge.backward else 'forward'}"]
+        kind = "backward" if edge.backward else "update" if edge.update else "forward"
+        attributes = [f'id="{graph.prefix}{name}{suffix}"', f"class={kind}"]
         if edge.label:
             attributes.append(f'label="{dot_label(f" {edge.label} ")}"')
         if edge.backward:
             attributes.append(f'dir=back style=dashed color="{color}" fontcolor="{color}" penwidth=1.4')
+        elif edge.update:
+            attributes.append(f'style=bold color="{graph.palette.kinds["update"][1]}" penwidth=2.4 arrowhead=vee')
+        elif cards[edge.target].kind == "fault":
+            attributes.append(f'color="{color}" penwidth=2')
         tail = _end(cards[edge.source], edge.backward, "out", graph.direction)
         head = _end(cards[edge.target], edge.backward, "in", graph.direction)
         if len(sources[edge.target]) > 1:
@@ -287,6 +302,16 @@ def _end(node: DotNode, backward: bool, side: str, direction: Direction) -> str:
     east = (side == "out") == (direction == "LR")
     # The margins are drawn left and right; which of them is the way in depends on the direction.
     return f'{name}:"{line}-{"out" if east else "in"}":{"e" if east else "w"}'
+
+
+def _below(graph: DotGraph) -> str:
+    """Return what stands below the diagram: the legend, then the caption."""
+    rows = [f'<TR><TD ALIGN="LEFT">{_legend(graph)}</TD></TR>'] if graph.legend else []
+    if not graph.caption:
+        return _legend(graph)
+    muted = graph.palette.muted
+    rows += [f"<TR>{_cell([(line, muted, _LABEL_SIZE, False)])}</TR>" for line in graph.caption]
+    return _table("".join(rows), 'BORDER="0"')
 
 
 def _legend(graph: DotGraph) -> str:

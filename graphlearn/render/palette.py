@@ -37,6 +37,8 @@ BORDERS: Mapping[str, Border] = MappingProxyType(
         "state": Border(rounded=False, line="dashed"),
         "constant": Border(rounded=False, line="dotted"),
         "group": Border(width=2),
+        "update": Border(width=2, line="dashed"),
+        "fault": Border(rounded=False, width=3),
     }
 )
 
@@ -86,6 +88,8 @@ LIGHT = Palette(
             "state": ("#def3e8", "#2f855a"),
             "constant": ("#f1f3f5", "#6b7686"),
             "group": ("#e9ecf2", "#4a5568"),
+            "update": ("#d8f3f0", "#0d7a72"),
+            "fault": ("#ffffff", "#cc2936"),
         }
     ),
 )
@@ -108,6 +112,8 @@ DARK = Palette(
             "state": ("#143a2a", "#58bd8b"),
             "constant": ("#262c36", "#8b97a8"),
             "group": ("#2a3140", "#a3aec0"),
+            "update": ("#103a38", "#4fc4b8"),
+            "fault": ("#12161d", "#ff6b75"),
         }
     ),
 )

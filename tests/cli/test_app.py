@@ -110,12 +110,12 @@ def test_control_letters_in_an_error_reach_no_terminal(monkeypatch: pytest.Monke
 
 @pytest.mark.skipif(os.name == "nt", reason="no CUDA device, and no POSIX pipe")
 def test_a_reader_that_leaves_is_no_error() -> None:
-    process = start("derive", "tanh(a*x + b)*c + tanh(d*x + e)*f", "--at", "a=1,b=2,c=3,d=4,e=5,f=6,x=7")
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == ""
-    assert process.wait() == 141
+    with start("derive", "tanh(a*x + b)*c + tanh(d*x + e)*f", "--at", "a=1,b=2,c=3,d=4,e=5,f=6,x=7") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
 
 
 def test_the_cache_is_told_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

@@ -62,6 +62,14 @@ def test_a_table_folds_where_the_page_is_narrow(capsys: pytest.CaptureFixture[st
     assert "".join(lines).count("letters") + "".join(lines).count("letter") >= 20
 
 
+def test_names_that_are_paths_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("a/" * 20 + "x.svg", "그림"), ("b.txt", "text")]
+    Page(80).pairs(rows)
+    assert capsys.readouterr().out == f"  {'a/' * 20}x.svg   그림\n  b.txt{' ' * 43}text\n\n"
+    Page(40).pairs(rows)
+    assert capsys.readouterr().out == f"  {'a/' * 20}x.svg\n    그림\n  b.txt\n    text\n\n"
+
+
 def test_colour_only_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     page = Page(80)
     page.heading("Loss")
