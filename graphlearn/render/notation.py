@@ -79,9 +79,10 @@ class Writer:
 
     def _write(self, node: Node, spell: bool = False) -> tuple[Math, Strength]:
         """The formula, and how strongly it binds in text and in LaTeX."""
-        if node in self.names and not spell:
-            return self.names[node], (ATOM, ATOM)
         constant = constant_array(node)
+        # A leaf consists of nothing else: spelled out, it is still its name.
+        if node in self.names and (not spell or (node.is_leaf and constant is None)):
+            return self.names[node], (ATOM, ATOM)
         if constant is not None:
             return _constant(constant)
         if node.op.name == "broadcast_to" and node.inputs[0].shape == ():
