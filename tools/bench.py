@@ -3,8 +3,8 @@
     python tools/run.py bench                            W1 and W4, and the deep chain
     python tools/run.py bench --workloads all --runs 9 --out tools/benchmark/results/NAME
 
-One process per peer, one thread each, all on one core. The peers take turns, in another order each round; reported is the
-median. A time counts only if the run's final loss equals that of the float64 reference.
+One process per peer, one thread each, all on one core. The peers take turns, in another order each round; reported
+is the median. A time counts only if the run's final loss equals that of the float64 reference.
 """
 
 from __future__ import annotations
@@ -165,7 +165,9 @@ def machine() -> str:
     cpu = platform.processor() or platform.machine()
     info = pathlib.Path("/proc/cpuinfo")
     if info.is_file():
-        cpu = next((s.split(":", 1)[1].strip() for s in info.read_text().splitlines() if s.startswith("model name")), cpu)
+        cpu = next(
+            (s.split(":", 1)[1].strip() for s in info.read_text().splitlines() if s.startswith("model name")), cpu
+        )
     return f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.date.today()}"
 
 
@@ -176,7 +178,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--dtypes", default="float32", help="float32, float64 or both, comma-separated")
     parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
     parser.add_argument("--core", type=int, default=0, help="the core that all peers share; -1: any")
-    parser.add_argument("--python", action="append", default=[], metavar="PEER=PATH", help="interpreter that has a peer")
+    parser.add_argument(
+        "--python", action="append", default=[], metavar="PEER=PATH", help="interpreter that has a peer"
+    )
     parser.add_argument("--chain", type=int, default=100_000, help="length of the chain to differentiate; 0: none")
     parser.add_argument("--out", type=pathlib.Path, help="write OUT.md and OUT.json too")
     return parser.parse_args()
@@ -208,12 +212,16 @@ def main() -> None:
         for dtype in options.dtypes.split(","):
             load = f"{base}-{dtype}"
             print(f"  {load}: {RECIPES[base][0]}", file=sys.stderr)
-            results[load] = measure(load, list(pythons), pythons, options.runs, None if options.core < 0 else options.core)
+            results[load] = measure(
+                load, list(pythons), pythons, options.runs, None if options.core < 0 else options.core
+            )
     text = table(results)
     print(f"\n{text}")
     if options.chain:
         built, derived = chain(options.chain)
-        line = f"a chain of {options.chain:,} scalar operations: built in {built:.2f} s, differentiated in {derived:.2f} s"
+        line = (
+            f"a chain of {options.chain:,} scalar operations: built in {built:.2f} s, differentiated in {derived:.2f} s"
+        )
         print(f"\n{line}")
         text += f"\n\n{line}"
     if options.out:
@@ -223,9 +231,13 @@ def main() -> None:
 def save(out: pathlib.Path, text: str, results: dict[str, list[Peer]]) -> None:
     """Write the table and the raw samples."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".md").write_text(f"{machine()}\n\nus per step (times graphlearn's time)\n\n{text}\n", encoding="utf-8")
+    out.with_suffix(".md").write_text(
+        f"{machine()}\n\nus per step (times graphlearn's time)\n\n{text}\n", encoding="utf-8"
+    )
     raw = {load: {p.name: p.samples for p in peers} for load, peers in results.items()}
-    out.with_suffix(".json").write_text(json.dumps({"machine": machine(), "us_per_step": raw}, indent=1), encoding="utf-8")
+    out.with_suffix(".json").write_text(
+        json.dumps({"machine": machine(), "us_per_step": raw}, indent=1), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

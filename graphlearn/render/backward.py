@@ -44,7 +44,10 @@ def _step(number: int, group: Group, story: Story, words: Phrases) -> Step:
         title = words.title("accumulate")
         rows, sentences = _sum_of_shares(group, left, story, words)
     rows += _numbers(group, story, words)
-    blocks = [Formula(rows), *(Sentence(s) for s in [*sentences, *_reading(group.node, story, words)])]
+    blocks: list[Formula | Sentence] = [
+        Formula(rows),
+        *(Sentence(s) for s in [*sentences, *_reading(group.node, story, words)]),
+    ]
     return Step(number, title, blocks, _anchor(story, group.node))
 
 
@@ -99,6 +102,22 @@ def _spelled(node: Node, share: Share, story: Story) -> Math:
     """A formula by the names of other adjoints; the adjoint that the row is about is spelled out."""
     own = adjoint_name(story, share.step.node)
     return story.writer.write(node, spell=story.adjoint_names.get(node) == own)
+
+
+def group_formula(group: Group, writer: Writer, own: Math) -> Math:
+    """How an adjoint comes about, on one line: the simplified contributions and their sum.
+
+    Args:
+        group: the adjoint.
+        writer: writes the formulas, with the names of other adjoints.
+        own: the name of this one, which is spelled out.
+    """
+    parts = []
+    for share in group.shares:
+        formula = writer.write(share.simplified, spell=writer.names.get(share.simplified) == own)
+        parts.append(formula if share.summed is None else _summation(share, formula))
+    text = " + ".join(part.text for part in parts).replace("+ −", "− ")
+    return Math(text, " + ".join(part.latex for part in parts).replace("+ -", "- "))
 
 
 def _in_names(share: Share, story: Story) -> list[Math]:

@@ -6,24 +6,14 @@ without it, since the frame around the card says it already.
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Opening
-from graphlearn.graph.traverse import topological
-from graphlearn.render.adjoints import partial_symbol
-from graphlearn.render.backward import share_formula
-from graphlearn.render.document import Math, plain
-from graphlearn.render.dot import Direction, DotEdge, DotGraph, DotNode
-from graphlearn.render.names import name_math
-from graphlearn.render.notation import Writer, shape_math
-from graphlearn.render.numbers import array_math
-from graphlearn.render.palette import BORDERS, LIGHT, Palette
-from graphlearn.render.phrases import Phrases
+from graphlearn.render.document import Math
 from graphlearn.render.story import Group
 
 _WIDTH = 42  # display cells of a line of a card
@@ -95,3 +85,114 @@ class Scene:
     folds: Mapping[Node, str] = field(default_factory=dict)
     problem: Problem | None = None
     notes: tuple[tuple[str, Mapping[str, str]], ...] = ()
+
+
+def scene_graph(
+    scene: Scene, words: Phrases, *, direction: Direction = "LR", palette: Palette = LIGHT, prefix: str = ""
+) -> DotGraph:
+    """Turn a scene into cards and arrows.
+
+    Args:
+        scene: what to show.
+        words: of the legend and the caption.
+        direction: where the values flow.
+        palette: the colours.
+        prefix: put before each id.
+    """
+    draft = _Draft(scene)
+    nodes = [*draft.update_cards(), *draft.cards(words), *draft.fault_card()]
+    edges = [*draft.value_arrows(), *draft.adjoint_arrows(), *draft.update_arrows(), *draft.fault_arrows()]
+    caption = ["".join(map(str, words.say(key, **places))) for key, places in scene.notes]
+    if scene.problem is not None:
+        caption = [*scene.problem.message.splitlines(), *caption]
+    return DotGraph(nodes, edges, direction, palette, _legend(nodes, edges, words), prefix, caption)
+
+
+def _legend(nodes: Iterable[DotNode], edges: Sequence[DotEdge], words: Phrases) -> list[tuple[str, str]]:
+    kinds = {node.kind for node in nodes}
+    legend = [(kind, words.word(kind)) for kind in BORDERS if kind in kinds]
+    if any(edge.backward for edge in edges):
+        legend += [(kind, words.word(f"legend.{kind}")) for kind in ("forward", "backward")]
+    return legend
+
+
+class _Draft:
+    """A scene on its way to cards and arrows: names by scope, and what each formula uses."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self._names = {node: name_math(name) for node, name in scene.names.items()}
+        self._near = self._names_near()
+        self._spelled = {node: opening.graph for node, opening in scene.openings.items()}
+        self._inner = {opening.inner: node for node, opening in scene.openings.items()}
+        self._shown = frozenset(scene.nodes)
+        self._next = {node: self._new_value(leaf) for leaf, node in scene.updates.items()}
+        self._uses = {node: list(dict.fromkeys(self._frontier(node))) for node in scene.nodes}
+        self._members: dict[str, list[Node]] = {}
+        for node in scene.nodes:
+            self._members.setdefault(self._key(node), []).append(node)
+
+    # --- names --------------------------------------------------------------------------------------------------------
+
+    def _names_near(self) -> dict[str, dict[Node, Math]]:
+        """For each scope the names of what lies in it, without the scope."""
+        near: dict[str, dict[Node, Math]] = {}
+        for node, name in self.scene.names.items():
+            for depth in range(1, node.scope.count("/") + 2 if node.scope else 1):
+                scope = "/".join(node.scope.split("/")[:depth])
+                if name.startswith(scope + "/"):
+                    near.setdefault(scope, {})[node] = name_math(name[len(scope) + 1 :])
+        return near
+
+    def _new_value(self, leaf: Node) -> Math:
+        name = name_math(leaf.full_name)
+        return Math(name.text + _PRIME, name.latex + "'")
+
+    def _name(self, node: Node, scope: str) -> Math:
+        return self._near.get(scope, {}).get(node) or self._names[node]
+
+    def _writer(self, scope: str, extra: Mapping[Node, Math] | None = None) -> Writer:
+        names = ChainMap(self._near.get(scope, {}), dict(extra or {}), self._names)
+        return Writer(names, self._spelled)
+
+    def _key(self, node: Node) -> str:
+        """The name of the card that a node is drawn in; a group's ends with a slash, as no node's does."""
+        fold = self.scene.folds.get(node)
+        return self.scene.names[node] if fold is None else fold + "/"
+
+    # --- cards --------------------------------------------------------------------------------------------------------
+
+    def cards(self, words: Phrases) -> Iterator[DotNode]:
+        """The card of each node and of each group, in order."""
+        for key, members in self._members.items():
+            if members[0] in self.scene.folds:
+                yield self._group(key, members, words)
+            else:
+                yield self._card(key, members[0])
+
+    def _card(self, key: str, node: Node) -> DotNode:
+        scope = node.scope
+        definition = "" if node.is_leaf else self._definition(node, scope)
+        return DotNode(
+            key,
+            self._kind(node),
+            self._name(node, scope).text,
+            definition,
+            self._value(node),
+            self._gradient(node, scope),
+            tuple(scope.split("/")) if scope else (),
+            f"{shape_math(node.shape).text} {node.dtype}",
+            self.scene.problem is not None and node in self.scene.problem.nodes,
+        )
+
+    def _kind(self, node: Node) -> str:
+        if node.is_leaf:
+            return node.op.name
+        trained = self.scene.slopes is not None or any(n.op.name == "parameter" for n in self.scene.nodes)
+        return "loss" if node in self.scene.roots and node.shape == () and trained else "operation"
+
+    def _definition(self, node: Node, scope: str) -> str:
+        writer = self._writer(scope, self._symbols())
+        formula = self.scene.openings[node].graph if node in self.scene.openings else node
+        inner = Writer({n: m for n, m in writer.names.items() if n is not node}, self._spelled)
+        return f"= {inner.write(formula).text}" if inner.size(formula) <= _LONGEST else ""

@@ -197,7 +197,9 @@ def _targets(output: Node, wrt: Node | Sequence[Node] | None) -> tuple[Node, ...
 def _figures(output: Node, lines: Outline, binding: Binding, updates: Mapping[Node, Node]) -> Figures:
     locals_ = [share.step.local for group in lines.groups for share in group.shares if share.step.local is not None]
     adjoints = lines.computed.adjoints
-    values = interpret([output, *lines.shown.nodes, *adjoints.values(), *locals_, *updates.values()], binding, keep=True)
+    values = interpret(
+        [output, *lines.shown.nodes, *adjoints.values(), *locals_, *updates.values()], binding, keep=True
+    )
     return Figures(values, {node: np.asarray(values[adjoint]) for node, adjoint in adjoints.items()}, binding)
 
 

@@ -1,13 +1,14 @@
 """The training runs that every peer computes: network, data, initial weights, row order, steps.
 
 Every run is an MLP with 0 to 2 hidden layers, made with fixed seeds in float64 and then cast. A peer starts from
-``params`` each time, takes exactly ``steps`` steps over the rows ``order[s]`` (None: all rows), and has all results when it
-returns. Losses are means over the batch (mse: over outputs too). Momentum is 0.9; Adam has betas 0.9 and 0.999, epsilon
+``params`` each time, takes exactly ``steps`` steps over the rows ``order[s]`` (None: all rows), and has all results
+when it returns. Losses are means over the batch (mse: over outputs too). Momentum is 0.9; Adam has betas 0.9 and 0.999, epsilon
 1e-8 and bias correction.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -78,7 +79,7 @@ class Workload:
 
 
 def _layers(stream: np.random.Generator, sizes: Sequence[int], gain: float) -> list[Layer]:
-    pairs = zip(sizes[:-1], sizes[1:], strict=True)
+    pairs = itertools.pairwise(sizes)
     return [(stream.normal(size=(i, o)) * np.sqrt(gain / i), np.zeros(o)) for i, o in pairs]
 
 
@@ -89,7 +90,9 @@ def _order(stream: np.random.Generator, rows: int, batch: int, epochs: int) -> n
     return np.concatenate(epochs_rows).astype(np.int64)
 
 
-def _classes(stream: np.random.Generator, rows: int, inputs: int, classes: int, noise: float, scale: float = 1.0) -> Layer:
+def _classes(
+    stream: np.random.Generator, rows: int, inputs: int, classes: int, noise: float, scale: float = 1.0
+) -> Layer:
     """Noisy clusters with 10 % random labels, so that the loss stays away from 0."""
     centres = stream.normal(size=(classes, inputs))
     y = stream.integers(0, classes, size=rows)
@@ -119,14 +122,14 @@ def _linear(stream: np.random.Generator, batch: int | None) -> dict[str, object]
 
 
 def _classifier(
-    stream: np.random.Generator, sizes: tuple[int, ...], rows: int, batch: int, epochs: int, optimizer: str, rate: float,
-    noise: float, scale: float,
+    stream: np.random.Generator, sizes: tuple[int, ...], rows: int, batch: int, epochs: int, optimizer: str,
+    rate: float, noise: float, scale: float,
 ) -> dict[str, object]:  # fmt: skip
     X, Y = _classes(stream, rows, sizes[0], sizes[-1], noise, scale)
     order = _order(stream, rows, batch, epochs)
     return dict(
-        sizes=sizes, activation="relu", loss="ce", optimizer=optimizer, rate=rate, steps=len(order), batch=batch, X=X, Y=Y,
-        order=order, params=_layers(stream, sizes, 2.0),
+        sizes=sizes, activation="relu", loss="ce", optimizer=optimizer, rate=rate, steps=len(order), batch=batch,
+        X=X, Y=Y, order=order, params=_layers(stream, sizes, 2.0),
     )  # fmt: skip
 
 

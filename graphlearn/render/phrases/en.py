@@ -76,8 +76,8 @@ SENTENCES = {
     "forward.explained": "Each value is computed from the ones above it.",
     "backward": "Backward pass",
     "backward.explained": (
-        "An adjoint is {adjoint}: how much the output changes per unit of that node. The chain rule multiplies it by the "
-        "local derivative; where a node is used more than once, the shares add."
+        "An adjoint is {adjoint}: how much the output changes per unit of that node. The chain rule multiplies it by "
+        "the local derivative; where a node is used more than once, the shares add."
     ),
     "name": "name",
     "definition": "definition",

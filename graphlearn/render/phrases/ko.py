@@ -76,8 +76,8 @@ SENTENCES = {
     "forward.explained": "각 값은 위에 있는 값들로부터 계산합니다.",
     "backward": "역전파",
     "backward.explained": (
-        "수반값 {adjoint} 항은 그 노드가 1만큼 변할 때 출력이 얼마나 변하는지를 나타냅니다. 연쇄 법칙에 따라 여기에 국소 "
-        "미분을 곱하고, 한 노드가 두 번 이상 쓰이면 각 경로의 기여를 더합니다."
+        "수반값 {adjoint} 항은 그 노드가 1만큼 변할 때 출력이 얼마나 변하는지를 나타냅니다. 연쇄 법칙에 따라 여기에 "
+        "국소 미분을 곱하고, 한 노드가 두 번 이상 쓰이면 각 경로의 기여를 더합니다."
     ),
     "name": "이름",
     "definition": "정의",
@@ -100,7 +100,9 @@ SENTENCES = {
     "unbroadcast.axes": "{name} 항은 {shape} 모양으로 반복되어 쓰였으므로 기울기도 모든 사본에 대해 더합니다.",
     "same.everywhere": "모든 원소에서 같은 값",
     "simplified": "정리: {rules}",
-    "reading": "해석: {entry} 값을 0.01 늘리면 {output} 값은 약 {change}만큼 변합니다. 경사 하강법은 이 값을 {direction}.",
+    "reading": (
+        "해석: {entry} 값을 0.01 늘리면 {output} 값은 약 {change}만큼 변합니다. 경사 하강법은 이 값을 {direction}."
+    ),
     "reading.flat": "해석: {entry} 값을 조금 바꾸어도 {output} 값은 일차 근사로 변하지 않습니다.",
     "down": "줄입니다",
     "up": "늘립니다",

@@ -1,7 +1,7 @@
 """scikit-learn: MLPClassifier and MLPRegressor, one fit from the same weights over the same rows.
 
-The rows are laid out in the order of the run, so that one unshuffled epoch is the whole run. Its Adam adds epsilon before
-the bias correction, so those runs end elsewhere by some per cent.
+The rows are laid out in the order of the run, so that one unshuffled epoch is the whole run. Its Adam adds epsilon
+before the bias correction, so those runs end elsewhere by some per cent.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Run:
         rate = w.rate * (2.0 / w.sizes[-1] if w.loss == "mse" else 1.0)
         self.options = dict(
             hidden_layer_sizes=w.sizes[1:-1], activation="identity" if w.activation == "none" else w.activation,
-            solver="adam" if w.optimizer == "adam" else "sgd", alpha=0.0, batch_size=w.batch, learning_rate_init=rate,
-            momentum=MOMENTUM if w.optimizer == "momentum" else 0.0, nesterovs_momentum=False, beta_1=BETA1, beta_2=BETA2,
+            solver="adam" if w.optimizer == "adam" else "sgd", alpha=0.0, batch_size=w.batch,
+            learning_rate_init=rate, momentum=MOMENTUM if w.optimizer == "momentum" else 0.0, nesterovs_momentum=False, beta_1=BETA1, beta_2=BETA2,
             epsilon=EPSILON, shuffle=False, tol=0.0, n_iter_no_change=10**9, max_iter=w.steps if w.order is None else 1,
         )  # fmt: skip
         warnings.simplefilter("ignore", ConvergenceWarning)
