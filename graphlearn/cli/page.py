@@ -26,6 +26,14 @@ _CHART_WIDTH = 76
 _ACCENT, _GOOD, _BAD = "bold cyan", "green", "red"
 
 
+class _Console(Console):
+    """rich's console, which leaves it to the command line how a closed pipe ends the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Hand the error on, where rich would leave with exit code 1."""
+        raise BrokenPipeError
+
+
 class Page:
     """A terminal, or what stands in its place.
 
@@ -36,7 +44,7 @@ class Page:
 
     def __init__(self, width: int | None = None, *, stderr: bool = False) -> None:
         self.width = max(NARROWEST, width or page_width())
-        self.console = Console(stderr=stderr, width=self.width, markup=False, emoji=False, highlight=False)
+        self.console = _Console(stderr=stderr, width=self.width, markup=False, emoji=False, highlight=False)
 
     @property
     def live(self) -> bool:

@@ -2,8 +2,8 @@
 
 Every run is an MLP with 0 to 2 hidden layers, made with fixed seeds in float64 and then cast. A peer starts from
 ``params`` each time, takes exactly ``steps`` steps over the rows ``order[s]`` (None: all rows), and has all results
-when it returns. Losses are means over the batch (mse: over outputs too). Momentum is 0.9; Adam has betas 0.9 and 0.999, epsilon
-1e-8 and bias correction.
+when it returns. Losses are means over the batch (mse: over outputs too). Momentum is 0.9; Adam has betas 0.9 and
+0.999, epsilon 1e-8 and bias correction.
 """
 
 from __future__ import annotations

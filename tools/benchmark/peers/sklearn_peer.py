@@ -31,7 +31,9 @@ class Run:
         self.options = dict(
             hidden_layer_sizes=w.sizes[1:-1], activation="identity" if w.activation == "none" else w.activation,
             solver="adam" if w.optimizer == "adam" else "sgd", alpha=0.0, batch_size=w.batch,
-            learning_rate_init=rate, momentum=MOMENTUM if w.optimizer == "momentum" else 0.0, nesterovs_momentum=False, beta_1=BETA1, beta_2=BETA2,
+            learning_rate_init=rate,
+            momentum=MOMENTUM if w.optimizer == "momentum" else 0.0, nesterovs_momentum=False,
+            beta_1=BETA1, beta_2=BETA2,
             epsilon=EPSILON, shuffle=False, tol=0.0, n_iter_no_change=10**9, max_iter=w.steps if w.order is None else 1,
         )  # fmt: skip
         warnings.simplefilter("ignore", ConvergenceWarning)
