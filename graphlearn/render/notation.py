@@ -66,16 +66,23 @@ class Writer:
         """The right-hand side that defines a named node."""
         return self.write(node, spell=True)
 
-    def size(self, node: Node) -> int:
-        """How many names, numbers and operations the formula of a node writes; a shared node counts at each place.
+    def size(self, node: Node, *, spell: bool = False) -> int:
+        """How many names, numbers and operations a formula writes; a shared node counts at each place.
 
         A formula is a tree, so it can be exponentially larger than its graph: ask before writing it.
+
+        Args:
+            node: what would be written.
+            spell: count the formula of the node even if it has a name.
         """
+        top = self.spelled.get(node, node)
+        if spell:
+            return 1 + sum(self.size(n) for n in top.inputs)
         sizes: dict[Node, int] = {}
-        for inner in topological_above([node], self.names):
+        for inner in topological_above([top], self.names):
             named = inner in self.names or not inner.inputs
             sizes[inner] = 1 if named else 1 + sum(sizes[n] for n in inner.inputs)
-        return sizes[node]
+        return sizes[top]
 
     def _write(self, node: Node, spell: bool = False) -> tuple[Math, Strength]:
         """The formula, and how strongly it binds in text and in LaTeX."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -57,7 +57,11 @@ class Diagram:
             OptionError: another suffix.
         """
         target = pathlib.Path(path)
-        writers = {".svg": lambda: self.to_svg().encode(), ".png": self.to_png, ".dot": lambda: self.to_dot().encode()}
+        writers: dict[str, Callable[[], bytes]] = {
+            ".svg": lambda: self.to_svg().encode(),
+            ".png": self.to_png,
+            ".dot": lambda: self.to_dot().encode(),
+        }
         if target.suffix not in writers:
             raise OptionError(f"save needs a name that ends with {', '.join(writers)}; got {target.name!r}. Rename it.")
         target.write_bytes(writers[target.suffix]())
