@@ -58,7 +58,7 @@ print(f"   L = {gl.evaluate(loss, start):.4f}")
 
 # %% See it
 picture = OUT / "01_xor.svg"
-gl.draw(loss, at=start, wrt=[W1, b1, W2, b2], language=LANGUAGE).save(picture)
+gl.draw(loss, at=start, wrt=[W1, b1, W2, b2], direction="TB", language=LANGUAGE).save(picture)
 
 say(
     f"\n3. The picture: {picture}\n\n"

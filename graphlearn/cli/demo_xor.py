@@ -86,7 +86,7 @@ def _explain(page: Page, words: Words, folder: Path, net: Xor, model: Any) -> li
     text, picture = folder / "xor-derivation.txt", folder / "xor.svg"
     with whole(text) as draft:
         derivation.save(draft, language=words.language)
-    diagram = gl.draw(net.loss, at=model.at(net.data), wrt=model.parameters, language=words.language)
+    diagram = gl.draw(net.loss, at=model.at(net.data), wrt=model.parameters, direction="TB", language=words.language)
     with whole(picture) as draft:
         diagram.save(draft)
     page.say(words("diagram.where", path=picture))
