@@ -146,10 +146,8 @@ def _opened(share: Share, opening: Opening, left: Math, story: Story, words: Phr
     inner, output = story.names[opening.inner], story.names[story.output]
     by_inner, inner_by = partial_symbol(output, inner), partial_symbol(inner, story.names[node])
     sign = ("⊙", r"\odot") if node.shape else ("·", r"\cdot")
-    upstream = writer.write(share.step.contributions[0])
     rows = [Row(left=left, right=_join(by_inner, sign, inner_by), shape=shape_math(node.shape))]
-    outer = writer.write(opening.partial)
-    scaled = outer if upstream.text == "1" else _join(_bracketed(upstream), ("·", r"\cdot"), outer)
+    scaled = outer_partial(share, opening, writer)
     definition = writer.definition(opening.inner)
     rows.append(Row(left=by_inner, right=scaled, note=words.say("open.outer", loss=writer.write(opening.graph))))
     local = _inner_derivative(opening, writer)
@@ -157,6 +155,19 @@ def _opened(share: Share, opening: Opening, left: Math, story: Story, words: Phr
     product = _spelled(share.simplified, share, story)
     rows.append(Row(left=left, right=product, note=words.word("factor.cancels")))
     return rows
+
+
+def outer_partial(share: Share, opening: Opening, writer: Writer) -> Math:
+    """The derivative by the inner node of an opened operation, such as ``1/N · (p − t) / (p (1 − p))``.
+
+    Args:
+        share: the contribution that passes through the operation.
+        opening: the textbook graph behind it.
+        writer: writes the formulas.
+    """
+    upstream = writer.write(share.step.contributions[0])
+    outer = writer.write(opening.partial)
+    return outer if upstream.text == "1" else _join(_bracketed(upstream), ("·", r"\cdot"), outer)
 
 
 def _inner_derivative(opening: Opening, writer: Writer) -> Math:

@@ -23,10 +23,11 @@ from graphlearn.render.svg import LINE_CLASS
 Direction: TypeAlias = Literal["LR", "TB", "RL", "BT"]
 DIRECTIONS: tuple[Direction, ...] = ("LR", "TB", "RL", "BT")
 LARGE = 400  # from here on, edges are straight and the layout is cut short: 2000 nodes then take 5 s instead of 12
-_LONGEST = 44  # display cells of a line; the rest of a longer one is in the tooltip
+_LONGEST = 66  # display cells of a line; the rest of a longer one is in the tooltip
 _NAME_SIZE, _LINE_SIZE, _LABEL_SIZE, _ARROW_SIZE = 13, 11, 10, 15
 _SWATCH = '<TR><TD WIDTH="20" HEIGHT="13"></TD></TR>'
 _AIR = '<TR><TD HEIGHT="2" COLSPAN="3"></TD></TR>'  # above and below the lines of a card
+_SWATCH_WIDTH = 43  # of a swatch and the air around it
 _CARD_MARGIN, _CELL_PADDING = 6, 2
 
 
@@ -328,4 +329,11 @@ def _legend(graph: DotGraph) -> str:
         cells.append(
             f'{swatch}<TD WIDTH="3"></TD>{_cell([(words, palette.muted, _LABEL_SIZE, False)])}<TD WIDTH="12"></TD>'
         )
-    return _table(f"<TR>{''.join(cells)}</TR>", 'BORDER="0"')
+    return _table(f"<TR>{''.join(cells)}{_filler(graph)}</TR>", 'BORDER="0"')
+
+
+def _filler(graph: DotGraph) -> str:
+    """Return a cell that takes what a longer caption leaves of the line: engines would spread the legend over it."""
+    caption = max((text_width(line, _LABEL_SIZE) for line in graph.caption), default=0)
+    own = sum(_SWATCH_WIDTH + text_width(words, _LABEL_SIZE) for _, words in graph.legend)
+    return f'<TD WIDTH="{math.ceil(caption - own)}"></TD>' if caption > own else ""

@@ -179,6 +179,11 @@ def _run(engine: Engine, form: str, dot: str) -> bytes:
         raise EngineError(
             f"{engine.name} {engine.version} did not finish the layout in {_SECONDS} s. Collapse scopes or draw less."
         ) from None
+    if answer.returncode < 0:  # ended by a signal: its stack or the memory was too small
+        raise EngineError(
+            f"{engine.name} {engine.version} crashed on a diagram of this size (signal {-answer.returncode}). "
+            "Collapse scopes or draw less."
+        )
     if answer.returncode != 0 or not answer.stdout:
         said = answer.stderr.decode("utf-8", "replace").strip()[-600:]
         raise EngineError(f"{engine.name} {engine.version} rejected the DOT source: {said or 'it wrote nothing'}")

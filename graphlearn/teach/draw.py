@@ -2,153 +2,176 @@
 
 from __future__ import annotations
 
-import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from graphlearn.backends.numpy.interpreter import interpret
-from graphlearn.calculus.reverse import differentiate
-from graphlearn.errors import OptionError
+from graphlearn.errors import GraphLearnError, GraphUseError, NameClashError, OptionError
 from graphlearn.graph.binding import At, bind
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import topological
-from graphlearn.render.dot import Direction, DotEdge, DotGraph, DotNode
-from graphlearn.render.engine import Rendered, render_svg
-from graphlearn.render.names import name_math
-from graphlearn.render.notation import Writer, shape_math
-from graphlearn.render.numbers import format_array
-from graphlearn.render.phrases import phrases
-from graphlearn.render.png import render_png
+from graphlearn.graph.op import Opening
+from graphlearn.graph.traverse import influenced, leaves, topological
+from graphlearn.render.diagram import Diagram, draw_scene
+from graphlearn.render.dot import Direction
+from graphlearn.render.scene import Problem, Scene, Slopes
+from graphlearn.teach.fold import Collapse, choose_folds
+from graphlearn.teach.narrate import Outline, outline
+from graphlearn.teach.shown import Shown, choose_shown, reading_adjoints
 
-_WIDTH = 40  # display cells of a value on a card
-_KINDS = ("input", "parameter", "state")
-
-
-class Diagram:
-    """A drawn graph. Save it, or let a notebook show it."""
-
-    def __init__(self, graph: DotGraph, title: str, description: str, language: str) -> None:
-        self._graph = graph
-        self._title = title
-        self._description = description
-        self._language = language
-
-    def to_dot(self) -> str:
-        """DOT source; equal graphs give equal text."""
-        return self._graph.to_dot()
-
-    def _rendered(self) -> Rendered:
-        return render_svg(self.to_dot(), title=self._title, description=self._description, language=self._language)
-
-    def to_svg(self) -> str:
-        """A complete SVG element."""
-        return self._rendered().svg
-
-    def to_png(self) -> bytes:
-        """A PNG picture at twice the screen's resolution."""
-        return render_png(self.to_svg())
-
-    def save(self, path: str | pathlib.Path) -> pathlib.Path:
-        """Write a file in the format of its suffix: ``.svg``, ``.png`` or ``.dot``.
-
-        Raises:
-            OptionError: another suffix.
-        """
-        target = pathlib.Path(path)
-        writers: dict[str, Callable[[], bytes]] = {
-            ".svg": lambda: self.to_svg().encode(),
-            ".png": self.to_png,
-            ".dot": lambda: self.to_dot().encode(),
-        }
-        if target.suffix not in writers:
-            raise OptionError(f"save needs a name that ends with {', '.join(writers)}; got {target.name!r}. Rename it.")
-        target.write_bytes(writers[target.suffix]())
-        return target
-
-    def _repr_svg_(self) -> str:
-        return self.to_svg()
-
-    def __repr__(self) -> str:
-        return f"<Diagram of {len(self._graph.nodes)} nodes>"
+STYLES = ("graph",)
 
 
 def draw(
-    output: Node,
+    output: Node | Sequence[Node] | GraphLearnError,
     *,
     at: At | None = None,
     wrt: Node | Sequence[Node] | None = None,
+    updates: Mapping[Node, Node] | None = None,
     style: str = "graph",
     direction: Direction = "LR",
+    collapse: Collapse = None,
     language: str = "en",
 ) -> Diagram:
-    """Draw the computation graph of a node.
+    """Draw the computation graph of a node, in the names and rows of its derivation.
 
     Args:
-        output: the node, such as a loss.
-        at: leaf or name -> array-like, or a model; puts values on the cards.
-        wrt: node or nodes; puts the gradient on every card on a path to them, with red edges back.
+        output: the node, such as a loss; or several; or an error of graphlearn, whose graph is drawn up to where it
+            broke.
+        at: leaf or name -> array-like, or a model; puts values on the cards. Without it the diagram says "no values
+            yet", and gradients are formulas.
+        wrt: node or nodes; puts the gradient on every card on a path to them, with red arrows back. The output must
+            then be one scalar.
+        updates: parameter or state -> its next value, such as `optimizer.updates(...)`; draws the training step, with
+            the gradients by its parameters.
         style: ``"graph"``.
         direction: where values flow: ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``.
+        collapse: scopes that are folded to one card each: a name, several, True for all, False for none; by default
+            as few as keep the diagram within 200 cards.
         language: ``"en"`` or ``"ko"``.
 
+    Returns:
+        A `Diagram`; ``save`` it as SVG, PNG, DOT or Mermaid. Notebooks show it.
+
     Raises:
-        OptionError: an unknown style, direction or language.
+        OptionError: an unknown style, direction, language or collapse.
+        UnknownNameError, MissingValueError, ShapeError, DTypeError: ``at`` or ``collapse`` do not fit the graph.
+        NameClashError: two nodes bear one name; draw the error itself to see them.
+        DisconnectedError: a node of ``wrt`` does not influence the output.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> w, x = gl.parameter("w", ()), gl.input("x")
+        >>> gl.draw(gl.square(w * x).named("L"), wrt=w, at={w: 2.0, x: 3.0})
+        <Diagram: Computation graph of L, 4 cards>
     """
-    if style != "graph":
-        raise OptionError(f"style needs to be 'graph'; got {style!r}.")
-    words = phrases(language)
-    targets = () if wrt is None else (wrt,) if isinstance(wrt, Node) else tuple(wrt)
-    names = Names([output])
-    adjoints = dict(differentiate(output, targets, record=False).adjoints) if targets else {}
-    values: dict[Node, np.ndarray] = {}
-    if at is not None:
-        values = interpret([output, *adjoints.values()], bind([output], at), keep=True)
-    cards = [n for n in topological([output]) if n.op.name not in ("constant", "axis_size")]
-    writer = Writer({n: name_math(names[n]) for n in names})
-    nodes = [_card(n, output, names, writer, values, adjoints) for n in cards]
-    edges = [e for n in cards for e in _edges(n, names, adjoints)]
-    kinds = {n.kind for n in nodes}
-    legend = [(k, words.word(k)) for k in (*_KINDS, "operation", "loss") if k in kinds]
-    legend += [("forward", words.word("legend.forward"))]
-    legend += [("backward", words.word("legend.backward"))] if adjoints else []
-    title = "".join(str(p) for p in words.say("diagram", output=names[output]))
-    count = {kind: str(sum(n.op.name == kind for n in cards)) for kind in ("input", "parameter")}
-    said = words.say(
-        "diagram.description", nodes=str(len(nodes)), edges=str(len(edges)), inputs=count["input"],
-        parameters=count["parameter"],
-    )  # fmt: skip
-    return Diagram(DotGraph(nodes, edges, direction, legend=legend), title, "".join(str(p) for p in said), language)
+    if style not in STYLES:
+        raise OptionError(f"style needs to be one of {', '.join(STYLES)}; got {style!r}.")
+    if isinstance(output, GraphLearnError):
+        scene = _broken(output)
+    else:
+        roots = (output,) if isinstance(output, Node) else tuple(output)
+        if not roots or not all(isinstance(root, Node) for root in roots):
+            raise GraphUseError(f"draw needs a node, several nodes, or an error of graphlearn; got {output!r}.")
+        scene = _scene(roots, _targets(roots, wrt, updates), dict(updates or {}), at)
+    scene = replace(scene, folds=choose_folds(scene.nodes, collapse))
+    return draw_scene(scene, direction=direction, language=language)
 
 
-def _card(
-    node: Node,
-    output: Node,
-    names: Names,
-    writer: Writer,
-    values: dict[Node, np.ndarray],
-    adjoints: dict[Node, Node],
-) -> DotNode:
-    kind = node.op.name if node.op.name in _KINDS else "loss" if node is output else "operation"
-    name = name_math(names[node]).text
-    adjoint = adjoints.get(node)
-    return DotNode(
-        name=names[node],
-        kind=kind,
-        title=name,
-        definition="" if node.is_leaf else f"= {writer.definition(node).text}",
-        value=format_array(values[node], width=_WIDTH) if node in values else "",
-        gradient=format_array(values[adjoint], width=_WIDTH) if adjoint is not None and adjoint in values else "",
-        scope=tuple(node.scope.split("/")) if node.scope else (),
-    )
+def _targets(
+    roots: Sequence[Node], wrt: Node | Sequence[Node] | None, updates: Mapping[Node, Node] | None
+) -> tuple[Node, ...]:
+    if wrt is not None:
+        targets = (wrt,) if isinstance(wrt, Node) else tuple(wrt)
+    else:
+        reached = influenced(topological(roots), updates or ())
+        targets = tuple(
+            leaf for leaf in updates or () if leaf.op.name == "parameter" and leaf in reached and roots[0].shape == ()
+        )
+        targets = tuple(leaf for leaf in targets if leaf in leaves(roots, "parameter"))
+    if targets and len(roots) != 1:
+        raise OptionError(f"draw with gradients needs one output; got {len(roots)}. Draw each by itself.")
+    return targets
 
 
-def _edges(node: Node, names: Names, adjoints: dict[Node, Node]) -> list[DotEdge]:
-    edges = []
-    for source in dict.fromkeys(node.inputs):
-        if source.op.name not in ("constant", "axis_size"):
-            edges.append(DotEdge(names[source], names[node], shape_math(source.shape).text if source.shape else ""))
-            if source in adjoints and node in adjoints:
-                edges.append(DotEdge(names[source], names[node], backward=True))
-    return edges
+def _scene(roots: tuple[Node, ...], targets: tuple[Node, ...], updates: dict[Node, Node], at: At | None) -> Scene:
+    lines = outline(roots[0], targets, simplify=True) if targets else None
+    shown = lines.shown if lines else choose_shown(roots, Names(roots), reading_adjoints(roots))
+    everything = (*roots, *updates, *updates.values())
+    Names(everything)  # refuses two nodes of one name in loss and updates together
+    present = set(shown.nodes)
+    extra = [leaf for leaf in leaves(everything) if leaf not in present]
+    names = {**shown.names, **{leaf: leaf.full_name for leaf in extra}}
+    slopes = _slopes(roots[0], lines) if lines else None
+    scene = Scene(roots, (*shown.nodes, *extra), names, shown.openings, slopes=slopes, updates=updates)
+    return scene if at is None else _with_values(scene, lines, at)
+
+
+def _slopes(output: Node, lines: Outline) -> Slopes:
+    """The backward pass of an outline. Its adjoints are known as they are read and as they are computed."""
+    adjoints: dict[Node, Node] = {}
+    for node in reversed(lines.shown.nodes):
+        read = lines.reading.adjoints.get(node)
+        if read in lines.adjoint_names:
+            adjoints.setdefault(read, node)
+            adjoints.setdefault(lines.computed.adjoints[node], node)
+    active = {node for node in lines.shown.nodes if node in lines.computed.adjoints}
+    active |= {opening.inner for op, opening in lines.openings.items() if op in lines.computed.adjoints}
+    flows = frozenset((step.node, step.consumer) for step in lines.reading.steps if step.consumer is not None)
+    return Slopes(output, frozenset(active), adjoints, {group.node: group for group in lines.groups}, flows)
+
+
+def _with_values(scene: Scene, lines: Outline | None, at: At) -> Scene:
+    updates = scene.updates
+    binding = bind([*scene.roots, *updates, *updates.values()], at)
+    adjoints = dict(lines.computed.adjoints) if lines else {}
+    through = {op: opening for op, opening in scene.openings.items() if op in adjoints}
+    partials = [opening.partial for opening in through.values()]
+    values = interpret([*scene.nodes, *adjoints.values(), *partials, *updates.values()], binding, keep=True)
+    if scene.slopes is None:
+        return replace(scene, values=values)
+    slopes = {node: values[adjoints[node]] for node in scene.slopes.active if node in adjoints}
+    for op, opening in through.items():
+        # A user's own node that computes the inner function may have an adjoint from other uses as well.
+        if opening.inner not in slopes:
+            slopes[opening.inner] = _inner_slope(op, opening, values[adjoints[op]], values[opening.partial])
+    return replace(scene, values=values, slopes=replace(scene.slopes, values=slopes))
+
+
+def _inner_slope(op: Node, opening: Opening, upstream: np.ndarray, partial: np.ndarray) -> np.ndarray:
+    """The derivative by the inner node of an opened operation, such as that by p of a loss that is given logits."""
+    if op.ndim != opening.inner.ndim:
+        upstream = np.expand_dims(upstream, op.attr("axis"))
+    with np.errstate(all="ignore"):  # at p = 0 the derivative is infinite, and the card says so
+        return np.asarray(upstream * partial)
+
+
+def _broken(error: GraphLearnError) -> Scene:
+    """The graph that an error is about, up to where it broke."""
+    culprits = tuple(node for node in error.nodes if isinstance(node, Node))
+    if not culprits:
+        raise GraphUseError(
+            f"draw needs an error that names nodes; this {type(error).__name__} names none: {error}"
+        ) from error
+    names: dict[Node, str] = {}
+    for shown in _shown_parts(culprits):
+        for node, name in shown.names.items():
+            if node not in names:
+                names[node] = _free(name, set(names.values()))
+    order = tuple(node for node in topological(culprits) if node in names)
+    return Scene(culprits, order, names, problem=Problem(type(error).__name__, str(error), frozenset(culprits)))
+
+
+def _shown_parts(culprits: tuple[Node, ...]) -> list[Shown]:
+    """The graphs of the culprits together, or each by itself where their names clash."""
+    try:
+        return [choose_shown(culprits, Names(culprits), [], opened=False)]
+    except NameClashError:
+        return [choose_shown([node], Names([node]), [], opened=False) for node in culprits]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    candidates = [name, *(f"{name} ({k})" for k in range(2, len(taken) + 3))]
+    return next(candidate for candidate in candidates if candidate not in taken)

@@ -167,7 +167,7 @@ def test_kinds_differ_without_colour() -> None:
 def test_long_lines_are_cut_and_told_in_the_tooltip() -> None:
     graph = DotGraph([DotNode("a", "input", value="가" * 100)])
     svg = render_svg(graph.to_dot(), "graphviz-pure").svg
-    assert list(texts(svg)) == ["a", "가" * 21 + "…"]
+    assert list(texts(svg)) == ["a", "가" * 32 + "…"]
     assert "가" * 100 in svg
 
 

@@ -128,9 +128,12 @@ SENTENCES = {
     "no.values": "no values yet",
     "legend.forward": "forward",
     "legend.backward": "backward",
-    "legend.update": "update",
     "operation": "operation",
     "loss": "loss",
     "diagram": "Computation graph of {output}",
     "diagram.description": "{nodes} nodes, {edges} edges: {inputs} inputs, {parameters} parameters.",
+    "group": "folded scope",
+    "update": "next value",
+    "fold.holds": "{count} cards",
+    "fold.caption": "{scopes} folded scopes stand for {cards} cards; collapse=False draws them all.",
 }

@@ -130,9 +130,12 @@ SENTENCES = {
     "no.values": "아직 값이 없음",
     "legend.forward": "순전파",
     "legend.backward": "역전파",
-    "legend.update": "갱신",
     "operation": "연산",
     "loss": "손실",
     "diagram": "{output} 값의 계산 그래프",
     "diagram.description": "노드 {nodes}개, 간선 {edges}개: 입력 {inputs}개, 매개변수 {parameters}개.",
+    "group": "접은 범위",
+    "update": "다음 값",
+    "fold.holds": "카드 {count}장",
+    "fold.caption": "접은 범위 {scopes}개에 카드 {cards}장이 들어 있습니다. collapse=False: 모두 펼쳐 그립니다.",
 }
