@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,16 @@ Dim = int | str
 Shape = tuple[Dim, ...]
 
 DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
+TEXT = "UST"  # kinds of NumPy dtypes that hold text
+# What to do with an array of a kind that graphs do not compute with.
+_CURES = {
+    **dict.fromkeys(TEXT, "Number the classes first: names, numbers = numpy.unique(labels, return_inverse=True)."),
+    "c": "Take its real part, its imaginary part or its absolute value.",
+    "O": "Fill what is missing in it, and convert it with astype('float64').",
+    "M": "Subtract a date, then divide by a unit: (dates - dates[0]) / numpy.timedelta64(1, 'D').",
+    "m": "Divide by a unit: spans / numpy.timedelta64(1, 'D').",
+    "V": "Take one of its fields.",
+}
 _KIND_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
@@ -78,14 +88,24 @@ def check_dtype(dtype: object, what: str) -> str:
         DTypeError: the dtype is not one of `DTYPES`.
     """
     try:
-        name = str(np.dtype(dtype).name)  # type: ignore[call-overload]
+        found = np.dtype(dtype)  # type: ignore[call-overload]
     except TypeError:
-        name = str(dtype)
-    if name not in DTYPES:
-        raise DTypeError(
-            f"{what} needs one of the dtypes {', '.join(DTYPES)}; got {name}. Convert it with astype first."
-        )
-    return name
+        found = None
+    if found is None or found.name not in DTYPES:
+        got = repr(dtype) if found is None else dtype_words(found)
+        cure = "Write one of these." if found is None else dtype_cure(found)
+        raise DTypeError(f"{what} needs one of the dtypes {', '.join(DTYPES)}; got {got}. {cure}")
+    return str(found.name)
+
+
+def dtype_words(dtype: np.dtype[Any]) -> str:
+    """A dtype as messages name it: NumPy's names for text, ``<U1`` and ``str32``, say nothing to a reader."""
+    return "text" if dtype.kind in TEXT else f"dtype {dtype}"
+
+
+def dtype_cure(dtype: np.dtype[Any]) -> str:
+    """What to do with an array of a dtype that graphs do not compute with."""
+    return _CURES.get(dtype.kind, "Convert it with astype('float64') first.")
 
 
 def check_shape(shape: int | str | Sequence[Dim], what: str) -> Shape:
@@ -103,7 +123,8 @@ def check_shape(shape: int | str | Sequence[Dim], what: str) -> Shape:
             checked.append(int(dim))
         else:
             raise ShapeError(
-                f"{what} needs dimensions that are non-negative ints or axis names; got {dim!r} in {shape!r}."
+                f"{what} needs dimensions that are non-negative ints or axis names; got {dim!r} in {shape!r}. "
+                "Write ('batch', 2), for instance."
             )
     return tuple(checked)
 
@@ -172,10 +193,12 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, what: str) -> tu
         raise ShapeError(f"{what} needs an array of rank 1 or more for an axis; got a scalar and axis {axes[0]}.")
     for a in axes:
         if not -rank <= a < rank:
-            raise ShapeError(f"{what} needs axes from {-rank} to {rank - 1} for an array of rank {rank}; got {a}.")
+            raise ShapeError(
+                f"{what} needs axes from {-rank} to {rank - 1} for an array of rank {rank}; got {a}. Count from 0."
+            )
     normal = sorted(a % rank for a in axes)
     if len(set(normal)) != len(normal):
-        raise ShapeError(f"{what} needs each axis once; got {tuple(axes)}.")
+        raise ShapeError(f"{what} needs each axis once; got {tuple(axes)}. Drop the repeated one.")
     return tuple(normal)
 
 
@@ -217,7 +240,9 @@ def reshape_shape(old: Shape, new: Sequence[Dim]) -> Shape:
     """
     wanted = tuple(new)
     if wanted.count(-1) > 1:
-        raise ShapeError(f"reshape can infer one dimension; got -1 more than once in {format_shape(wanted)}.")
+        raise ShapeError(
+            f"reshape can infer one dimension; got -1 more than once in {format_shape(wanted)}. Give the others."
+        )
     names = Counter(d for d in old if isinstance(d, str))
     left_over = names - Counter(d for d in wanted if isinstance(d, str))
     known = math.prod(d for d in wanted if isinstance(d, int) and d != -1)
@@ -230,7 +255,11 @@ def reshape_shape(old: Shape, new: Sequence[Dim]) -> Shape:
     if sizes != total or Counter(d for d in checked if isinstance(d, str)) != names:
         raise ShapeError(
             f"reshape needs as many elements as before; got {format_shape(old)} -> {format_shape(checked)}. "
-            "A named axis can be moved but not merged or split; fix its length with gl.specialize first."
+            + (
+                "A free axis can be moved but not merged or split; give it a fixed length where the input is declared."
+                if names or any(isinstance(d, str) for d in checked)
+                else f"Give dimensions whose product is {total}, or -1 for one of them."
+            )
         )
     return checked
 
@@ -241,6 +270,6 @@ def _inferred_dimension(old: Shape, wanted: Shape, left_over: Counter[str], know
     if left_over or known == 0 or total % known:
         raise ShapeError(
             f"reshape cannot infer -1 in {format_shape(old)} -> {format_shape(wanted)}: the remaining elements do "
-            "not fill one axis. Give the dimension, or fix a named axis with gl.specialize first."
+            "not fill one axis. Give the dimension, or give a free axis a fixed length where the input is declared."
         )
     return total // known

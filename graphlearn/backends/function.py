@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from graphlearn.backends.registry import check_precision, load_backend
-from graphlearn.errors import NameClashError, UnknownNameError
+from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.binding import bind
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import leaves, symbols
+from graphlearn.graph.traverse import leaves, require_nodes, symbols
 
 
 class Function:
@@ -35,7 +35,9 @@ class Function:
     ) -> None:
         check_precision(precision)
         self._single = isinstance(outputs, Node)
-        self._outputs = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
+        self._outputs = require_nodes(outputs, "compile")
+        if not self._outputs:
+            raise GraphUseError(f"compile needs a node, or a sequence of nodes; got {outputs!r}. Name an output.")
         self._updates = dict(updates or {})
         self._roots = (*self._outputs, *self._updates.values())
         self._leaves = leaves(self._roots)
@@ -48,10 +50,14 @@ class Function:
     def _require_known(self, inputs: Sequence[Node] | None) -> None:
         if inputs is None:
             return
+        wrong = [n for n in inputs if not isinstance(n, Node)]
+        if wrong:
+            raise UnknownNameError(f"compile needs nodes in inputs=; got {wrong[0]!r}. Give the leaf itself.")
         missing = [n.full_name for n in self._leaves if n.op.name == "input" and n not in tuple(inputs)]
         if missing:
             raise UnknownNameError(
-                f"compile needs every input that the outputs use in inputs=; missing: {', '.join(missing)}."
+                f"compile needs every input that the outputs use in inputs=; got {len(tuple(inputs))} without "
+                f"{', '.join(map(repr, missing))}. Add what is missing, or leave inputs= out."
             )
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.traverse import require_nodes, symbols
 
 
 def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") -> Node | tuple[Node, ...]:
@@ -24,6 +25,8 @@ def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") 
         ShapeError: the output is not a scalar.
         DisconnectedError: a node does not influence the output.
         DTypeError: a node is not real.
+        NameClashError: two nodes of the graph bear the same name.
+        GraphUseError: something else than nodes.
 
     Example:
         >>> import graphlearn as gl
@@ -32,7 +35,8 @@ def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") 
         >>> float(gl.evaluate(gl.grad(first, x), {x: 2.0}))
         12.0
     """
-    targets = (wrt,) if isinstance(wrt, Node) else tuple(wrt)
+    targets = require_nodes(wrt, "a gradient by wrt")
+    symbols(*require_nodes(output, "a gradient"))
     trace = differentiate(output, targets, disconnected=disconnected, record=False)
     gradients = tuple(trace.gradients[w] for w in targets)
     return gradients[0] if isinstance(wrt, Node) else gradients
@@ -59,9 +63,10 @@ def vjp(
     Raises:
         ShapeError: a cotangent has another shape than its output.
     """
-    nodes = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
+    nodes = require_nodes(outputs, "vjp")
+    symbols(*nodes)
     seeds = tuple(as_node(c) for c in ((cotangents,) if isinstance(outputs, Node) else tuple(cotangents)))
-    targets = (wrt,) if isinstance(wrt, Node) else tuple(wrt)
+    targets = require_nodes(wrt, "vjp by wrt")
     if len(seeds) != len(nodes):
         raise ShapeError(f"vjp needs one cotangent per output; got {len(seeds)} for {len(nodes)}.")
     totals: list[Node] = []

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from graphlearn.calculus.partials import local_partial, scale
 from graphlearn.calculus.trace import Step, Trace
-from graphlearn.errors import DisconnectedError, DTypeError, ShapeError
+from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.scope import no_scope
@@ -189,10 +189,10 @@ def _require_real(nodes: Sequence[Node]) -> None:
 
 
 def _require_ancestors(order: Sequence[Node], output: Node, wrt: Sequence[Node], disconnected: str) -> None:
+    if disconnected not in ("raise", "zero"):
+        raise OptionError(f"disconnected needs 'raise' or 'zero'; got {disconnected!r}.")
     if disconnected == "zero":
         return
-    if disconnected != "raise":
-        raise DisconnectedError(f"disconnected needs 'raise' or 'zero'; got {disconnected!r}.")
     known = set(order)
     for w in wrt:
         if w not in known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,7 +11,9 @@ import numpy as np
 from graphlearn.errors import DTypeError, MissingValueError, ShapeError, UnknownNameError
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import find_leaf, symbols
-from graphlearn.types import ArrayType, format_shape
+from graphlearn.types import TEXT, ArrayType, dtype_cure, dtype_words, format_shape
+
+_SHOWN = 40  # letters of an entry that a message repeats
 
 
 @runtime_checkable
@@ -73,9 +75,7 @@ def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mappi
     binding = Binding({}, dict(sizes or {}))
     for leaf in table.values():
         array = (
-            check_array(given[leaf], leaf.type, f"{what}[{leaf.full_name!r}]")
-            if leaf in given
-            else own_value(leaf, what)
+            check_array(given[leaf], leaf.type, entry(what, leaf)) if leaf in given else own_value(leaf, what, given)
         )
         _check_lengths(leaf, array, binding.sizes, what)
         binding.arrays[leaf] = array
@@ -87,8 +87,18 @@ def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mappi
     return binding
 
 
-def own_value(leaf: Node, what: str) -> np.ndarray:
+def entry(what: str, leaf: Node) -> str:
+    """How messages name the array given for a leaf: ``at['x']``, or ``'x' of the call``."""
+    return f"{what}[{leaf.full_name!r}]" if what.isidentifier() else f"{leaf.full_name!r} of {what}"
+
+
+def own_value(leaf: Node, what: str, given: Collection[Node] = ()) -> np.ndarray:
     """The literal value that a parameter or state was made with.
+
+    Args:
+        leaf: for which nothing was given.
+        what: the argument's name, for messages.
+        given: leaves for which something was given, for messages.
 
     Raises:
         MissingValueError: it has none.
@@ -96,14 +106,14 @@ def own_value(leaf: Node, what: str) -> np.ndarray:
     literal = leaf.attr("value") if leaf.op.name in ("parameter", "state") else None
     if literal is not None:
         return literal.array  # type: ignore[no-any-return]
-    advice = (
-        "pass a model (at=model, or at=model.at({...})), or give the array"
-        if leaf.op.name == "parameter"
-        else "give an array"
-    )
+    name = leaf.full_name
+    add = f"{what}={{{name!r}: array}}" if what.isidentifier() else f"{{{name!r}: array}}"
+    advice = f"Add it: {add}"
+    if leaf.op.name == "parameter":
+        advice = f"Pass a model (at=model, or at=model.at({{...}})), or add it: {add}"
     raise MissingValueError(
-        f"{what} needs a value for the {leaf.op.name} {leaf.full_name!r} of type {leaf.type}; got none. To cure it, "
-        f"{advice}.",
+        f"{what} needs a value for the {leaf.op.name} {name!r} of type {leaf.type}; got "
+        f"{', '.join(repr(n.full_name) for n in given) or 'nothing'}. {advice}.",
         nodes=(leaf,),
     )
 
@@ -122,18 +132,37 @@ def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
             f"{what} needs an array of {kind}; got {type(value).__name__}, which NumPy cannot convert: {error}"
         ) from None
     if array.dtype.kind not in "buif":
+        odd = _first_odd(array)
         raise DTypeError(
-            f"{what} needs numbers for {kind}; got dtype {array.dtype}. Convert it with astype({kind.dtype!r}) first."
+            f"{what} needs numbers for {kind}; got {dtype_words(array.dtype)}{odd}. {dtype_cure(array.dtype)}"
         )
     check_fits(array.shape, kind, what)
     with np.errstate(invalid="ignore", over="ignore"):
         cast = array.astype(kind.dtype, copy=False)
     if not kind.is_float and not np.array_equal(array, cast):
+        first = tuple(int(k) for k in np.argwhere(array != cast)[0])
         raise DTypeError(
-            f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast. Round them, "
-            "or declare a wider dtype."
+            f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast, such as "
+            f"{array[first]}{at_place(first)}. Round them, or declare a wider dtype."
         )
     return np.ascontiguousarray(cast).reshape(array.shape)
+
+
+def _first_odd(array: np.ndarray) -> str:
+    """The first entry that is no real number, and where it is; empty where all objects are numbers."""
+    for place, value in np.ndenumerate(array):
+        if array.dtype.kind != "O" or not isinstance(value, (bool, int, float, np.bool, np.integer, np.floating)):
+            shown = repr(str(value)) if array.dtype.kind in TEXT else str(value)
+            return f", such as {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}{at_place(place)}"
+    return ""
+
+
+def at_place(place: tuple[int, ...]) -> str:
+    """`` in row 1, column 0`` of an entry, counted from 0; empty for a scalar's."""
+    if not place:
+        return ""
+    rest = "" if len(place) == 1 else f", column {place[1]}" if len(place) == 2 else f", entry {place[1:]}"
+    return f" in row {place[0]}{rest} (counted from 0)"
 
 
 def check_fits(shape: tuple[int, ...], kind: ArrayType, what: str) -> None:

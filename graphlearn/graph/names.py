@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graphlearn.errors import NameClashError, UnknownNameError
+from graphlearn.errors import UnknownNameError
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import symbols, topological
 
@@ -24,7 +24,7 @@ class Names:
 
     def __init__(self, roots: Iterable[Node]) -> None:
         outputs = tuple(roots)
-        symbols(*outputs)  # two leaves of one name are refused with advice for leaves
+        symbols(*outputs)  # refuses two nodes of one name
         self._names: dict[Node, str] = {}
         self._nodes: dict[str, Node] = {}
         unnamed = []
@@ -41,13 +41,7 @@ class Names:
             self._enter(node, f"t{number}")
 
     def _enter(self, node: Node, name: str) -> None:
-        clash = self._nodes.setdefault(name, node)
-        if clash is not node:
-            raise NameClashError(
-                f"a graph needs one node per name; got two called {name!r}: {clash!r} and {node!r}. Rename one with "
-                ".named(...), or put it under another gl.scope.",
-                nodes=(clash, node),
-            )
+        self._nodes[name] = node
         self._names[node] = name
 
     def __getitem__(self, node: Node) -> str:

@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphlearn.errors import DTypeError, GraphLearnError, GraphUseError, UnsupportedOp
+from graphlearn.graph.blame import blame
 from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.interning import TABLE, enter
 from graphlearn.graph.op import NUMPY_BUILDERS, Attrs, Op, find_op
-from graphlearn.graph.scope import current_scope, user_location
+from graphlearn.graph.scope import current_scope
 from graphlearn.types import ArrayType, Dim, Shape
 
 
@@ -297,7 +298,7 @@ def make(op: Op, inputs: tuple[Node, ...], attrs: Attrs = (), *, name: str = "",
     try:
         kind = op.infer(types, **dict(attrs)) if attrs else op.infer(types)
     except GraphLearnError as error:
-        raise _blame(error, op, inputs) from None
+        raise blame(error, op.name, inputs) from None
     return enter(key, new_node(op, inputs, attrs, kind, name, scope))
 
 
@@ -311,13 +312,6 @@ def new_node(op: Op, inputs: tuple[Node, ...], attrs: Attrs, type_: ArrayType, n
     _set_name(node, name)
     _set_scope(node, scope)
     return node
-
-
-def _blame(error: GraphLearnError, op: Op, inputs: tuple[Node, ...]) -> GraphLearnError:
-    """The same error with the operands' names and the line of the user's code."""
-    operands = ", ".join(f"{n.full_name or 'unnamed ' + n.op.name}: {n.type}" for n in inputs)
-    where = user_location()
-    return type(error)(f"{error.message}\n  operands of {op.name}: {operands}{where}", nodes=(*error.nodes, *inputs))
 
 
 def check_name(name: object) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import reprlib
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
-from graphlearn.errors import NameClashError, UnknownNameError
+from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.node import Node
 
 
@@ -90,18 +92,48 @@ def symbols(*roots: Node) -> dict[str, Node]:
         name -> leaf, in topological order.
 
     Raises:
-        NameClashError: two leaves bear the same name.
+        NameClashError: two leaves, or two named nodes, bear the same name.
     """
     found: dict[str, Node] = {}
-    for leaf in leaves(roots):
-        clash = found.setdefault(leaf.full_name, leaf)
-        if clash is not leaf:
-            raise NameClashError(
-                f"a graph needs one leaf per name; got two called {leaf.full_name!r}: {clash!r} and {leaf!r}. Rename "
-                "one, or put it under another gl.scope.",
-                nodes=(clash, leaf),
-            )
-    return found
+    for node in topological(roots):
+        if node.name:
+            clash = found.setdefault(node.full_name, node)
+            if clash is not node:
+                raise _name_clash(clash, node)
+    return {name: node for name, node in found.items() if node.is_leaf and node.op.name != "constant"}
+
+
+def _name_clash(one: Node, other: Node) -> NameClashError:
+    if one.is_leaf and other.is_leaf:
+        what, rename = "leaf", "Rename one"
+    else:
+        what, rename = "node", "Rename one with .named(...)"
+    return NameClashError(
+        f"a graph needs one {what} per name; got two called {one.full_name!r}: {one!r} and {other!r}. {rename}, or put "
+        "it under another gl.scope.",
+        nodes=(one, other),
+    )
+
+
+def require_nodes(form: object, what: str) -> tuple[Node, ...]:
+    """The nodes of a node or of a sequence of nodes.
+
+    Args:
+        form: what the caller wrote.
+        what: for the message.
+
+    Raises:
+        GraphUseError: something in it is no node.
+    """
+    if isinstance(form, Node) or not isinstance(form, Iterable) or isinstance(form, (str, Mapping)):
+        nodes: tuple[Any, ...] = (form,)
+    else:
+        nodes = tuple(form)
+    for node in nodes:
+        if not isinstance(node, Node):
+            cure = "gl.symbols(output) has the leaves by name" if isinstance(node, str) else "Wrap it in gl.constant"
+            raise GraphUseError(f"{what} needs a node, or a sequence of nodes; got {reprlib.repr(node)}. {cure}.")
+    return nodes
 
 
 def find_leaf(table: dict[str, Node], key: Node | str, what: str) -> Node | None:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from graphlearn.backends.registry import lowered
-from graphlearn.errors import DataError, DTypeError, MissingValueError, ShapeError, UnknownNameError
-from graphlearn.graph.binding import check_array
+from graphlearn.errors import DataError, MissingValueError, ShapeError, UnknownNameError
+from graphlearn.graph.binding import at_place, check_array
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import depends_on_axis, find_leaf, leaves, symbols, topological
+from graphlearn.learn.finite import lower
 from graphlearn.types import format_shape
 
 
@@ -89,7 +90,7 @@ def read_inputs(
     if missing:
         raise MissingValueError(
             f"{what} needs an array for {', '.join(map(repr, missing))}; got "
-            f"{', '.join(n.full_name for n in entries) or 'nothing'}. Add it: {what}={{{missing[0]!r}: ...}}.",
+            f"{', '.join(n.full_name for n in entries) or 'nothing'}. Add it: {what}={{{missing[0]!r}: array}}.",
             nodes=needed,
         )
     return {leaf: _read(leaf, entries[leaf], precision, f"{what}[{leaf.full_name!r}]") for leaf in needed}
@@ -118,49 +119,15 @@ def _by_leaf(table: Mapping[str, Node], given: object, what: str) -> dict[Node, 
 
 
 def _read(leaf: Node, value: object, precision: str, what: str) -> np.ndarray:
-    if _is_text(value):
-        raise DTypeError(
-            f"{what} needs numbers for {leaf.type}; got text. Number the classes first: "
-            "names, numbers = numpy.unique(labels, return_inverse=True)."
-        )
     array = check_array(value, leaf.type, what)
     if not array.size:
         raise DataError(
-            f"{what} needs at least one entry; got an empty array of shape {format_shape(array.shape)}.", nodes=(leaf,)
+            f"{what} needs at least one entry; got an empty array of shape {format_shape(array.shape)}. Give at "
+            "least one row.",
+            nodes=(leaf,),
         )
-    with np.errstate(over="ignore"):  # an overflow is found, and named, below
-        array = np.ascontiguousarray(array, lowered(leaf.dtype, precision)).reshape(array.shape)
-    if leaf.type.is_float and not np.all(np.isfinite(array)):
-        raise _not_finite(leaf, np.asarray(value), array, what)
-    return array
-
-
-def _is_text(value: object) -> bool:
-    try:
-        return np.asarray(value).dtype.kind in "US"
-    except ValueError:  # a ragged list, of which check_array says more
-        return False
-
-
-def _not_finite(leaf: Node, given: np.ndarray, array: np.ndarray, what: str) -> DataError:
-    bad = np.argwhere(~np.isfinite(array))
-    place = tuple(int(k) for k in bad[0])
-    where = (
-        f"row {place[0]}" + (f", column {place[1]}" if len(place) == 2 else f", entry {place[1:]}" if place[1:] else "")
-        if place
-        else "it"
-    )
-    if np.isfinite(np.asarray(given, np.float64)[place]):
-        return DataError(
-            f"{what} needs numbers that {array.dtype} can hold; {where} is {given[place]!r}. Scale the data, or use "
-            "precision='float64'."
-        )
-    rows = len({int(k[0]) for k in bad}) if place else 1
-    return DataError(
-        f"{what} needs finite numbers; {where} is {array[place]} ({len(bad)} such entries in {rows} rows). Drop these "
-        "rows or fill the gaps first.",
-        nodes=(leaf,),
-    )
+    cure = "Drop these rows or fill the gaps first." if array.shape else "Give a number."
+    return lower(array, lowered(leaf.dtype, precision), leaf, what, cure)
 
 
 def count_rows(layout: Layout, arrays: Mapping[Node, np.ndarray], what: str = "data") -> int:
@@ -191,10 +158,11 @@ def check_classes(loss: Node, arrays: Mapping[Node, np.ndarray], what: str = "da
                 continue
             bad = np.argwhere((labels < 0) | (labels >= classes))
             if len(bad):
-                row = tuple(int(k) for k in bad[0])
+                place = tuple(int(k) for k in bad[0])
+                more = f", {len(bad)} such entries in all" if len(bad) > 1 else ""
                 raise DataError(
                     f"{what}[{leaf.full_name!r}] needs class numbers from 0 to {classes - 1}, as the prediction has "
-                    f"{classes} classes; row {row[0]} is {labels[row]} ({len(bad)} such entries). Number the classes "
-                    "from 0, or widen the last layer.",
+                    f"{classes} classes; got {labels[place]}{at_place(place)}{more}. Number the "
+                    "classes from 0, or widen the last layer.",
                     nodes=(leaf, node),
                 )

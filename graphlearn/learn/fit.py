@@ -55,6 +55,8 @@ class Trainer:
         key = (plan, backend, capacity)
         if self._latest is not None and self._latest[0] == key and _equal(self._latest[1], data):
             return self._latest[2]
+        # Copies: what the caller writes into the arrays must not reach a training, nor be taken for what it was given.
+        data = {leaf: array.copy() for leaf, array in data.items()}
         run = load_backend(backend).open_training(plan.step, data, self._precision, capacity)
         self._latest = (key, data, run)
         return run

@@ -11,7 +11,7 @@ from graphlearn.backends.registry import CompiledFunction, load_backend
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.binding import bind
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import leaves
+from graphlearn.graph.traverse import leaves, require_nodes
 
 
 class Functions:
@@ -55,11 +55,9 @@ class Outputs:
 
     def __init__(self, form: Any, what: str) -> None:
         self._form = form
-        values = form.values() if isinstance(form, Mapping) else form if isinstance(form, (list, tuple)) else [form]
-        self.nodes: tuple[Node, ...] = tuple(values)
-        wrong = [v for v in self.nodes if not isinstance(v, Node)]
-        if wrong or not self.nodes:
-            raise GraphUseError(f"{what} needs a node, or a list, tuple or dict of nodes; got {[*wrong, form][0]!r}.")
+        self.nodes = require_nodes(tuple(form.values()) if isinstance(form, Mapping) else form, what)
+        if not self.nodes:
+            raise GraphUseError(f"{what} needs a node, or a list, tuple or dict of nodes; got {form!r}. Name one.")
 
     def arrange(self, arrays: Sequence[np.ndarray]) -> Any:
         """Values in the caller's form: an array, a tuple or a dict."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphlearn.errors import DTypeError, OptionError, ShapeError
+from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.ops.activations import binary_cross_entropy as _bce
 from graphlearn.ops.activations import square
@@ -118,8 +119,9 @@ def cross_entropy(prediction: Any, target: Any, *, from_logits: bool = True, red
     Source: Bishop (2006), Pattern Recognition and Machine Learning, eqs. 4.108 and 4.109.
     """
     y, t = as_node(prediction), as_node(target)
-    classes = _classes(y)
-    numbered = _is_numbered(y, t)
+    with blaming("cross_entropy", y, t):
+        classes = _classes(y)
+        numbered = _is_numbered(y, t)
     rows = one_hot(t, classes, "float32" if y.dtype == "float32" else "float64") if numbered else t
     if from_logits:
         # Rows from one_hot sum to 1, so the gradient has its textbook form p - t; given rows need not.
@@ -141,12 +143,12 @@ def _reduce(errors: Node, reduction: str) -> Node:
 def _same_shape(what: str, prediction: Any, target: Any) -> tuple[Node, Node]:
     y, t = as_node(prediction), as_node(target)
     if y.shape != t.shape:
-        raise ShapeError(
-            f"{what} needs a prediction and a target of one shape; got {format_shape(y.shape)} and "
-            f"{format_shape(t.shape)}. Broadcasting would compare every prediction with every target; declare the "
-            f"target input with the shape {format_shape(y.shape)}, or reshape one of them.",
-            nodes=(y, t),
-        )
+        with blaming(what, y, t):
+            raise ShapeError(
+                f"{what} needs a prediction and a target of one shape; got {format_shape(y.shape)} and "
+                f"{format_shape(t.shape)}. Broadcasting would compare every prediction with every target; declare the "
+                f"target input with the shape {format_shape(y.shape)}, or reshape one of them."
+            )
     return y, t
 
 
@@ -154,8 +156,7 @@ def _classes(y: Node) -> int:
     if y.ndim < 1 or isinstance(y.shape[-1], str) or y.shape[-1] < 2:
         raise ShapeError(
             "cross_entropy needs a prediction of shape (N, classes) with 2 classes or more; got "
-            f"{format_shape(y.shape)}. For one logit per row use binary_cross_entropy.",
-            nodes=(y,),
+            f"{format_shape(y.shape)}. For one logit per row use binary_cross_entropy."
         )
     return int(y.shape[-1])
 
@@ -168,13 +169,11 @@ def _is_numbered(y: Node, t: Node) -> bool:
         raise ShapeError(
             f"cross_entropy needs class numbers of shape {format_shape(y.shape[:-1])} or rows of shape "
             f"{format_shape(y.shape)}; got a target of shape {format_shape(t.shape)}. Declare the target input with "
-            "one of these.",
-            nodes=(y, t),
+            "one of these."
         )
     if t.type.is_float or t.dtype == "bool":
         raise DTypeError(
             f"cross_entropy needs class numbers of an integer dtype; got {t!r}. Declare the target input with "
-            "dtype='int64', or give rows of probabilities of the prediction's shape.",
-            nodes=(t,),
+            "dtype='int64', or give rows of probabilities of the prediction's shape."
         )
     return True

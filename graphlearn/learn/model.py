@@ -81,8 +81,8 @@ class Model:
         return self._values
 
     @values.setter
-    def values(self, new: Mapping[str, Any]) -> None:
-        self._values.update(new)
+    def values(self, new: Mapping[Any, Any]) -> None:
+        self._values.replace(new)
 
     @property
     def parameters(self) -> tuple[Node, ...]:

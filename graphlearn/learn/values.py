@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from graphlearn.backends.registry import lowered
-from graphlearn.errors import DataError, GraphUseError, OptionError, ShapeError
+from graphlearn.errors import GraphUseError, OptionError, ShapeError
 from graphlearn.graph.binding import check_array
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import find_leaf
+from graphlearn.learn.finite import lower
 from graphlearn.learn.init import FACTORIES, default
 from graphlearn.learn.stream import Stream
 
@@ -26,6 +27,7 @@ class Values(MutableMapping[str, np.ndarray]):
 
     Raises:
         OptionError, ShapeError: an initializer that cannot be used.
+        DataError: an initial value that is not finite.
     """
 
     def __init__(self, table: Mapping[str, Node], precision: str, seed: int) -> None:
@@ -59,12 +61,25 @@ class Values(MutableMapping[str, np.ndarray]):
         return self._arrays[self._leaf(name)]
 
     def __setitem__(self, name: str | Node, value: object) -> None:
-        leaf = self._leaf(name)
-        what = f"values[{leaf.full_name!r}]"
-        array = check_array(value, leaf.type, what)
-        if leaf.type.is_float and not np.all(np.isfinite(array)):
-            raise DataError(f"{what} needs finite numbers; got {np.array2string(array, threshold=6)}.", nodes=(leaf,))
-        self._arrays[leaf] = _frozen(array, lowered(leaf.dtype, self._precision))
+        self.replace({name: value})
+
+    def replace(self, new: Mapping[Any, Any]) -> None:
+        """Assign arrays by name, all of them or, where one does not fit, none.
+
+        Args:
+            new: parameter or state, or its full name -> array of its shape, finite.
+
+        Raises:
+            UnknownNameError, GraphUseError: something else than parameters and states of this model.
+            ShapeError, DTypeError, DataError: an array that does not fit; the message says why.
+        """
+        arrays = {}
+        for name, value in new.items():
+            leaf = self._leaf(name)
+            what = f"values[{leaf.full_name!r}]"
+            array = check_array(value, leaf.type, what)
+            arrays[leaf] = lower(array, lowered(leaf.dtype, self._precision), leaf, what, "Give finite ones.")
+        self.store(arrays)
 
     def __delitem__(self, name: object) -> NoReturn:
         raise GraphUseError("a model's values can be replaced but not deleted. Assign an array, or call model.reset().")
@@ -84,13 +99,15 @@ def initial_value(leaf: Node, precision: str, seed: int) -> np.ndarray:
     """The first value of a parameter or state: its literal, or by its rule from its own random stream.
 
     Raises:
+        DataError: a literal value that is not finite.
         OptionError: an initializer from `gl.init` that was not called, or one that gives no numbers.
         ShapeError: an initializer that gives another shape.
     """
     dtype = lowered(leaf.dtype, precision)
     literal = leaf.attr("value")
     if literal is not None:
-        return np.asarray(literal.array, dtype)
+        what = f"the value= of the {leaf.op.name} {leaf.full_name!r}"
+        return lower(literal.array, dtype, leaf, what, "Give a finite one.")
     shape = tuple(d for d in leaf.shape if isinstance(d, int))  # those of a parameter are all fixed
     rule = leaf.attr("init") or default(shape)
     if rule in FACTORIES:

@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 
 from graphlearn.errors import DTypeError, ShapeError
+from graphlearn.graph.blame import blaming
 from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation, Opening
 from graphlearn.ops.intrinsics import equal, exp, log, where
-from graphlearn.ops.reductions import max_, sum_
+from graphlearn.ops.reductions import largest, max_, sum_
 from graphlearn.ops.shape import cast, expand_dims, squeeze
 from graphlearn.ops.structural import build, compound
 from graphlearn.types import ArrayType, Dim, format_shape, normalize_axes, promote, to_float
 
 
 def _axis(x: Node, axis: int, what: str) -> int:
-    if x.ndim == 0:
-        raise ShapeError(f"{what} needs an array of rank 1 or more; got a scalar. Use sigmoid for a single logit.")
-    return normalize_axes(axis, x.ndim, what)[0]
+    with blaming(what, x):
+        if x.ndim == 0:
+            raise ShapeError(f"{what} needs an array of rank 1 or more; got a scalar. Use sigmoid for a single logit.")
+        return normalize_axes(axis, x.ndim, what)[0]
 
 
 def _infer_like(types: tuple[ArrayType, ...], axis: int) -> ArrayType:
@@ -56,7 +58,7 @@ def _real(x: Any) -> Any:
 
 def _top(x: Any, axis: int) -> Any:
     """The largest entry, or 0 where it is infinite: inf - inf would be NaN."""
-    top = np.max(x, axis=axis, keepdims=True)
+    top = largest(x, axis, keepdims=True)
     return np.where(np.isfinite(top), top, np.zeros_like(top))
 
 
@@ -70,14 +72,14 @@ def logsumexp_reference(x: Any, axis: int) -> Any:
 def softmax_reference(x: Any, axis: int) -> Any:
     """``exp(x) / sum(exp(x))`` along an axis."""
     x = _real(x)
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    e = np.exp(x - largest(x, axis, keepdims=True))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 def log_softmax_reference(x: Any, axis: int) -> Any:
     """``x - logsumexp(x)`` along an axis."""
     x = _real(x)
-    shifted = x - np.max(x, axis=axis, keepdims=True)
+    shifted = x - largest(x, axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 

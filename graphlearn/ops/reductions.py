@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphlearn.errors import ShapeError
+from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation
 from graphlearn.ops.intrinsics import equal, where
 from graphlearn.ops.shape import broadcast_to, cast, element_count, reshape
 from graphlearn.ops.structural import axis_text, build, compound, numpy_builder, structural
-from graphlearn.types import ArrayType, Shape, normalize_axes, reduce_shape, to_float
+from graphlearn.types import ArrayType, Shape, format_shape, normalize_axes, reduce_shape, to_float
 
 Axis = int | Sequence[int] | None
 
@@ -33,11 +35,33 @@ def _infer_mean(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: b
 
 
 def _infer_max(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
-    if any(types[0].shape[k] == 0 for k in axis):
-        raise ShapeError(
-            f"max needs at least one entry along its axes; got {types[0]}. The largest of nothing is not defined."
-        )
+    _require_entries(types[0].shape, axis)
     return ArrayType(_reduced(types, axis, keepdims), types[0].dtype)
+
+
+def _require_entries(shape: Shape, axis: Sequence[int]) -> None:
+    if any(shape[k] == 0 for k in axis):
+        raise ShapeError(
+            f"a maximum needs at least one entry along its axes; got the shape {format_shape(shape)}. Give more data."
+        )
+
+
+def largest(x: Any, axis: int | tuple[int, ...], keepdims: bool = False) -> Any:
+    """NumPy's maximum, for the references.
+
+    Raises:
+        ShapeError: there is nothing to choose from.
+    """
+    _require_entries(np.shape(x), (axis,) if isinstance(axis, int) else axis)
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+def _average(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Sum and divide: `numpy.mean` warns where there is nothing to add, for which 0 / 0 is NaN on every backend."""
+    real = np.asarray(x) if np.asarray(x).dtype.kind == "f" else np.asarray(x, np.float64)
+    count = math.prod(real.shape[k] for k in axis)
+    with np.errstate(invalid="ignore"):
+        return np.sum(real, axis=axis, keepdims=keepdims) / real.dtype.type(count)
 
 
 def restore(g: Node, node: Node) -> Node:
@@ -89,7 +113,7 @@ SUM = structural(
 MAX = structural(
     "max",
     infer=_infer_max,
-    reference=lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims),
+    reference=largest,
     adjoint=_adjoint_max,
     notation=_reduction_notation("max", r"\max"),
     doc="Largest entry over axes, NaN if there is one.",
@@ -98,7 +122,7 @@ MAX = structural(
 MEAN = compound(
     "mean",
     infer=_infer_mean,
-    reference=lambda x, axis, keepdims: np.mean(x, axis=axis, keepdims=keepdims),
+    reference=_average,
     adjoint=lambda node, g: (restore(g / _count(node), node),),
     expand=_expand_mean,
     notation=_reduction_notation("mean", r"\operatorname{{mean}}"),
@@ -108,7 +132,9 @@ MEAN = compound(
 
 def _reduce(op: Any, x: Any, axis: Axis, keepdims: bool) -> Node:
     x = as_node(x)
-    return build(op, [x], axis=normalize_axes(axis, x.ndim, op.name), keepdims=bool(keepdims))
+    with blaming(op.name, x):
+        axes = normalize_axes(axis, x.ndim, op.name)
+    return build(op, [x], axis=axes, keepdims=bool(keepdims))
 
 
 def sum_(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from graphlearn.errors import ShapeError
+from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import ATOM, CALL, POWER, Notation
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import (
     ArrayType,
     Dim,
+    Shape,
     broadcast_shapes,
     check_dtype,
     check_shape,
@@ -125,7 +127,8 @@ def broadcast_to(x: Any, shape: Dim | Sequence[Dim]) -> Node:
         ShapeError: it does not.
     """
     x = as_node(x)
-    dims = check_shape(shape, "broadcast_to")
+    with blaming("broadcast_to", x):
+        dims = check_shape(shape, "broadcast_to")
     return x if x.shape == dims else build(BROADCAST, [x], shape=dims)
 
 
@@ -140,7 +143,8 @@ def reshape(x: Any, shape: Dim | Sequence[Dim]) -> Node:
         ShapeError: the element counts differ.
     """
     x = as_node(x)
-    dims = reshape_shape(x.shape, (shape,) if isinstance(shape, (int, str)) else tuple(shape))
+    with blaming("reshape", x):
+        dims = reshape_shape(x.shape, (shape,) if isinstance(shape, (int, str)) else tuple(shape))
     return x if x.shape == dims else build(RESHAPE, [x], shape=dims)
 
 
@@ -148,7 +152,8 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Node:
     """Insert axes of length 1 at the given places of the result, as `numpy.expand_dims`."""
     x = as_node(x)
     count = 1 if isinstance(axis, int) else len(axis)
-    axes = normalize_axes(axis, x.ndim + count, "expand_dims")
+    with blaming("expand_dims", x):
+        axes = normalize_axes(axis, x.ndim + count, "expand_dims")
     rest = iter(x.shape)
     return reshape(x, tuple(1 if k in axes else next(rest) for k in range(x.ndim + count)))
 
@@ -160,15 +165,22 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Node:
         ShapeError: a named axis has another length.
     """
     x = as_node(x)
-    axes = (
-        tuple(k for k, d in enumerate(x.shape) if d == 1) if axis is None else normalize_axes(axis, x.ndim, "squeeze")
-    )
-    wrong = [k for k in axes if x.shape[k] != 1]
+    if axis is None:
+        axes = tuple(k for k, d in enumerate(x.shape) if d == 1)
+    else:
+        with blaming("squeeze", x):
+            axes = _axes_of_length_1(x.shape, normalize_axes(axis, x.ndim, "squeeze"))
+    return reshape(x, tuple(d for k, d in enumerate(x.shape) if k not in axes))
+
+
+def _axes_of_length_1(shape: Shape, axes: tuple[int, ...]) -> tuple[int, ...]:
+    wrong = [k for k in axes if shape[k] != 1]
     if wrong:
         raise ShapeError(
-            f"squeeze needs axes of length 1; got axis {wrong[0]} of {format_shape(x.shape)}. Sum or index it instead."
+            f"squeeze needs axes of length 1; got axis {wrong[0]} of {format_shape(shape)}. Reduce it instead, with "
+            "sum or mean."
         )
-    return reshape(x, tuple(d for k, d in enumerate(x.shape) if k not in axes))
+    return axes
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Node:
@@ -182,10 +194,19 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Node:
         ShapeError: not a permutation.
     """
     x = as_node(x)
-    order = tuple(range(x.ndim))[::-1] if axes is None else tuple(int(a) % max(x.ndim, 1) for a in axes)
-    if sorted(order) != list(range(x.ndim)):
-        raise ShapeError(f"transpose needs a permutation of {x.ndim} axes; got {axes}.")
+    if axes is None:
+        order = tuple(range(x.ndim))[::-1]
+    else:
+        with blaming("transpose", x):
+            order = _permutation(axes, x.ndim)
     return x if order == tuple(range(x.ndim)) else build(TRANSPOSE, [x], axes=order)
+
+
+def _permutation(axes: Sequence[int], rank: int) -> tuple[int, ...]:
+    if sorted(a % max(rank, 1) for a in axes) != list(range(rank)) or not all(-rank <= a < rank for a in axes):
+        each = f"the axes 0 to {rank - 1}, each once" if rank else "no axes, for a scalar"
+        raise ShapeError(f"transpose needs {each}, in any order; got {tuple(axes)}. Leave axes out to reverse them.")
+    return tuple(int(a) % rank for a in axes)
 
 
 def cast(x: Any, dtype: str) -> Node:

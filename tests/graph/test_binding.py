@@ -84,7 +84,11 @@ def test_an_unknown_name_lists_the_known_ones():
 
 
 def test_a_missing_value_names_the_leaf_and_the_cure():
-    refused(MissingValueError, r"needs a value for the input 'x' of type float64\[batch,2\].*give an array", x=None)
+    refused(
+        MissingValueError,
+        r"needs a value for the input 'x' of type float64\[batch,2\]; got 'y'.*at=\{'x': ",
+        x=None,
+    )
     refused(MissingValueError, "a value for the parameter 'w'.*at=model", w=None)
 
 

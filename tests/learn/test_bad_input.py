@@ -62,17 +62,29 @@ DATA: dict[str, tuple[Any, type[GraphLearnError], str]] = {
     "ragged": ({"x": ragged, "t": T[:2]}, DTypeError, r"data\['x'\].*cannot convert"),
     "None": ({"x": None, "t": T}, DTypeError, r"data\['x'\]"),
     "fractions as classes": ({"x": X, "t": [0.5, 1, 2]}, DTypeError, "whole numbers"),
-    "nan": ({"x": with_entry(1, 0, np.nan), "t": T}, DataError, r"data\['x'\] needs finite.*row 1, column 0 is nan"),
-    "inf": ({"x": with_entry(2, 1, -np.inf), "t": T}, DataError, r"row 2, column 1 is -inf \(1 such entries in 1 rows"),
-    "too large": ({"x": with_entry(0, 1, 1e300), "t": T}, DataError, r"float32 can hold; row 0, column 1 is .*1e\+300"),
+    "nan": (
+        {"x": with_entry(1, 0, np.nan), "t": T},
+        DataError,
+        r"data\['x'\] needs finite.*nan in row 1, column 0 \(",
+    ),
+    "inf": (
+        {"x": with_entry(2, 1, -np.inf), "t": T},
+        DataError,
+        r"got -inf in row 2, column 1 \(counted",
+    ),
+    "too large": (
+        {"x": with_entry(0, 1, 1e300), "t": T},
+        DataError,
+        r"float32 can hold; got 1e\+300 in row 0",
+    ),
     "empty": ({"x": X[:0], "t": T[:0]}, DataError, r"data\['x'\] needs at least one entry; got an empty array"),
     "unequal": ({"x": X, "t": T[:2]}, DataError, "equally many rows in each array; 'x' has 3, 't' has 2"),
     "class too large": (
         {"x": X, "t": [0, 3, 1]},
         DataError,
-        r"data\['t'\] needs class numbers from 0 to 2.*row 1 is 3",
+        r"data\['t'\] needs class numbers from 0 to 2.*got 3 in row 1",
     ),
-    "class below 0": ({"x": X, "t": [0, 1, -1]}, DataError, "row 2 is -1"),
+    "class below 0": ({"x": X, "t": [0, 1, -1]}, DataError, "got -1 in row 2"),
 }
 
 

@@ -60,9 +60,7 @@ def _shape(buffer: Buffer, sizes: Mapping[str, int]) -> tuple[int, ...]:
 def _require_nonempty(program: Program, sizes: Mapping[str, int]) -> None:
     for axis in program.nonempty:
         if sizes[axis] == 0:
-            raise ShapeError(
-                f"a maximum is taken along the axis {axis!r}, so it needs at least one entry; got 0. Give more data."
-            )
+            raise ShapeError(f"a maximum along the axis {axis!r} needs at least one entry; got none. Give more data.")
 
 
 class _Compiled:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from graphlearn.errors import MissingValueError, NonFiniteError, UnsupportedOp
-from graphlearn.graph.binding import At, Binding, bind
+from graphlearn.graph.binding import At, Binding, at_place, bind
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import topological
+from graphlearn.graph.traverse import require_nodes, topological
 
 _FREE = ("shape", "axis_name")  # attributes in which the name of a free axis may stand
 
@@ -115,14 +115,13 @@ def evaluate(
         MissingValueError, UnknownNameError, ShapeError, DTypeError: ``at`` does not fit the graph.
         NonFiniteError: with ``check_finite``, names the first node whose value is not finite.
     """
-    single = isinstance(outputs, Node)
-    roots = (outputs,) if single else tuple(outputs)
+    roots = require_nodes(outputs, "evaluate")
     binding = bind(roots, at, sizes=sizes)
     values = interpret(roots, binding, keep=check_finite)
     if check_finite:
         require_finite(roots, values)
     arrays = tuple(np.asarray(values[root], root.dtype) for root in roots)
-    return arrays[0] if single else arrays
+    return arrays[0] if isinstance(outputs, Node) else arrays
 
 
 def first_non_finite(roots: Sequence[Node], values: Mapping[Node, np.ndarray]) -> Node | None:
@@ -143,8 +142,12 @@ def require_finite(roots: Sequence[Node], values: Mapping[Node, np.ndarray]) -> 
         return
     names = Names(roots)
     operands = ", ".join(names.get(n, "constant") for n in node.inputs)
+    what = names.get(node, node.op.name) + ("" if node.is_leaf else f" = {node.op.name}({operands})")
+    value = np.asarray(values[node])
+    place = tuple(int(k) for k in np.argwhere(~np.isfinite(value))[0])
+    cure = "Mend the array given for it." if node.is_leaf else f"Keep its operands where {node.op.name} is finite."
     raise NonFiniteError(
-        f"{names.get(node, node.op.name)} = {node.op.name}({operands}) is the first value that is not finite: "
-        f"{np.array2string(np.asarray(values[node]), threshold=6)}.",
+        f"evaluate with check_finite needs finite values; the first that is not is {what}, with "
+        f"{value[place]}{at_place(place)}. {cure}",
         nodes=(node,),
     )
