@@ -7,10 +7,11 @@ from pathlib import Path
 
 import graphlearn as gl
 from graphlearn.cli import demo_iris, demo_penguins, demo_xor
+from graphlearn.cli.command import own_command
 from graphlearn.cli.page import MARGIN, Page
 from graphlearn.cli.words import Words
 
-NEXT = ('graphlearn derive "sigmoid(w*x + b)" --at w=2,x=3,b=-5', "graphlearn train --help")
+NEXT = ('derive "sigmoid(w*x + b)" --at w=2,x=3,b=-5', "train --help")
 
 
 def demo(page: Page, words: Words, folder: Path) -> None:
@@ -30,4 +31,4 @@ def demo(page: Page, words: Words, folder: Path) -> None:
     page.title(words("demo.end"), words("demo.seconds", seconds=f"{time.perf_counter() - started:.1f}"))
     page.pairs([(str(path), words(f"demo.file.{path.suffix[1:]}")) for path in files])
     page.say(words("demo.next"))
-    page.verbatim("\n".join(" " * (MARGIN + 2) + command for command in NEXT))
+    page.verbatim("\n".join(f"{' ' * (MARGIN + 2)}{own_command()} {rest}" for rest in NEXT))

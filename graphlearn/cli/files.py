@@ -9,6 +9,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from graphlearn.errors import OptionError
+
+
+def require_writable(path: str | Path, *sources: Path) -> None:
+    """Try whether a file can be written, before the work whose result it is to hold; leaves nothing behind.
+
+    Args:
+        path: the file that is wanted.
+        sources: files that are read, and must not be lost.
+
+    Raises:
+        OptionError: a folder, a place where nothing can be written, or one of the sources.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OptionError(f"--out needs a file; got the folder {str(path)!r}. Add the file's name.")
+    if any(source.exists() and target.exists() and target.samefile(source) for source in sources):
+        raise OptionError(f"--out needs another file than the one that is read; got {str(path)!r}. Name another.")
+    folder = target.parent
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".draft-", dir=folder))
+    except OSError as error:
+        raise OptionError(
+            f"--out needs a place where files can be written; got {str(path)!r}: {error.strerror} ({folder}). Name another."
+        ) from None
+
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
@@ -19,8 +47,12 @@ def whole(path: str | Path) -> Iterator[Path]:
 
     Yields:
         A path of the same name in a folder of its own beside the file, to be written in the block.
+
+    Raises:
+        OptionError: the file cannot be written.
     """
     target = Path(path)
+    require_writable(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from graphlearn.cli.figures import regression_figures
-from graphlearn.cli.files import write_whole
+from graphlearn.cli.files import require_writable, write_whole
 from graphlearn.cli.network import Floats, Network, load_network
 from graphlearn.cli.page import Page
 from graphlearn.cli.table import Table, numbers, read_table
@@ -34,8 +34,11 @@ def predict(page: Page, words: Words, network_file: Path, data: Path, out: Path 
         FileFormatError: the network's file cannot be used.
         UnknownNameError: the table lacks a column.
         DataError: a cell that is no number.
-        OSError: a file that cannot be read or written.
+        OptionError: a file that cannot be written, or that is one of those that are read.
+        OSError: a file that cannot be read.
     """
+    if out is not None:
+        require_writable(out, network_file, data)
     network, values = load_network(network_file)
     table = read_table(data, delimiter)
     missing = [name for name in network.recipe.columns if name not in table.header]

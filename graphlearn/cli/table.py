@@ -162,14 +162,25 @@ def numbers(table: Table, names: Sequence[str], options: bool = True) -> Floats:
 
     Raises:
         UnknownNameError: there is no such column.
-        DataError: a cell that is empty, text, NaN or infinite; the message names the first and how many there are.
+        DataError: a cell that is empty, text, NaN or infinite; the message names the first and how many there are. Or
+            numbers so large that their differences overflow.
     """
     columns = [[as_number(cell) for cell in table.column(name, "the table")] for name in names]
     for name, values in zip(names, columns, strict=True):
         bad = [row for row, value in enumerate(values) if value is None or not math.isfinite(value)]
         if bad:
             raise _bad_cell(table, name, bad, options)
+        _require_range(table, name, [value for value in values if value is not None])
     return np.array(columns, np.float64).T
+
+
+def _require_range(table: Table, name: str, values: Sequence[float]) -> None:
+    low, high = min(values), max(values)
+    if not math.isfinite(high - low):
+        raise DataError(
+            f"{table.where(values.index(high), name)}: {high:g}, where {low:g} is the smallest number of the column; "
+            "their difference is too large for float64. Mend the cell, or write the column in another unit."
+        )
 
 
 def _bad_cell(table: Table, name: str, bad: Sequence[int], options: bool) -> DataError:

@@ -73,12 +73,13 @@ def _require_filled(table: Table, name: str, cells: Sequence[str], values: Seque
         if is_missing(cell) or (value is not None and not math.isfinite(value))
     ]
     if bad:
-        what = shown(cells[bad[0]]) if cells[bad[0]] else "an empty cell"
+        cell = cells[bad[0]]
+        what = shown(cell) if cell else "an empty cell"
         more = f" ({len(bad)} such cells in the column)" if len(bad) > 1 else ""
-        raise DataError(
-            f"{table.where(bad[0], name)}: {what}{more}, where every row needs a target. Fill the gap, or leave such "
-            "rows out with --drop-missing."
-        )
+        cure = "Fill the gap, or leave such rows out with --drop-missing."
+        if not is_missing(cell):
+            cure = "Mend the cell, or drop the row."
+        raise DataError(f"{table.where(bad[0], name)}: {what}{more}, where every row needs a finite target. {cure}")
 
 
 def _decide(table: Table, name: str, cells: Sequence[str], values: Sequence[float | None]) -> tuple[str, str]:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 import graphlearn as gl
 from graphlearn.cli.bar import Bar
 from graphlearn.cli.chart import Series
+from graphlearn.cli.command import own_command
 from graphlearn.cli.figures import confusion, regression_figures
+from graphlearn.cli.files import require_writable
 from graphlearn.cli.network import Network, Recipe, build, save_network
 from graphlearn.cli.page import Page
 from graphlearn.cli.table import Table, numbers, read_table, without_gaps
@@ -87,6 +89,7 @@ def train(page: Page, words: Words, options: Options) -> None:
         GraphLearnError: an option or a cell that cannot be used, or a training that diverged; nothing is written.
         OSError: a file that cannot be read or written.
     """
+    require_writable(options.out, options.data)
     whole_table = read_table(options.data, options.delimiter)
     whole_table.column(options.target, "--target")
     columns = _columns(whole_table, options)
@@ -112,7 +115,7 @@ def train(page: Page, words: Words, options: Options) -> None:
     save_network(options.out, recipe, values)
     page.say(words("wrote", path=options.out))
     page.say(words("table.next"))
-    page.verbatim(f"    graphlearn predict {shlex.quote(str(options.out))} {shlex.quote(str(options.data))}")
+    page.verbatim(f"    {own_command()} predict {shlex.quote(str(options.out))} {shlex.quote(str(options.data))}")
 
 
 def _columns(table: Table, options: Options) -> tuple[str, ...]:
@@ -194,7 +197,7 @@ def _describe(page: Page, words: Words, target: Target, recipe: Recipe, split: S
     reason = words(target.reason, target=target.name, distinct=target.distinct)
     page.say(f"{reason} {words('task.classification' if recipe.classes else 'task.regression')}")
     page.say(words("table.rows", rows=len(split.X), kept=len(split.X_kept), columns=", ".join(recipe.columns)))
-    constant = [name for name, column in zip(recipe.columns, split.X.T, strict=True) if np.ptp(column) == 0]
+    constant = [name for name, column in zip(recipe.columns, split.X.T, strict=True) if column.min() == column.max()]
     if constant:
         page.say(words("table.constant", columns=", ".join(constant)))
     sizes = "-".join(map(str, recipe.sizes))
