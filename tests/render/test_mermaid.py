@@ -12,7 +12,8 @@ HOSTILE = 'a"|b]--> c\n#quot; <b> `end` {x}; %% //'
 LINE = re.compile(
     r"""flowchart\ LR | \s*end | \s*subgraph\ s\d+\["[^"|\n<>`\[\]]*"\]
     | \s*n\d+[(\[/{]+"(?:[^"|\n<>`\[\]{}]|<br/>)*"[)\]/}]+:::\w+ | \s*n\d+\ -\.->\ n\d+
-    | \s*n\d+\ (?:-->|==>)(?:\|"[^"|\n]*"\|)?\ n\d+ | \s*classDef\ \w+\ [\w:#,\ -]+ | \s*linkStyle\ [\d,]+\ stroke:\#\w+""",
+    | \s*n\d+\ (?:-->|==>)(?:\|"[^"|\n]*"\|)?\ n\d+ | \s*classDef\ \w+\ [\w:#,\ -]+
+    | \s*linkStyle\ [\d,]+\ stroke:\#\w+""",
     re.VERBOSE,
 )
 
