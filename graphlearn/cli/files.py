@@ -34,7 +34,8 @@ def require_writable(path: str | Path, *sources: Path) -> None:
         os.rmdir(tempfile.mkdtemp(prefix=".draft-", dir=folder))
     except OSError as error:
         raise OptionError(
-            f"--out needs a place where files can be written; got {str(path)!r}: {error.strerror} ({folder}). Name another."
+            f"--out needs a place where files can be written; got {str(path)!r}: {error.strerror} ({folder}). Name "
+            "another."
         ) from None
 
 

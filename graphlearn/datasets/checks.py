@@ -47,13 +47,18 @@ def finite(value: ArrayLike | Dataset, what: str) -> Floats:
     bad = np.argwhere(~np.isfinite(numbers))
     if len(bad):
         first = tuple(int(i) for i in bad[0])
-        place = f"row {first[0]}" + (f", column {first[1]}" if len(first) == 2 else "")
         rows = len(np.unique(bad[:, 0]))
         raise DataError(
-            f"{what} needs finite numbers; got {numbers[first]} in {place} (counted from 0), and {rows} such row"
+            f"{what} needs finite numbers; got {numbers[first]}{place_of(first)}, and {rows} such row"
             f"{'s' if rows > 1 else ''} in all. Drop or fill them first."
         )
     return numbers
+
+
+def place_of(entry: tuple[int, ...]) -> str:
+    """The place of an entry in words, to follow its value."""
+    column = f", column {entry[1]}" if len(entry) == 2 else ""
+    return f" in row {entry[0]}{column} (counted from 0)"
 
 
 def class_indices(value: ArrayLike | Dataset, what: str) -> Labels:

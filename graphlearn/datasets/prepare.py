@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphlearn.datasets.checks import class_indices, finite, numbers_of, real, rows_of, stream, whole
+from graphlearn.datasets.checks import class_indices, finite, numbers_of, place_of, real, rows_of, stream, whole
 from graphlearn.datasets.dataset import Floats, Labels
 from graphlearn.errors import DataError
 
@@ -122,10 +122,22 @@ class Standardizer:
             A new float64 array of the shape of `X`, without unit.
 
         Raises:
-            DataError: NaN, infinity or other columns than were fitted.
+            DataError: NaN, infinity, other columns than were fitted, or numbers whose distance from the mean overflows.
             DTypeError: `X` holds no real numbers; convert it.
         """
-        return (self._fitting(finite(X, "X")) - self.mean) / self.scale
+        return self._shift(self._fitting(finite(X, "X")), "X")
+
+    def _shift(self, X: Floats, what: str) -> Floats:
+        with np.errstate(over="ignore"):  # found, and named, below
+            Z: Floats = (X - self.mean) / self.scale
+        bad = np.argwhere(~np.isfinite(Z))
+        if len(bad):
+            first = tuple(int(i) for i in bad[0])
+            raise DataError(
+                f"{what} needs numbers whose distance from the mean, in standard deviations, float64 can hold; got "
+                f"{X[first]:g}{place_of(first)}. Write the column in another unit, or drop the row."
+            )
+        return Z
 
     def inverse(self, Z: ArrayLike) -> Floats:
         """Return ``Z * scale + mean``, in the units of the data: the way back, for predictions.
@@ -177,8 +189,9 @@ def standardize(train: ArrayLike, *others: ArrayLike) -> tuple[Any, ...]:
     """
     first = finite(train, "train")
     scaler = _fit(first)
-    rest = [finite(other, f"array {i} after train") for i, other in enumerate(others, start=1)]
-    return (*(scaler.transform(array) for array in (first, *rest)), scaler)
+    rest = {f"array {i} after train": other for i, other in enumerate(others, start=1)}
+    shifted = (scaler._shift(scaler._fitting(finite(other, what)), what) for what, other in rest.items())
+    return (scaler._shift(first, "train"), *shifted, scaler)
 
 
 def _fit(X: Floats) -> Standardizer:

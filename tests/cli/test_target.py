@@ -65,7 +65,7 @@ def test_the_task_can_be_given() -> None:
         (
             ["a", "b", "a", ""],
             "auto",
-            r"data.csv, line 5, column 1 \('y'\): an empty cell, where every row needs a target",
+            r"data.csv, line 5, column 1 \('y'\): an empty cell, where every row needs a finite target",
         ),
         ([1, "NaN", 2, "NaN"], "auto", r"line 3, .*'NaN' \(2 such cells in the column\).*--drop-missing"),
         ([1, 2, "inf"], "regression", r"line 4, .*'inf'"),
