@@ -96,8 +96,8 @@ class NumbaRun:
         self._rows = len(next(iter(self._data.values()))) if self._data else capacity
         self._programs: dict[tuple[bool, bool], _Compiled] = {}
         self._lock = threading.Lock()
-        whole = capacity >= self._rows
-        self._current = self._compiled(gather=bool(self._data) and not whole, fixed=whole or self._rows % capacity == 0)
+        gather = bool(self._data) and capacity < self._rows
+        self._current = self._compiled(gather, fixed=not gather or self._rows % capacity == 0)
 
     @property
     def source(self) -> str:
@@ -113,7 +113,7 @@ class NumbaRun:
         """The loop of this kind, compiled when it is first needed."""
         key = (gather, fixed)
         if key not in self._programs:
-            rows = self._capacity if gather else min(self._capacity, self._rows)
+            rows = self._capacity if gather else self._rows  # without row numbers every step takes all rows
             sizes = {
                 d: n
                 for leaf, array in self._data.items()
@@ -171,11 +171,11 @@ class NumbaRun:
         """Go over to a program that fits these batches, with all values, where the current one does not."""
         gather = bool(self._data) and order is not None
         current = self._current
-        same = bool((counts == self._capacity).all())
-        if gather == current.gathers and (same or current.program.axes or not self._step.axis):
+        fixed = not gather or bool((counts == self._capacity).all())
+        if gather == current.gathers and (fixed or current.program.axes or not self._step.axis):
             return
         values = self._kept()
-        self._current = self._compiled(gather, same)
+        self._current = self._compiled(gather, fixed)
         self._write(self._current, values)
 
 

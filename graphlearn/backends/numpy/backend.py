@@ -8,6 +8,7 @@ import numpy as np
 
 from graphlearn.backends.numpy.interpreter import interpret
 from graphlearn.backends.registry import lowered
+from graphlearn.backends.steps import check_steps
 from graphlearn.graph.binding import Binding
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import leaves
@@ -38,9 +39,10 @@ class InterpretedRun:
     source = _NOTE
     program = None
 
-    def __init__(self, step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str) -> None:
+    def __init__(self, step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> None:
         self._step = step
         self._precision = precision
+        self._capacity = capacity
         self._data = {n: np.asarray(data[n], lowered(n.dtype, precision)) for n in step.data}
         self._values: dict[Node, np.ndarray] = {}
         # An updated leaf may be one that no root reads.
@@ -57,6 +59,8 @@ class InterpretedRun:
 
     def run(self, counts: np.ndarray, order: np.ndarray | None, losses: np.ndarray) -> int:
         """Take one step per entry of ``counts``; see `TrainingRun.run`."""
+        rows_of_data = len(next(iter(self._data.values()))) if self._data else None
+        check_steps(counts, order, losses, rows=rows_of_data, capacity=self._capacity)
         start = 0
         for k, count in enumerate(counts):
             rows = slice(None) if order is None else order[start : start + count]
@@ -77,5 +81,5 @@ def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision:
 
 
 def open_training(step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> InterpretedRun:
-    """A training loop over ``data``."""
-    return InterpretedRun(step, data, precision)
+    """A training loop over ``data`` with batches of at most ``capacity`` rows."""
+    return InterpretedRun(step, data, precision, capacity)

@@ -121,10 +121,12 @@ def test_a_scalar_that_changes_compiles_nothing():
     assert all(np.array_equal(before[leaf], after[leaf]) for leaf in before)
 
 
+@pytest.mark.parametrize("backend", ["numba", "numpy"])
 @pytest.mark.parametrize(
     ("counts", "order", "slots"),
     [
         ([3], [0, 1], 1),
+        ([3], None, 1),
         ([2], [0, 4], 1),
         ([2], [-1, 0], 1),
         ([5], [0, 1, 2, 3, 0], 1),
@@ -133,9 +135,9 @@ def test_a_scalar_that_changes_compiles_nothing():
         ([2], [0, 1], 0),
     ],
 )
-def test_what_lies_outside_the_data_is_refused(counts, order, slots):
+def test_what_lies_outside_the_data_is_refused(counts, order, slots, backend):
     task = xor()
-    run = load_backend("numba").open_training(task.step, task.data, "float64", 4)
+    run = load_backend(backend).open_training(task.step, task.data, "float64", 4)
     run.load(task.values)
     with pytest.raises(DataError, match="got"):
         run.run(np.array(counts), None if order is None else np.array(order, np.int64), np.zeros(slots))
@@ -148,3 +150,19 @@ def test_source_names_what_it_computes():
         assert section in source
     assert "tanh" in source
     assert "float64(" not in source.replace("losses[step] = float64(", "")
+
+
+@pytest.mark.parametrize("capacity", [1, 7, 8, 24, 30])
+def test_without_order_every_step_takes_all_rows_whatever_the_capacity(capacity):
+    task = classifier(24)
+    run = load_backend("numba").open_training(task.step, task.data, "float64", capacity)
+    reference = load_backend("numpy").open_training(task.step, task.data, "float64", capacity)
+    batch = min(capacity, 24)
+    for one in (run, reference):
+        one.load(task.values)
+        losses = np.zeros(2)
+        assert one.run(np.array([24, 24]), None, losses) == 2
+        one.run(np.array([batch]), np.arange(batch, dtype=np.int64), np.zeros(1))
+        one.run(np.array([24]), None, np.zeros(1))
+    for leaf, wanted in reference.read().items():
+        np.testing.assert_allclose(run.read()[leaf], wanted, rtol=1e-10, atol=1e-12)
