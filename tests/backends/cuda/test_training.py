@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from graphlearn.backends.cuda import device
 from graphlearn.backends.cuda.source import Kernel
 from graphlearn.backends.cuda.training import emit_training
 from graphlearn.backends.registry import load_backend
-from graphlearn.errors import DataError, EngineError, OptionError
+from graphlearn.errors import DataError, EngineError, NonFiniteError, OptionError
 from graphlearn.program.build import Batching, build_training
 from tests.backends.cuda.lockstep import Lockstep
 from tests.backends.cuda.networks import Task, assert_trains_like_the_reference, classifier, task, train, xor
@@ -91,6 +92,36 @@ def test_it_stops_at_the_first_loss_that_is_not_finite(precision: str, in_lockst
     for value, reference in zip(values, expected_values, strict=True):
         assert np.isfinite(value).all()
         np.testing.assert_allclose(value, reference, rtol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", [gl.optim.SGD, gl.optim.Momentum])
+def test_a_model_that_diverges_keeps_the_values_of_its_last_finite_loss(
+    optimizer: type[gl.optim.SGD], in_lockstep: None
+) -> None:
+    def fit(epochs: int) -> tuple[gl.Model, gl.optim.SGD, Exception | None]:
+        x, t = gl.input("x", ("batch", 2)), gl.input("t", ("batch", 1))
+        y = x @ gl.parameter("w", value=np.ones((2, 1)))
+        model, rule = gl.Model(y, loss=gl.losses.mse(y, t)), optimizer(1e6)
+        data = {"x": [[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]], "t": [[1.0], [0.0], [2.0]]}
+        try:
+            model.fit(data, optimizer=rule, epochs=epochs, backend="cuda")
+        except NonFiniteError as error:
+            return model, rule, error
+        return model, rule, None
+
+    model, rule, error = fit(100)
+    assert error is not None and 1 < rule.steps < 99
+    shorter, other, fine = fit(rule.steps)
+    assert fine is None
+    assert model.values["w"].tobytes() == shorter.values["w"].tobytes()
+    assert {k: a.tobytes() for k, a in rule.state.items()} == {k: a.tobytes() for k, a in other.state.items()}
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+@pytest.mark.parametrize("make", [xor, classifier])
+def test_a_float32_kernel_computes_nothing_in_float64(make: Callable[[], Task], fixed: bool) -> None:
+    program = build_training(make().step, "float32", Batching(4, fixed, not fixed, {}))
+    assert "float64" not in emit_training(program).kernel.source
 
 
 @pytest.mark.parametrize("most_threads", [8, 256])
