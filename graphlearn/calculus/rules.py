@@ -119,6 +119,14 @@ def _scalar_last(node: Node) -> Node | None:
     return None
 
 
+def _cancel(node: Node) -> Node | None:
+    """``(x / y) * y`` is ``x``, where y is not 0."""
+    for quotient, factor in (node.inputs, node.inputs[::-1]):
+        if quotient.op.name == "div" and quotient.inputs[1] is factor:
+            return quotient.inputs[0]
+    return None
+
+
 def _quotient_of_quotient(node: Node) -> Node | None:
     inner, divisor = node.inputs
     if inner.op.name == "div" and inner.inputs[1].shape == () == divisor.shape:
@@ -201,6 +209,7 @@ RULES: tuple[Rule, ...] = (
     Rule("plus_zero", "exact", ("add", "sub"), _add_zero),
     Rule("signs", "stabilising", ("neg", "add", "sub", "mul", "div"), _signs),
     Rule("over_one", "stabilising", ("div",), _div_one),
+    Rule("cancel", "exact", ("mul",), _cancel),
     Rule("common_divisor", "exact", ("mul",), _scalar_last),
     Rule("nested_quotient", "exact", ("div",), _quotient_of_quotient),
     Rule("power_one", "stabilising", ("pow",), _pow),

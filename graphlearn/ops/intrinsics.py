@@ -30,12 +30,18 @@ def _relation(latex: str, text: str) -> Notation:
 
 
 def _times(node: Node) -> str:
-    """Entry-by-entry products of two arrays are marked; a number times an array is not."""
-    return "{0} ⊙ {1}" if all(n.shape for n in node.inputs) else "{0}·{1}"
+    """Entry-by-entry products of two arrays are marked; a number times an array is not, also where it is repeated."""
+    return "{0} ⊙ {1}" if all(_is_array(n) for n in node.inputs) else "{0}·{1}"
 
 
 def _times_latex(node: Node) -> str:
-    return r"{0} \odot {1}" if all(n.shape for n in node.inputs) else r"{0} \cdot {1}"
+    return r"{0} \odot {1}" if all(_is_array(n) for n in node.inputs) else r"{0} \cdot {1}"
+
+
+def _is_array(node: Node) -> bool:
+    while node.op.name == "broadcast_to":
+        node = node.inputs[0]
+    return bool(node.shape)
 
 
 def _power(node: Node) -> str:
@@ -111,11 +117,12 @@ div = intrinsic(
     "div", np.true_divide, numpy=(np.true_divide,), doc="Quotient of two arrays, always real.",
     partials=(lambda m, x, y, z: 1 / y, lambda m, x, y, z: -z / y), domain=(0.5, 2.0),
     textbook=(lambda m, x, y, z: 1 / y, lambda m, x, y, z: -x / y**2),
-    notation=Notation(r"\frac{{{0}}}{{{1}}}", "{0} / {1}", PRODUCT, (PRODUCT, PRODUCT + 1), PREFIX, ()),
+    # In text weaker than a product: x / y·z would be read as x / (y·z).
+    notation=Notation(r"\frac{{{0}}}{{{1}}}", "{0} / {1}", PRODUCT - 1, (PRODUCT, PRODUCT + 1), PREFIX, ()),
 )  # fmt: skip
 neg = intrinsic(
     "neg", without_bools(np.negative), infer=_infer_no_bool, numpy=(np.negative,), doc="The opposite.",
-    partials=(lambda m, x, y: -1,), notation=Notation("-{0}", "−{0}", SUM + 5, (PRODUCT,)),
+    partials=(lambda m, x, y: -1,), notation=Notation("-{0}", "−{0}", SUM + 5, (PRODUCT - 1,)),
 )  # fmt: skip
 power = intrinsic(
     "pow", without_bools(np.power), infer=_infer_no_bool, numpy=(np.power,), domain=(0.5, 2.0),

@@ -36,7 +36,8 @@ def _infer_broadcast(types: tuple[ArrayType, ...], shape: tuple[Dim, ...]) -> Ar
 
 
 def _shape_text(node: Node) -> str:
-    return format_shape(node.type.shape)
+    """The shape as derivations write it: ``(N, 3)``."""
+    return format_shape(tuple("N" if d == "batch" else d for d in node.type.shape))
 
 
 BROADCAST = structural(
@@ -89,14 +90,23 @@ TRANSPOSE = structural(
     ),
     doc="The array with its axes permuted.",
 )
+
+
+def _is_indicator(node: Node) -> bool:
+    """Whether a cast turns truth into 1 and 0, which is written as Iverson's bracket [c]."""
+    return node.inputs[0].dtype == "bool"
+
+
 CAST = structural(
     "cast",
     infer=lambda types, dtype: types[0].with_dtype(dtype),
     reference=lambda x, dtype: np.asarray(x).astype(dtype),
     adjoint=lambda node, g: (cast(g, node.inputs[0].dtype) if node.inputs[0].type.is_float else None,),
     notation=Notation(
-        lambda n: rf"\operatorname{{{{{n.attr('dtype')}}}}}\left({{0}}\right)",
-        lambda n: f"{n.attr('dtype')}({{0}})",
+        lambda n: (
+            r"\left[{0}\right]" if _is_indicator(n) else rf"\operatorname{{{{{n.attr('dtype')}}}}}\left({{0}}\right)"
+        ),
+        lambda n: "[{0}]" if _is_indicator(n) else f"{n.attr('dtype')}({{0}})",
         CALL,
     ),
     doc="The array in another dtype, as NumPy's astype.",

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from rich.cells import cell_len
 
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
-from graphlearn.graph.op import Opening
-from graphlearn.ops.algebra import GRAPH
 from graphlearn.render.adjoints import adjoint_name, bound_text, partial_symbol
-from graphlearn.render.document import Formula, Inline, Math, Row, Sentence, Step
+from graphlearn.render.document import Formula, Inline, Math, Row, Sentence, Step, pieces
 from graphlearn.render.names import subscript
 from graphlearn.render.notation import Writer, axis_letter, shape_math
 from graphlearn.render.numbers import array_math, format_number
+from graphlearn.render.opened import bracketed, join, opened_rows, outer_partial, say_simplified, spelled_out
 from graphlearn.render.phrases import Phrases
 from graphlearn.render.story import NUMERIC_WIDTH, Group, Share, Story
 
+__all__ = ["backward_steps", "check_text", "group_formula", "outer_partial"]
+
+_PATH_WIDTH = 40  # a longer operation is not written out to name a path
 _RESULT_WIDTH = 130  # a longer array is shown by its corners; the text writer wraps at row borders
 
 
@@ -70,22 +75,47 @@ def _sum_of_shares(group: Group, left: Math, story: Story, words: Phrases) -> tu
         word = words.word("share")
         symbol = Math(word + subscript(str(k)), rf"\text{{{word}}}_{{{k}}}")
         part, said = _share(share, symbol, story, words)
-        rows += part
+        rows += [replace(part[0], note=_joined(_through(share, story, words), part[0].note)), *part[1:]]
+        rows += _value_of_share(share, part[-1].right, story)
         sentences += said
         symbols.append(symbol)
     total = Math(" + ".join(s.text for s in symbols), " + ".join(s.latex for s in symbols))
     rows.append(Row(left=left, right=total, shape=shape_math(group.node.shape)))
-    return rows, sentences
+    return rows, list(dict.fromkeys(sentences))
+
+
+def _through(share: Share, story: Story, words: Phrases) -> Inline:
+    """The rule of one path, and which operation the path goes through."""
+    rule = _title(share, words)
+    consumer = share.step.consumer
+    if consumer is None or consumer in story.openings:
+        return rule
+    formula = story.writer.write(consumer)
+    if cell_len(formula.text) > _PATH_WIDTH:
+        return rule
+    return words.say("through", rule=rule, consumer=formula)
+
+
+def _joined(one: Inline, other: Inline) -> Inline:
+    return (*pieces(one), "; ", *pieces(other)) if pieces(other) else one
+
+
+def _value_of_share(share: Share, last: Math, story: Story) -> list[Row]:
+    if share.computed not in story.values:
+        return []
+    value = array_math(story.values[share.computed], width=_RESULT_WIDTH)
+    return [Row(right=value)] if value.text != last.text else []
 
 
 def _share(share: Share, left: Math, story: Story, words: Phrases) -> tuple[list[Row], list[Inline]]:
     """The rows of one contribution: in names, with the local derivative, simplified, summed."""
     consumer = share.step.consumer
-    if consumer is not None and consumer in story.openings:
-        return _opened(share, story.openings[consumer], left, story, words), []
+    # Only the way through the inner function is opened: the derivative by the target is another one.
+    if consumer is not None and consumer in story.openings and share.step.argument == 0 and share.summed is None:
+        return opened_rows(share, story.openings[consumer], left, story, words), []
     rights = [] if consumer is story.output else _in_names(share, story)
     forms = (share.simplified,) if consumer is story.output else (share.expression, share.simplified)
-    rights += [_spelled(node, share, story) for node in forms]
+    rights += [spelled_out(node, share, story) for node in forms]
     sentences: list[Inline] = []
     if share.summed is not None:
         rights = [_summation(share, right) for right in rights]
@@ -96,12 +126,6 @@ def _share(share: Share, left: Math, story: Story, words: Phrases) -> tuple[list
     rows = [Row(left=left if k == 0 else None, right=right) for k, right in enumerate(unique)]
     rows[-1] = Row(left=rows[-1].left, right=rows[-1].right, shape=_shapes(share), note=_note(share, unique, words))
     return rows, sentences
-
-
-def _spelled(node: Node, share: Share, story: Story) -> Math:
-    """A formula by the names of other adjoints; the adjoint that the row is about is spelled out."""
-    own = adjoint_name(story, share.step.node)
-    return story.writer.write(node, spell=story.adjoint_names.get(node) == own)
 
 
 def group_formula(group: Group, writer: Writer, own: Math) -> Math:
@@ -128,84 +152,38 @@ def _in_names(share: Share, story: Story) -> list[Math]:
     upstream = adjoint_name(story, consumer)
     inner = partial_symbol(story.names[consumer], story.writer.write(share.step.node))
     sign = ("⊙", r"\odot") if consumer.shape else ("·", r"\cdot")
-    return [Math(f"{upstream.text} {sign[0]} {inner.text}", f"{upstream.latex} {sign[1]} {inner.latex}")]
+    return [join(upstream, sign, inner)]
 
 
 def _note(share: Share, rights: list[Math], words: Phrases) -> Inline:
     if share.rules and len(rights) > 1:
-        titles = dict.fromkeys(words.title(f"simplify.{rule}") for rule in share.rules)
-        return words.say("simplified", rules=", ".join(titles))
+        return say_simplified(share.rules, words)
     spread = share.expression.op.name == "broadcast_to" and constant_array(share.expression.inputs[0]) is not None
     return words.word("same.everywhere") if spread else ()
 
 
-def _opened(share: Share, opening: Opening, left: Math, story: Story, words: Phrases) -> list[Row]:
-    """Through a loss whose inner function has a name: the two derivatives, then their product in the textbook form."""
-    writer = story.writer
-    node = share.step.node
-    inner, output = story.names[opening.inner], story.names[story.output]
-    by_inner, inner_by = partial_symbol(output, inner), partial_symbol(inner, story.names[node])
-    sign = ("⊙", r"\odot") if node.shape else ("·", r"\cdot")
-    rows = [Row(left=left, right=_join(by_inner, sign, inner_by), shape=shape_math(node.shape))]
-    scaled = outer_partial(share, opening, writer)
-    definition = writer.definition(opening.inner)
-    rows.append(Row(left=by_inner, right=scaled, note=words.say("open.outer", loss=writer.write(opening.graph))))
-    local = _inner_derivative(opening, writer)
-    rows.append(Row(left=inner_by, right=local, note=words.say("open.inner", name=inner, definition=definition)))
-    product = _spelled(share.simplified, share, story)
-    rows.append(Row(left=left, right=product, note=words.word("factor.cancels")))
-    return rows
-
-
-def outer_partial(share: Share, opening: Opening, writer: Writer) -> Math:
-    """The derivative by the inner node of an opened operation, such as ``1/N · (p − t) / (p (1 − p))``.
-
-    Args:
-        share: the contribution that passes through the operation.
-        opening: the textbook graph behind it.
-        writer: writes the formulas.
-    """
-    upstream = writer.write(share.step.contributions[0])
-    outer = writer.write(opening.partial)
-    return outer if upstream.text == "1" else _join(_bracketed(upstream), ("·", r"\cdot"), outer)
-
-
-def _inner_derivative(opening: Opening, writer: Writer) -> Math:
-    """The derivative of the inner function; that of softmax is a matrix for each row."""
-    if opening.inner.op.name == "softmax":
-        p = writer.write(opening.inner)
-        return Math(f"{p.text}ᵢ (δᵢⱼ − {p.text}ⱼ)", rf"{p.latex}_i \left(\delta_{{ij}} - {p.latex}_j\right)")
-    rule = opening.inner.op.textbook[0] or opening.inner.op.partials[0]
-    if rule is None:
-        raise TypeError(f"the inner function {opening.inner.op.name} of an opening needs a derivative")
-    from_formula: Node = rule(GRAPH, *opening.inner.inputs, opening.inner)
-    return writer.write(from_formula)
-
-
-def _join(a: Math, sign: tuple[str, str], b: Math) -> Math:
-    return Math(f"{a.text} {sign[0]} {b.text}", f"{a.latex} {sign[1]} {b.latex}")
-
-
 def _summation(share: Share, source: Math) -> Math:
-    """The sum of un-broadcasting in index form: ``Σₙ (∂L/∂z)[n]``."""
-    before, after = share.expression, share.summed
-    lead = before.ndim - (after.ndim if after is not None else 0)
-    if lead == 1 and after is not None and before.shape[1:] == after.shape:
-        simple = " " not in source.text
-        body = source.text if simple else f"({source.text})"
+    """The sum of un-broadcasting in index form, ``Σₙ (∂L/∂z)[n]``; over other axes than the first it names them."""
+    before, after = share.expression.shape, share.step.node.shape
+    lead = len(before) - len(after)
+    kept = [k + lead for k, dim in enumerate(after) if dim != 1 or before[k + lead] == 1]
+    summed = [k for k in range(len(before)) if k not in kept]
+    body = source.text if " " not in source.text else f"({source.text})"
+    if lead == 1 and summed == [0]:
         return Math(f"Σₙ {body}[n]", rf"\sum_{{n}} \left({source.latex}\right)_{{n}}")
-    return Math(
-        f"Σ {source.text if ' ' not in source.text else f'({source.text})'}", rf"\sum \left({source.latex}\right)"
-    )
+    if len(summed) == len(before):
+        return Math(f"Σ {body}", rf"\sum \left({source.latex}\right)")
+    axes = f"axis={summed[0] if len(summed) == 1 else tuple(summed)}"
+    return Math(f"sum({source.text}, {axes})", rf"\sum_{{\text{{{axes}}}}} \left({source.latex}\right)")
 
 
 def _why_summed(share: Share, story: Story, words: Phrases) -> Inline:
     name = story.names[share.step.node]
-    shape = share.expression.shape
-    lead = len(shape) - share.step.node.ndim
-    if lead == 1 and shape[1:] == share.step.node.shape:
-        return words.say("unbroadcast.rows", name=name, count=axis_letter(shape[0]))
-    return words.say("unbroadcast.axes", name=name, shape=shape_math(shape))
+    before, after = share.expression.shape, share.step.node.shape
+    # The entries of a vector are rows only where they are samples.
+    if before[1:] == after and (len(before) > 1 or isinstance(before[0], str)):
+        return words.say("unbroadcast.rows", name=name, count=axis_letter(before[0]))
+    return words.say("unbroadcast.axes", name=name, shape=shape_math(before))
 
 
 def _why_matmul(share: Share, story: Story, words: Phrases) -> list[Inline]:
@@ -214,9 +192,9 @@ def _why_matmul(share: Share, story: Story, words: Phrases) -> list[Inline]:
     if consumer is None or consumer.ndim != 2 or any(n.ndim != 2 for n in consumer.inputs):
         return []
     writer = story.writer
-    a, b = (_bracketed(writer.write(n)) for n in consumer.inputs)
-    c = _bracketed(writer.write(consumer))
-    g = _bracketed(writer.write(share.step.contributions[0]))
+    a, b = (bracketed(writer.write(n)) for n in consumer.inputs)
+    c = bracketed(writer.write(consumer))
+    g = bracketed(writer.write(share.step.contributions[0]))
     w = adjoint_name(story, share.step.node)
     product = _indexed("{0}[n,k] = Σⱼ {1}[n,j] {2}[j,k]", r"{0}_{{nk}} = \sum_j {1}_{{nj}} {2}_{{jk}}", c, a, b)
     if argument == 0:
@@ -228,10 +206,6 @@ def _why_matmul(share: Share, story: Story, words: Phrases) -> list[Inline]:
 
 def _indexed(text: str, latex: str, *parts: Math) -> Math:
     return Math(text.format(*(p.text for p in parts)), latex.format(*(p.latex for p in parts)))
-
-
-def _bracketed(math: Math) -> Math:
-    return Math(f"({math.text})", rf"\left({math.latex}\right)") if " " in math.text else math
 
 
 def _shapes(share: Share) -> Math:
@@ -248,15 +222,18 @@ def _numbers(group: Group, story: Story, words: Phrases) -> list[Row]:
     """The same with numbers, and what finite differences say."""
     if group.node not in story.adjoints:
         return []
-    rows = _with_numbers(group.shares[0], story) if len(group.shares) == 1 else []
+    rows = _with_numbers(group.shares[0], story) if len(group.shares) == 1 else _sum_with_numbers(group, story)
     value = array_math(story.adjoints[group.node], width=_RESULT_WIDTH)
     left = adjoint_name(story, group.node) if rows and rows[-1].left is not None else None
-    rows.append(Row(left=left, right=value, check=check_text(story, group.node, words)))
+    note = _why_otherwise(group, story, words)
+    rows.append(Row(left=left, right=value, note=note, check=check_text(story, group.node, words)))
     return rows
 
 
 def _with_numbers(share: Share, story: Story) -> list[Row]:
     """The formula with numbers in place of names; where that is too long, the local derivative by itself."""
+    if not _is_computed_as_read(share, story):
+        return []
     formula = story.numeric_writer.write(share.simplified, spell=share.simplified in story.numeric_writer.names)
     named = story.writer.write(share.simplified)
     if share.summed is None and "…" not in formula.text and len(formula.text) <= NUMERIC_WIDTH and formula != named:
@@ -267,24 +244,54 @@ def _with_numbers(share: Share, story: Story) -> list[Row]:
     return [Row(left=story.writer.write(local), right=array_math(story.values[local], width=_RESULT_WIDTH))]
 
 
+def _sum_with_numbers(group: Group, story: Story) -> list[Row]:
+    """The sum over paths with numbers, where it is short enough to be read."""
+    parts = [array_math(story.values[share.computed], width=NUMERIC_WIDTH) for share in group.shares]
+    total = Math(" + ".join(p.text for p in parts), " + ".join(p.latex for p in parts))
+    text = total.text.replace("+ −", "− ")
+    if "…" in text or cell_len(text) > NUMERIC_WIDTH:
+        return []
+    return [Row(right=Math(text, total.latex.replace("+ -", "- ")))]
+
+
+def _is_computed_as_read(share: Share, story: Story) -> bool:
+    """Whether the formula that is read gives these numbers: not at a kink, nor where it loses its digits."""
+    computed, read = np.asarray(story.values[share.computed]), np.asarray(story.values[share.read])
+    size = float(np.max(np.abs(computed[np.isfinite(computed)]), initial=0.0))
+    return bool(np.allclose(read, computed, rtol=1e-6, atol=1e-9 * size, equal_nan=True))
+
+
+def _why_otherwise(group: Group, story: Story, words: Phrases) -> Inline:
+    other = [share.step.consumer for share in group.shares if not _is_computed_as_read(share, story)]
+    if not other:
+        return ()
+    at_kink = any(consumer is not None and consumer.op.name in story.kinks for consumer in other)
+    return words.word("kink.used" if at_kink else "computed.precise")
+
+
 def check_text(story: Story, node: Node, words: Phrases) -> Inline:
     """What finite differences say about an adjoint."""
     check = story.checks.get(node)
     if check is None:
         return ()
+    if np.isnan(check.error):
+        return words.word("checked.infinite")
     if check.kink:
         return words.word("checked.kink")
     if not check.ok:
-        return words.say("checked.fail", error=f"{check.error:.1e}")
-    return words.say("checked.projection" if check.projected else "checked.ok", bound=bound_text(check.error))
+        inherited = check.step and any(not other.step for other in story.checks.values())
+        key = "checked.inherited" if inherited else "checked.fail" if check.step else "checked.wrong"
+        return words.say(key, error=f"{check.error:.1e}")
+    key = "checked.step" if check.alone else "checked.projection" if check.projected else "checked.ok"
+    return words.say(key, bound=bound_text(check.error))
 
 
 def _reading(node: Node, story: Story, words: Phrases) -> list[Inline]:
-    """What the largest entry of a parameter's gradient means."""
+    """What the largest entry of a gradient means."""
     if node not in story.wrt or node not in story.adjoints or not np.size(story.adjoints[node]):
         return []
     gradient = np.asarray(story.adjoints[node])
-    if not np.all(np.isfinite(gradient)):
+    if not np.all(np.isfinite(gradient)) or not np.isfinite(story.values[story.output]):
         return []
     index = np.unravel_index(int(np.argmax(np.abs(gradient))), gradient.shape)
     value = float(gradient[index])
@@ -295,5 +302,7 @@ def _reading(node: Node, story: Story, words: Phrases) -> list[Inline]:
         return [words.say("reading.flat", entry=entry, output=output)]
     sign = "+" if value > 0 else ""
     change = Math(sign + format_number(0.01 * value, 6), sign + f"{0.01 * value:.6f}")
+    if node.op.name != "parameter":
+        return [words.say("reading.plain", entry=entry, output=output, change=change)]
     direction = words.word("down" if value > 0 else "up")
     return [words.say("reading", entry=entry, output=output, change=change, direction=direction)]

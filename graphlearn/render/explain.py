@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from rich.cells import cell_len
+
+from graphlearn.graph.node import Node
 from graphlearn.render.adjoints import adjoint_name, bound_text
 from graphlearn.render.backward import backward_steps, check_text
-from graphlearn.render.document import Block, Document, Formula, Heading, Inline, Math, Row, Sentence, Table
+from graphlearn.render.document import (
+    Block,
+    Document,
+    Formula,
+    Heading,
+    Inline,
+    Math,
+    Piece,
+    Row,
+    Sentence,
+    Table,
+    plain,
+)
 from graphlearn.render.notation import axis_letter, shape_math
 from graphlearn.render.numbers import array_math
 from graphlearn.render.phrases import Phrases, phrases
-from graphlearn.render.story import Story
+from graphlearn.render.story import NUMERIC_WIDTH, Story
 
 _ONE_LINE = 180  # display cells up to which a closed form is worth reading on one line
 _VALUE_WIDTH = 130
@@ -52,7 +68,7 @@ def _aside(story: Story, words: Phrases) -> Inline:
     trained = [w for w in story.wrt if w.op.name == "parameter"]
     if trained:
         count = sum(math.prod(int(d) for d in w.shape) for w in trained)
-        parts += ["".join(str(p) for p in words.say("parameters", count=str(count)))]
+        parts += [plain(words.say("parameters" if count != 1 else "parameters.one", count=str(count)))]
     return ", ".join(parts)
 
 
@@ -107,32 +123,82 @@ def _summary(story: Story, words: Phrases) -> list[Block]:
 def _updates(story: Story, words: Phrases) -> list[Block]:
     if not story.updates:
         return []
-    writer = story.writer
+    writer = story.update_writer
     rows: list[Row] = []
     for leaf, node in story.updates.items():
-        arrow = Math("←", r"\leftarrow")
-        rows.append(Row(left=story.names[leaf], relation=arrow, right=writer.write(node), shape=shape_math(leaf.shape)))
-        if leaf in story.update_values:
-            rows.append(Row(right=array_math(story.update_values[leaf], width=_VALUE_WIDTH)))
+        formula = writer.write(node, spell=node not in story.update_names)
+        rows.append(Row(left=story.next_name(leaf), right=formula, shape=shape_math(leaf.shape)))
+        if story.values:
+            rows += _update_numbers(story, node, formula)
     return [Heading(words.word("updates")), Sentence(words.word("updates.explained")), Formula(rows)]
+
+
+def _update_numbers(story: Story, node: Node, formula: Math) -> list[Row]:
+    """The formula with numbers where that is short, and its value."""
+    value = array_math(story.values[node], width=_VALUE_WIDTH)
+    numbers = story.update_numeric_writer.write(node, spell=node not in story.update_names)
+    short = cell_len(numbers.text) <= NUMERIC_WIDTH and "…" not in numbers.text
+    return [Row(right=math) for math in ([numbers, value] if short else [value]) if math.text != formula.text]
 
 
 def _checks(story: Story, words: Phrases) -> list[Block]:
     if not story.checks:
         return []
-    made = [c for c in story.checks.values() if not c.kink]
-    good = sum(c.ok for c in made)
-    worst = max((c.error for c in made), default=0.0)
-    entries = sum(c.entries for c in made)
-    sentences = [Sentence(words.say("checked.all", good=str(good), total=str(len(made)), bound=bound_text(worst)))]
-    sentences.append(Sentence(words.say("checked.entries", entries=str(entries))))
+    sentences = [*_verdict(story, words), *_extent(story, words)]
     if story.random_values:
-        sentences.append(Sentence(words.word("checked.random")))
+        sentences.append(words.word("checked.random"))
     if story.judged:
-        sentences.append(Sentence(words.say("checked.sympy", ops=", ".join(story.judged))))
-    return [Heading(words.word("checked.heading")), *sentences]
+        sentences.append(words.say("checked.sympy", ops=", ".join(story.judged)))
+    if story.refuted:
+        sentences.append(words.say("checked.refuted", ops=", ".join(story.refuted)))
+    return [Heading(words.word("checked.heading")), *(Sentence(text) for text in sentences)]
+
+
+def _verdict(story: Story, words: Phrases) -> list[Inline]:
+    """How many adjoints agree, and which do not."""
+    sentences: list[Inline] = []
+    smooth = [check for check in story.checks.values() if not check.kink]
+    for key, alone in (("checked.all", False), ("checked.steps", True)):
+        made = [check for check in smooth if check.alone is alone]
+        good = [check for check in made if check.ok]
+        bound = bound_text(max((check.error for check in good), default=0.0))
+        if made and not good:
+            sentences.append(words.say("checked.none", total=str(len(made))))
+        elif made:
+            sentences.append(words.say(key, good=str(len(good)), total=str(len(made)), bound=bound))
+    infinite = [adjoint_name(story, node) for node, check in story.checks.items() if math.isnan(check.error)]
+    if infinite:
+        sentences.append(words.say("checked.not.finite", adjoints=_listed(infinite)))
+    failed = {node: check for node, check in story.checks.items() if not check.ok and not math.isnan(check.error)}
+    origins = {node: check for node, check in failed.items() if not check.step}
+    key = "checked.wrong.step" if origins else "checked.differs"
+    for node, check in (origins or failed).items():
+        sentences.append(words.say(key, adjoint=adjoint_name(story, node), error=f"{check.error:.1e}"))
+    inherited = [adjoint_name(story, node) for node in failed if node not in origins] if origins else []
+    if inherited:
+        sentences.append(words.say("checked.because", adjoints=_listed(inherited)))
+    return sentences
+
+
+def _listed(names: Sequence[Math]) -> list[Piece]:
+    return [part for name in names for part in (", ", name)][1:]
+
+
+def _extent(story: Story, words: Phrases) -> list[Inline]:
+    """How much was compared, and how."""
+    checks = story.checks.values()
+    entries = sum(check.entries for check in checks if not check.projected)
+    sentences: list[Inline] = [words.say("checked.entries", entries=str(entries))]
+    projected = sum(check.projected for check in checks)
+    kinks = sum(check.kink for check in checks)
+    if projected:
+        sentences.append(words.say("checked.projected", count=str(projected)))
+    if kinks:
+        sentences.append(words.say("checked.kinks", count=str(kinks)))
+    return sentences
 
 
 def _footnotes(story: Story, words: Phrases) -> list[Block]:
-    notes = [words.sentences[f"kink.{op}"] for op in story.kinks if f"kink.{op}" in words.sentences]
+    """The conventions at kinks; that of a user's own operation in the user's words."""
+    notes = [words.sentences.get(f"kink.{op}", f"{op}: {convention}") for op, convention in story.kinks.items()]
     return [Heading(words.word("footnotes"), 2), *(Sentence(note) for note in notes)] if notes else []

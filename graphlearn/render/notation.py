@@ -9,7 +9,7 @@ import numpy as np
 from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
-from graphlearn.graph.op import ATOM, SUM, Notation
+from graphlearn.graph.op import ATOM, PRODUCT, SUM, Notation
 from graphlearn.graph.traverse import topological_above
 from graphlearn.render.document import Math
 from graphlearn.render.numbers import array_math
@@ -52,6 +52,7 @@ class Writer:
     def __init__(self, names: Mapping[Node, Math], spelled: Mapping[Node, Node] | None = None) -> None:
         self.names = names
         self.spelled = spelled or {}
+        self._twins = {(node.op, node.inputs, node.attrs): node for node in names if node.name and node.inputs}
 
     def write(self, node: Node, *, spell: bool = False) -> Math:
         """The formula of a node.
@@ -87,12 +88,17 @@ class Writer:
     def _write(self, node: Node, spell: bool = False) -> tuple[Math, Strength]:
         """The formula, and how strongly it binds in text and in LaTeX."""
         constant = constant_array(node)
+        if node not in self.names and node.inputs:
+            # What is computed like a named node is that node: σ(z) beside p = σ(z).
+            node = self._twins.get((node.op, node.inputs, node.attrs), node)
         # A leaf consists of nothing else: spelled out, it is still its name.
         if node in self.names and (not spell or (node.is_leaf and constant is None)):
-            return self.names[node], (ATOM, ATOM)
+            math = self.names[node]
+            binds = _strength_of_number(math.text)
+            return math, (binds, binds)
         if constant is not None:
             return _constant(constant)
-        if node.op.name == "broadcast_to" and node.inputs[0].shape == ():
+        if node.op.name in ("broadcast_to", "reshape") and node.inputs[0].shape == ():
             # A number that is repeated is written as the number: its shape stands beside the row.
             return self._write(node.inputs[0])
         if node in self.spelled:
@@ -116,6 +122,11 @@ class Writer:
             f"({math.text})" if binds < _need(notation.needs, place) else math.text,
             rf"\left({math.latex}\right)" if latex_binds < _need(latex_needs, place) else math.latex,
         )
+
+
+def _strength_of_number(text: str) -> int:
+    """How strongly a name binds, or the number that stands in its place: −3 and 2×10⁻⁹ are no atoms."""
+    return SUM + 5 if text.startswith(_MINUS) else PRODUCT if "×10" in text and not text.startswith("[") else ATOM
 
 
 def _need(needs: tuple[int, ...], place: int) -> int:

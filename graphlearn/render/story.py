@@ -23,11 +23,13 @@ class Check:
     """What a comparison with finite differences found.
 
     Args:
-        error: largest difference, relative to the larger of 1 and the size of the gradient.
+        error: largest difference, as a part of the size of the gradient; NaN where a number is not finite.
         ok: whether it is within tolerance.
         projected: whether one random direction was used instead of every entry.
         entries: how many numbers were compared.
-        kink: the comparison was not made, because the function is not smooth near these values.
+        kink: the function bends here; the adjoint lies between its slopes on both sides.
+        step: whether the step that gives this adjoint is right by itself; if not, an error enters here.
+        alone: only the step was compared, and not the adjoint with the output.
     """
 
     error: float
@@ -35,6 +37,21 @@ class Check:
     projected: bool
     entries: int
     kink: bool = False
+    step: bool = True
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Product:
+    """The derivative through an opened operation as the product of two, and how it becomes the textbook form.
+
+    Args:
+        expression: the product as the chain rule gives it.
+        rules: the rules that turn it into the share's simplified form.
+    """
+
+    expression: Node
+    rules: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,9 @@ class Share:
         simplified: the same after simplification.
         rules: the rules that were used for it.
         summed: the result of un-broadcasting, if there was any.
+        computed: the contribution as it is computed, after un-broadcasting.
+        product: for an opened operation, where recorded simplification leads from the product of its two derivatives to
+            ``simplified``.
     """
 
     step: Step
@@ -54,6 +74,13 @@ class Share:
     simplified: Node
     rules: tuple[str, ...]
     summed: Node | None
+    computed: Node
+    product: Product | None = None
+
+    @property
+    def read(self) -> Node:
+        """The contribution as it is read, after un-broadcasting."""
+        return self.step.result if self.summed is None else self.summed
 
 
 @dataclass(frozen=True)
@@ -82,8 +109,10 @@ class Story:
         checks: forward node -> what the comparison with finite differences found.
         random_values: the checks ran at random values because none were given.
         judged: operations whose local derivative SymPy confirmed.
-        kinks: operations with a convention that this graph uses.
-        updates: leaf -> next value, and its value where values are given.
+        refuted: operations whose local derivative SymPy contradicts.
+        kinks: operation -> the convention that this graph uses at its kink.
+        updates: leaf -> next value, in an order in which each uses only those before it.
+        update_names: how leaves and gradients are called in the updates.
         sizes: lengths of free axes.
         adjoint_values: named adjoint node -> its value, for formulas with numbers.
         axis_lengths: node of an axis length -> its value, likewise.
@@ -103,9 +132,10 @@ class Story:
     checks: Mapping[Node, Check]
     random_values: bool
     judged: tuple[str, ...]
-    kinks: tuple[str, ...]
+    refuted: tuple[str, ...]
+    kinks: Mapping[str, str]
     updates: Mapping[Node, Node] = field(default_factory=dict)
-    update_values: Mapping[Node, np.ndarray] = field(default_factory=dict)
+    update_names: Mapping[Node, Math] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
     adjoint_values: Mapping[Node, np.ndarray] = field(default_factory=dict)
     axis_lengths: Mapping[Node, np.ndarray] = field(default_factory=dict)
@@ -126,6 +156,22 @@ class Story:
         """Writes formulas with numbers in place of names; axis lengths are numbers too."""
         named = {node: self.values[node] for node in self.names if node in self.values}
         return Writer(_Numbers({**self.adjoint_values, **named, **self.axis_lengths}))
+
+    def next_name(self, leaf: Node) -> Math:
+        """How the next value of a leaf is called: ``W′``."""
+        name = self.update_names[leaf]
+        return Math(name.text + "′", name.latex + "'")
+
+    @cached_property
+    def update_writer(self) -> Writer:
+        """Writes updates: leaves, gradients and other next values by name."""
+        return Writer({**{node: self.next_name(leaf) for leaf, node in self.updates.items()}, **self.update_names})
+
+    @cached_property
+    def update_numeric_writer(self) -> Writer:
+        """The same with numbers in place of names."""
+        known = [*self.updates.values(), *self.update_names]
+        return Writer(_Numbers({**{n: self.values[n] for n in known}, **self.axis_lengths}))
 
     @property
     def _spelled(self) -> dict[Node, Node]:

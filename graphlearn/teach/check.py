@@ -17,16 +17,15 @@ from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import leaves, symbols
-from graphlearn.teach.differences import Curve, numeric_grad, one_sided, slope
+from graphlearn.teach.agreement import TOLERANCE, judge
+from graphlearn.teach.differences import Curve, OutputCurve, numeric_grad
 from graphlearn.teach.wide import compute_wide, evaluate_wide
 from graphlearn.types import format_shape
 
 __all__ = ["Entry", "Report", "check_grad", "numeric_grad"]
 
-TOLERANCE = 1e-6
 _ENTRIES = 300  # up to which each entry is perturbed by itself
 _BOUNDS = (1e-9, 1e-6, 1e-3)  # coarse, so that a report reads the same on every machine
-_GOOD = _BOUNDS[0]
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,9 @@ def check_grad(output: Node, wrt: Node | Sequence[Node] | None = None, *, at: At
     gradients = differentiate(output, targets, disconnected="zero" if order == 2 else "raise", record=False).gradients
     values = evaluate_wide([output, *targets, *gradients.values()], binding)
     entries = [
-        _compare(label, Curve(output, w, values, binding.sizes, compute_wide), _array(values[gradients[w]], values[w]))
+        _compare(
+            label, OutputCurve(output, w, values, binding.sizes, compute_wide), _array(values[gradients[w]], values[w])
+        )
         for label, w in zip(labels, targets, strict=True)
     ]
     return Report(tuple(entries), order)
@@ -201,43 +202,16 @@ def _random_direction(shape: tuple[int, ...], seed: int) -> np.ndarray:
 def _compare(name: str, curve: Curve, gradient: np.ndarray) -> Entry:
     projected = curve.start.size > _ENTRIES
     directions = [_random_direction(curve.start.shape, 0)] if projected else list(curve.units())
-    largest = float(np.max(np.abs(gradient), initial=0.0))
     worst: Mapping[str, Any] = {"absolute": 0.0, "relative": 0.0, "index": (), "graph": 0.0, "measured": 0.0}
     kinks = 0
     for direction in directions:
-        graph = float(np.sum(gradient * direction))
-        # What a slope is measured against: itself, its neighbours, and the output's own size, which rounding follows.
-        floor = max(largest / 100, abs(curve.height) / curve.size_along(direction) / 1000, 1e-300)
-        measured, absolute = _measure(curve, direction, graph, floor)
-        relative = absolute / max(abs(graph), abs(measured), floor)
-        if not relative < TOLERANCE and _lies_at_kink(curve, direction, graph):
+        found = judge(curve, gradient, direction)
+        if found.kink:
             kinks += 1
-            continue
-        relative = relative if np.isfinite(relative) else np.inf
-        if relative > worst["relative"] or not worst["index"]:
+        elif found.relative > worst["relative"] or not worst["index"]:
             index = () if projected else tuple(int(k) for k in np.argwhere(direction)[0])
             worst = {
-                "absolute": absolute, "relative": relative, "index": index, "graph": graph, "measured": measured,
+                "absolute": found.absolute, "relative": found.relative, "index": index, "graph": found.graph,
+                "measured": found.measured,
             }  # fmt: skip
     return Entry(name, curve.start.shape, len(directions), projected, kinks=kinks, **worst)
-
-
-def _measure(curve: Curve, direction: np.ndarray, graph: float, floor: float) -> tuple[float, float]:
-    """The finite difference nearest to the graph's slope: the quick one, or where it is not close the careful one."""
-    found = []
-    for method in ("central", "ridders"):
-        measured = slope(curve, direction, method)
-        error = abs(measured - graph)
-        found.append((error if np.isfinite(error) else np.inf, measured))
-        if found[-1][0] < _GOOD * max(abs(graph), floor):
-            break
-    error, measured = min(found)
-    return measured, error
-
-
-def _lies_at_kink(curve: Curve, direction: np.ndarray, graph: float) -> bool:
-    """Whether the slopes to the left and to the right differ, and the graph's is one of them or between."""
-    left, right = one_sided(curve, direction)
-    size = max(1.0, abs(left), abs(right))
-    margin = 1e-5 * size
-    return abs(left - right) > 1e-4 * size and min(left, right) - margin <= graph <= max(left, right) + margin

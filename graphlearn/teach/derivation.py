@@ -9,17 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphlearn.backends.numpy.interpreter import interpret
-from graphlearn.calculus.trace import Step
+from graphlearn.calculus.trace import Step, Trace
 from graphlearn.errors import DataError, OptionError
 from graphlearn.graph.binding import At, Binding, bind
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import depends_on_axis, leaves, symbols, topological
+from graphlearn.graph.traverse import depends_on_axis, leaves, require_nodes, symbols, topological
 from graphlearn.render.document import Document
 from graphlearn.render.explain import explain
-from graphlearn.render.story import Story
+from graphlearn.render.story import Check, Story
 from graphlearn.render.text import write_text
 from graphlearn.teach.judge import judged_ops, refuted_ops
 from graphlearn.teach.narrate import Outline, outline
+from graphlearn.teach.update import name_update, order_update, require_update
 from graphlearn.teach.verify import check_adjoints
 
 _DETAILS = ("full", "summary")
@@ -28,10 +29,18 @@ _RANDOM_LENGTH = 3  # length of a free axis where no values are given
 
 @dataclass(frozen=True)
 class Figures:
-    """The numbers behind a derivation: values of nodes, of adjoints, and of the leaves that they come from."""
+    """The numbers behind a derivation, and where they come from.
+
+    Args:
+        values: node -> value.
+        adjoints: forward node -> value of its adjoint.
+        trace: the derivative as it was computed.
+        binding: values of the leaves.
+    """
 
     values: Mapping[Node, np.ndarray]
     adjoints: Mapping[Node, np.ndarray]
+    trace: Trace
     binding: Binding
 
 
@@ -69,14 +78,15 @@ class Derivation:
         return write_text(self.document(language), width)
 
     def check(self) -> CheckReport:
-        """Compare every adjoint with finite differences once more, each node by itself."""
-        story = self._story
-        checks = check_adjoints(
-            story.output, list(story.checks), self._figures.values, self._figures.adjoints, self._figures.binding
-        )
-        failed = {story.names[node].text: check.error for node, check in checks.items() if not (check.ok or check.kink)}
-        used = [step.consumer for step in self.steps if step.consumer is not None]
-        return CheckReport(failed, refuted_ops(used))
+        """Compare every adjoint with finite differences once more, and every step by itself."""
+        story, figures = self._story, self._figures
+        checks = check_adjoints(figures.trace, story.checks, figures.binding)
+        return CheckReport({story.names[node].text: check for node, check in checks.items()}, refuted_ops(self._used))
+
+    @property
+    def _used(self) -> list[Node]:
+        """The operations through which the chain rule went."""
+        return [step.consumer for step in self.steps if step.consumer is not None]
 
     def save(self, path: str | pathlib.Path, *, language: str = "en") -> pathlib.Path:
         """Write the derivation to a file, in the format of its suffix.
@@ -107,13 +117,23 @@ class CheckReport:
     """What checking a derivation found; true when every adjoint agrees.
 
     Args:
-        failed: name of a node -> error of its adjoint.
+        checks: name of a node -> what was found about its adjoint.
         refuted: operations whose local derivative SymPy contradicts.
     """
 
-    def __init__(self, failed: Mapping[str, float], refuted: Sequence[str] = ()) -> None:
-        self.failed = dict(failed)
+    def __init__(self, checks: Mapping[str, Check], refuted: Sequence[str] = ()) -> None:
+        self.checks = dict(checks)
         self.refuted = tuple(refuted)
+
+    @property
+    def failed(self) -> dict[str, float]:
+        """Name of each node whose adjoint is wrong -> its error."""
+        return {name: check.error for name, check in self.checks.items() if not check.ok}
+
+    @property
+    def wrong_steps(self) -> tuple[str, ...]:
+        """Names of the nodes at which an error enters; the other failed ones only hand it on."""
+        return tuple(name for name, check in self.checks.items() if not check.step)
 
     @property
     def ok(self) -> bool:
@@ -126,11 +146,17 @@ class CheckReport:
     def __str__(self) -> str:
         if self.ok:
             return "every adjoint agrees with finite differences, every local derivative with SymPy"
-        lines = [
-            f"the adjoint of {name} differs from finite differences by {error:.1e}"
-            for name, error in self.failed.items()
-        ]
+        lines = [self._fault(name, check) for name, check in self.checks.items() if not check.ok]
         return "\n".join([*lines, *(f"the derivative of {name} differs from SymPy's" for name in self.refuted)])
+
+    def _fault(self, name: str, check: Check) -> str:
+        if np.isnan(check.error):
+            return f"the adjoint of {name} cannot be compared: a number is not finite"
+        if not check.step:
+            cause = ": the step that gives it is wrong"
+        else:
+            cause = ": its own step is right, but not what enters it" if self.wrong_steps else ""
+        return f"the adjoint of {name} differs from finite differences by {check.error:.1e}{cause}"
 
 
 def _text(derivation: Derivation, language: str) -> str:
@@ -156,7 +182,7 @@ def derive(
         wrt: node or nodes to differentiate by; default: every parameter that the output uses.
         at: leaf or name -> array-like, or a model; without it the derivation holds no numbers, and its checks run at
             seeded random values.
-        updates: parameter or state -> next value; adds the update with its numbers.
+        updates: parameter or state -> next value, such as `optimizer.updates(...)`; adds the update with its numbers.
         detail: ``"full"``, or ``"summary"`` for the table of gradients alone.
         simplify: lead each row to its textbook form.
 
@@ -164,9 +190,11 @@ def derive(
         A `Derivation`. Its numbers come from the computed graph, not from the simplified one.
 
     Raises:
-        ShapeError: the output is not a scalar.
+        ShapeError: the output is not a scalar, or a next value has not the shape of its leaf.
         DisconnectedError: some node does not influence the output.
-        OptionError: an unknown detail.
+        OptionError: an unknown detail, nothing to differentiate by, or an update of something else than a parameter
+            or state.
+        GraphUseError: something else than nodes.
 
     Example:
         >>> import graphlearn as gl
@@ -176,53 +204,49 @@ def derive(
     """
     if detail not in _DETAILS:
         raise OptionError(f"detail needs one of {', '.join(_DETAILS)}; got {detail!r}.")
+    require_nodes(output, "derive")
     targets = _targets(output, wrt)
+    updates = order_update(require_update(updates or {}))
     lines = outline(output, targets, simplify)
-    roots = [output, *(updates or {}), *(updates or {}).values()]
+    roots = [output, *updates, *updates.values()]
     binding = bind(roots, at) if at is not None else _random_binding(roots)
-    figures = _figures(output, lines, binding, updates or {})
-    story = _story(output, targets, lines, figures, at is None, dict(updates or {}), detail)
-    return Derivation(story, lines.reading.steps, figures)
+    figures = _figures(output, lines, binding, updates)
+    return Derivation(_story(lines, figures, at is None, updates, detail), lines.reading.steps, figures)
 
 
 def _targets(output: Node, wrt: Node | Sequence[Node] | None) -> tuple[Node, ...]:
-    if isinstance(wrt, Node):
-        return (wrt,)
-    targets = tuple(wrt) if wrt is not None else leaves([output], "parameter")
+    if wrt is not None:
+        targets = tuple(dict.fromkeys(require_nodes(wrt, "derive by wrt")))
+        cure = "got an empty wrt. Name a node, or leave wrt out for every parameter"
+    else:
+        targets = leaves([output], "parameter")
+        cure = "the output uses no parameter. Give wrt="
     if not targets:
-        raise OptionError("derive needs a node to differentiate by; the output uses no parameter. Give wrt=.")
+        raise OptionError(f"derive needs a node to differentiate by; {cure}.")
     return targets
 
 
 def _figures(output: Node, lines: Outline, binding: Binding, updates: Mapping[Node, Node]) -> Figures:
-    locals_ = [share.step.local for group in lines.groups for share in group.shares if share.step.local is not None]
+    shares = [share for group in lines.groups for share in group.shares]
+    locals_ = [share.step.local for share in shares if share.step.local is not None]
     adjoints = lines.computed.adjoints
-    values = interpret(
-        [output, *lines.shown.nodes, *adjoints.values(), *locals_, *updates.values()], binding, keep=True
-    )
-    return Figures(values, {node: np.asarray(values[adjoint]) for node, adjoint in adjoints.items()}, binding)
+    roots = [output, *lines.shown.nodes, *adjoints.values(), *locals_, *(share.read for share in shares)]
+    values = interpret([*roots, *updates, *updates.values()], binding, keep=True)
+    found = {node: np.asarray(values[adjoint]) for node, adjoint in adjoints.items()}
+    return Figures(values, found, lines.computed, binding)
 
 
-def _story(
-    output: Node,
-    targets: tuple[Node, ...],
-    lines: Outline,
-    figures: Figures,
-    random: bool,
-    updates: dict[Node, Node],
-    detail: str,
-) -> Story:
+def _story(lines: Outline, figures: Figures, random: bool, updates: dict[Node, Node], detail: str) -> Story:
     values, adjoints, binding = figures.values, figures.adjoints, figures.binding
     active = [node for node in lines.shown.nodes if node in adjoints]
-    checks = check_adjoints(output, active, values, adjoints, binding)
     used = [share.step.consumer for group in lines.groups for share in group.shares if share.step.consumer is not None]
     return Story(
-        output=output, wrt=targets, names=lines.names, adjoint_names=lines.adjoint_names, shown=lines.shown.nodes,
-        groups=lines.groups, closed_forms=lines.closed_forms, openings=lines.openings,
-        values={} if random else values, adjoints={} if random else adjoints, checks=checks, random_values=random,
-        judged=judged_ops(used), kinks=tuple(dict.fromkeys(node.op.name for node in used if node.op.kink)),
-        updates=updates, update_values={} if random else {leaf: values[node] for leaf, node in updates.items()},
-        sizes={} if random else binding.sizes, detail=detail,
+        output=lines.computed.output, wrt=lines.computed.wrt, names=lines.names, adjoint_names=lines.adjoint_names,
+        shown=lines.shown.nodes, groups=lines.groups, closed_forms=lines.closed_forms, openings=lines.openings,
+        values={} if random else values, adjoints={} if random else adjoints,
+        checks=check_adjoints(lines.computed, active, binding), random_values=random, judged=judged_ops(used),
+        refuted=refuted_ops(used), kinks={node.op.name: node.op.kink for node in used if node.op.kink},
+        updates=updates, update_names=name_update(lines, updates), sizes={} if random else binding.sizes, detail=detail,
         adjoint_values={lines.reading.adjoints[n]: adjoints[n] for n in reversed(active)},
         axis_lengths={n: a for n, a in values.items() if n.op.name == "axis_size"},
     )  # fmt: skip

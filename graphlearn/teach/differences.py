@@ -5,6 +5,7 @@ They share nothing with reverse mode, which is why they can judge it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ _CENTRAL_STEP = _EPSILON ** (1 / 3)  # where the errors of truncation, h^2, and 
 _IMAGINARY_STEP = 1e-30  # its square vanishes beside any float64
 _RIDDERS_STEP = 0.1
 _SHRINK, _ROWS, _SAFE = 1.4, 10, 2.0  # constants of Press et al. (2007), Numerical Recipes, section 5.7
+# Weights of the five-point central difference; its error is h^4 f^(5) / 30: see Fornberg (1988), Table 1. With this
+# step it finds about 12 digits of a function that bends on its own scale.
+_STENCIL, _STENCIL_STEP = ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12)), 1e-3
 # Ridders' first step is divided by 10 until the error is small enough: up to 4 times, since a kink may lie nearby, and
 # up to 12 times where the function is not defined so far away.
 _ENOUGH, _NEAREST, _FARTHEST = 1e-10, 4, 12
@@ -63,13 +67,46 @@ def numeric_grad(
     values = evaluate_wide([output], binding)
     gradients = []
     for target in targets:
-        curve = Curve(output, target, values, binding.sizes, compute_complex if method == "complex" else compute_wide)
+        compute = compute_complex if method == "complex" else compute_wide
+        curve = OutputCurve(output, target, values, binding.sizes, compute)
         slopes = [slope(curve, direction, method) for direction in curve.units()]
         gradients.append(np.array(slopes, np.float64).reshape(curve.start.shape))
     return gradients[0] if isinstance(wrt, Node) else tuple(gradients)
 
 
-class Curve:
+class Curve(ABC):
+    """A scalar as a function of an array, near a point.
+
+    Args:
+        start: the array at the point.
+        level: the scalar there.
+        height: the size of the numbers that it is made of; rounding follows it.
+    """
+
+    def __init__(self, start: np.ndarray, level: float, height: float) -> None:
+        self.start = start
+        self.level = level
+        self.height = height
+
+    @abstractmethod
+    def at(self, value: Any) -> Any:
+        """The scalar where the array has this value."""
+
+    def units(self) -> Iterable[np.ndarray]:
+        """The direction of each entry."""
+        for k in range(self.start.size):
+            direction = np.zeros(self.start.size)
+            direction[k] = 1.0
+            yield direction.reshape(self.start.shape)
+
+    def size_along(self, direction: np.ndarray) -> float:
+        """The length in which steps are measured: the entry's own size, but not far below its neighbours'."""
+        finite = np.where(np.isfinite(self.start), self.start, 0.0)
+        typical = float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0
+        return max(float(np.max(np.abs(finite * direction), initial=0.0)), typical / 100) or 1.0
+
+
+class OutputCurve(Curve):
     """A scalar output as a function of one node, all else fixed; only what the node influences is computed again.
 
     Args:
@@ -93,6 +130,8 @@ class Curve:
                 f"{target.full_name or target!r} is no part of {output.full_name or output!r}. Drop it from wrt.",
                 nodes=(output, target),
             )
+        level = float(values[output])
+        super().__init__(np.asarray(values[target], np.float64), level, abs(level))
         order = topological([output])
         active = influenced(order, [target])
         self._again = [node for node in order if node in active and node is not target]
@@ -101,8 +140,6 @@ class Curve:
         self._values = values
         self._sizes = sizes
         self._compute = compute
-        self.start = np.asarray(values[target], np.float64)
-        self.height = float(values[output])
 
     def at(self, value: Any) -> Any:
         """The output where the node has this value."""
@@ -113,24 +150,68 @@ class Curve:
                 new[node] = self._compute(node, operands, self._sizes)
         return new.get(self._output, self._values[self._output])
 
-    def units(self) -> Iterable[np.ndarray]:
-        """The direction of each entry."""
-        for k in range(self.start.size):
-            direction = np.zeros(self.start.size)
-            direction[k] = 1.0
-            yield direction.reshape(self.start.shape)
 
-    def size_along(self, direction: np.ndarray) -> float:
-        """The length in which steps are measured: the entry's own size, but not far below its neighbours'."""
-        typical = float(np.sqrt(np.mean(np.square(self.start)))) if self.start.size else 0.0
-        return max(float(np.max(np.abs(self.start * direction), initial=0.0)), typical / 100) or 1.0
+class StepCurve(Curve):
+    """What one node contributes through the operations that use it, each weighted by its own adjoint.
+
+    Its slope is what the chain rule must give as the node's adjoint, whatever lies further on.
+
+    Args:
+        target: the node that varies.
+        uses: the operations that use it.
+        values: value of every node at the point.
+        adjoints: value of the adjoint of each of those operations.
+        sizes: lengths of free axes.
+    """
+
+    def __init__(
+        self,
+        target: Node,
+        uses: Sequence[Node],
+        values: Mapping[Node, Any],
+        adjoints: Mapping[Node, np.ndarray],
+        sizes: Mapping[str, int],
+    ) -> None:
+        largest = max(
+            (float(np.max(np.abs(_weighted(adjoints[n], values[n])), initial=0.0)) for n in uses), default=0.0
+        )
+        super().__init__(np.asarray(values[target], np.float64), 0.0, largest)
+        self._target = target
+        self._uses = uses
+        self._values = values
+        self._adjoints = adjoints
+        self._sizes = sizes
+
+    def at(self, value: Any) -> float:
+        """How much the weighted sum grows where the node has this value."""
+        total = 0.0
+        with np.errstate(all="ignore"):
+            for node in self._uses:
+                operands = [value if n is self._target else self._values[n] for n in node.inputs]
+                # Differences before sums: the entries that stay as they are cancel without rounding.
+                change = compute_wide(node, operands, self._sizes) - self._values[node]
+                total += float(np.sum(_weighted(self._adjoints[node], change)))
+        return total
+
+
+def _weighted(weight: np.ndarray, value: Any) -> np.ndarray:
+    """The product, and 0 where the weight is 0: in the branch that is not taken the value may be NaN."""
+    with np.errstate(all="ignore"):
+        return np.where(weight == 0, 0.0, weight * value)
 
 
 def slope(curve: Curve, direction: np.ndarray, method: str) -> float:
-    """Derivative of a curve along a direction, at its start; see `numeric_grad` for the methods."""
+    """Derivative of a curve along a direction, at its start; see `numeric_grad` for the methods.
+
+    ``"stencil"`` takes four values: fewer than ``"ridders"``, and far more accurate than ``"central"`` where the curve
+    is smooth.
+    """
     if method == "complex":
         return float(np.imag(curve.at(curve.start + 1j * _IMAGINARY_STEP * direction))) / _IMAGINARY_STEP
     scale = curve.size_along(direction)
+    if method == "stencil":
+        step = _power_of_two(_STENCIL_STEP * scale)
+        return sum(weight * float(curve.at(curve.start + k * step * direction)) for k, weight in _STENCIL) / step
     if method == "ridders":
         return _ridders(curve, direction, _RIDDERS_STEP * scale)
     value = _central(curve, direction, _power_of_two(_CENTRAL_STEP * scale))
@@ -144,8 +225,8 @@ def slope(curve: Curve, direction: np.ndarray, method: str) -> float:
 def one_sided(curve: Curve, direction: np.ndarray) -> tuple[float, float]:
     """Slopes to the left and to the right, which differ at a kink."""
     step = _power_of_two(1e-7 * curve.size_along(direction))
-    left = (curve.height - float(curve.at(curve.start - step * direction))) / step
-    right = (float(curve.at(curve.start + step * direction)) - curve.height) / step
+    left = (curve.level - float(curve.at(curve.start - step * direction))) / step
+    right = (float(curve.at(curve.start + step * direction)) - curve.level) / step
     return left, right
 
 

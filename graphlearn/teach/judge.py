@@ -20,14 +20,17 @@ _CLOSE = sympy.Rational(1, 10**14)  # partials hold double literals such as 2/sq
 
 def judged_ops(nodes: Iterable[Node]) -> tuple[str, ...]:
     """Names of the elementwise operations among these nodes whose local derivatives SymPy confirms."""
-    ops = dict.fromkeys(node.op for node in nodes if node.op.formula is not None)
-    return tuple(op.name for op in ops if agrees_with_sympy(op))
+    return tuple(op.name for op in _judgeable(nodes) if agrees_with_sympy(op))
 
 
 def refuted_ops(nodes: Iterable[Node]) -> tuple[str, ...]:
     """Names of the elementwise operations among these nodes whose local derivatives SymPy contradicts."""
-    ops = dict.fromkeys(node.op for node in nodes if node.op.formula is not None)
-    return tuple(op.name for op in ops if not agrees_with_sympy(op))
+    return tuple(op.name for op in _judgeable(nodes) if not agrees_with_sympy(op))
+
+
+def _judgeable(nodes: Iterable[Node]) -> list[Op]:
+    """Operations whose partials somebody wrote; those derived from a formula are right if it is."""
+    return list(dict.fromkeys(node.op for node in nodes if node.op.formula is not None and node.op.partials))
 
 
 @functools.lru_cache(maxsize=512)

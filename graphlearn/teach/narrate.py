@@ -6,16 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from graphlearn.calculus.partials import local_partial
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.calculus.simplify import rewrite_graph
 from graphlearn.calculus.trace import Step, Trace
 from graphlearn.graph.names import Names
-from graphlearn.graph.node import Node
+from graphlearn.graph.node import Node, make
 from graphlearn.graph.op import Opening
+from graphlearn.graph.rewrite import substitute
+from graphlearn.graph.scope import no_scope
 from graphlearn.render.adjoints import partial_symbol
 from graphlearn.render.document import Math
 from graphlearn.render.names import name_math
-from graphlearn.render.story import Group, Share
+from graphlearn.render.story import Group, Product, Share
 from graphlearn.teach.shown import Shown, choose_shown, plain_numbers
 
 
@@ -61,7 +64,7 @@ def outline(output: Node, wrt: Sequence[Node], simplify: bool, *, every: bool = 
     shown = choose_shown([output], Names([output]), [reading.adjoints], opened=simplify, every=every)
     names = {node: name_math(name) for node, name in shown.names.items()}
     adjoint_names = _adjoint_names(output, shown.nodes, reading, names)
-    groups = _groups(output, shown.nodes, reading, names, adjoint_names, simplify)
+    groups = _Reader(output, shown, reading, computed, names, adjoint_names, simplify).groups()
     closed = _closed_forms(reading, set(shown.nodes), simplify)
     return Outline(computed, reading, shown, names, adjoint_names, groups, closed)
 
@@ -77,45 +80,85 @@ def _adjoint_names(output: Node, shown: Sequence[Node], trace: Trace, names: Map
     return found
 
 
-def _groups(
-    output: Node,
-    shown: Sequence[Node],
-    trace: Trace,
-    names: Mapping[Node, Math],
-    adjoint_names: Mapping[Node, Math],
-    simplify: bool,
-) -> tuple[Group, ...]:
-    steps: dict[Node, list[Step]] = {}
-    for step in trace.steps:
-        steps.setdefault(step.node, []).append(step)
-    keep = {*names, *adjoint_names}
-    groups = []
-    for node in reversed(shown):
-        adjoint = trace.adjoints.get(node)
-        if adjoint is None or node is output:
-            continue
-        # An adjoint stays whole inside the rows of others and is spelled out in its own.
-        own = adjoint in keep and adjoint_names.get(adjoint) == partial_symbol(names[output], names[node])
-        if own:
-            keep.remove(adjoint)
-        groups.append(Group(node, tuple(_shares(steps[node], keep, simplify))))
-        if own:
-            keep.add(adjoint)
-    return tuple(groups)
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a trace row by row; arguments as in `Outline`."""
+
+    output: Node
+    shown: Shown
+    reading: Trace
+    computed: Trace
+    names: Mapping[Node, Math]
+    adjoint_names: Mapping[Node, Math]
+    simplify: bool
+
+    def groups(self) -> tuple[Group, ...]:
+        """How the adjoint of each shown node comes about, in the order of the backward pass."""
+        steps: dict[Node, list[Step]] = {}
+        for step in self.reading.steps:
+            steps.setdefault(step.node, []).append(step)
+        computed = _contributions(self.computed.steps)
+        keep = {*self.names, *self.adjoint_names}
+        groups = []
+        for node in reversed(self.shown.nodes):
+            adjoint = self.reading.adjoints.get(node)
+            if adjoint is None or node is self.output:
+                continue
+            # An adjoint stays whole inside the rows of others and is spelled out in its own.
+            symbol = partial_symbol(self.names[self.output], self.names[node])
+            own = adjoint in keep and self.adjoint_names.get(adjoint) == symbol
+            if own:
+                keep.remove(adjoint)
+            groups.append(Group(node, tuple(self._shares(steps[node], computed, keep))))
+            if own:
+                keep.add(adjoint)
+        return tuple(groups)
+
+    def _shares(self, steps: Sequence[Step], computed: Contributions, keep: AbstractSet[Node]) -> Iterable[Share]:
+        read = _contributions(steps)
+        for step in steps:
+            if not step.rule.startswith("chain."):
+                continue
+            place = (step.node, step.consumer, step.argument)
+            summed = read[place] if read[place] is not step.result else None
+            if not self.simplify:
+                yield Share(step, step.result, step.result, (), summed, computed[place])
+                continue
+            simplified, rules = _simplified(step.result, keep)
+            product = self._product(step, simplified, keep) if summed is None else None
+            yield Share(step, step.result, simplified, rules, summed, computed[place], product)
+
+    def _product(self, step: Step, simplified: Node, keep: AbstractSet[Node]) -> Product | None:
+        """The product of the two derivatives through an opened operation, if it simplifies to the same."""
+        opening = self.shown.openings.get(step.consumer) if step.consumer is not None else None
+        if opening is None or step.argument != 0 or not opening.inner.op.is_elementwise:
+            return None
+        with no_scope():
+            local = local_partial(opening.inner, 0, textbook=True)
+            product = step.contributions[0] * (opening.partial * local)
+            # The operation's own derivative holds the inner function without the name that it may have.
+            unnamed = make(opening.inner.op, opening.inner.inputs, opening.inner.attrs)
+        result, rules = _simplified(product, keep)
+        same = substitute([simplified], {unnamed: opening.inner})[simplified]
+        return Product(product, rules) if result is same else None
 
 
-def _shares(steps: Sequence[Step], keep: AbstractSet[Node], simplify: bool) -> Iterable[Share]:
-    for k, step in enumerate(steps):
-        if not step.rule.startswith("chain."):
-            continue
-        following = steps[k + 1] if k + 1 < len(steps) else None
-        summed = following.result if following is not None and following.rule == "unbroadcast" else None
-        if not simplify:
-            yield Share(step, step.result, step.result, (), summed)
-            continue
-        simplified = rewrite_graph([step.result], keep=keep)
-        rules = tuple(dict.fromkeys(rewrite.rule for rewrite in simplified.rewrites))
-        yield Share(step, step.result, simplified.mapping[step.result], rules, summed)
+Contributions = Mapping[tuple[Node, Node | None, int | None], Node]
+
+
+def _contributions(steps: Sequence[Step]) -> Contributions:
+    """What each use of a node contributes to its adjoint, after un-broadcasting: by node, consumer and argument."""
+    found = {}
+    for step in steps:
+        if step.rule.startswith("chain.") or step.rule == "unbroadcast":
+            found[step.node, step.consumer, step.argument] = step.result
+    return found
+
+
+def _simplified(node: Node, keep: AbstractSet[Node]) -> tuple[Node, tuple[str, ...]]:
+    """A node in the form that is read, and the rules that led there."""
+    found = rewrite_graph([node], keep=keep)
+    return found.mapping[node], tuple(dict.fromkeys(rewrite.rule for rewrite in found.rewrites))
 
 
 def _closed_forms(trace: Trace, shown: AbstractSet[Node], simplify: bool) -> dict[Node, Node]:

@@ -51,7 +51,7 @@ def choose_shown(
         every: show every operation by itself; nothing is opened.
     """
     order = topological(roots)
-    openings = open_operations(order) if opened and not every else {}
+    openings = _readable(open_operations(order), adjoints) if opened and not every else {}
     nodes = (
         tuple(n for n in order if n in names and not _is_length(n))
         if every
@@ -89,6 +89,13 @@ def open_operations(order: Iterable[Node]) -> dict[Node, Opening]:
     return found
 
 
+def _readable(openings: Mapping[Node, Opening], adjoints: Sequence[Adjoints]) -> dict[Node, Opening]:
+    """Those whose inner node is used by nothing else that counts: ``∂L/∂p`` must not mean two things."""
+    return {
+        node: opening for node, opening in openings.items() if not any(opening.inner in table for table in adjoints)
+    }
+
+
 def _with_inner(opening: Opening, own: Node) -> Opening:
     new = substitute([opening.graph, opening.partial], {opening.inner: own})
     return Opening(new[opening.graph], own, opening.name, new[opening.partial])
@@ -100,6 +107,8 @@ def _choose(
     uses = consumers(order)
     plain = plain_numbers(a for table in adjoints for a in table.values())
     outputs = set(roots)
+    # The targets of an opened loss, such as one-hot rows, stand in several of its formulas: they get a name.
+    targets = {operand for node in openings for operand in node.inputs[1:]}
     depth: dict[Node, int] = {}
     shown: dict[Node, None] = {}
     for node in order:
@@ -109,7 +118,8 @@ def _choose(
         if _is_length(node) or (node.op.name == "constant" and not node.full_name):
             continue
         nested = 1 + max((depth.get(n, 0) for n in node.inputs), default=0)
-        alone = node not in outputs and not node.is_leaf and not node.full_name and len(uses[node]) == 1
+        inner = node not in outputs and not node.is_leaf and node not in targets
+        alone = inner and not node.full_name and len(uses[node]) == 1
         if alone and nested < _INLINE_DEPTH and _says_nothing_new(node, uses[node][0][0], adjoints, plain):
             depth[node] = nested
         else:

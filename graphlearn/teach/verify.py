@@ -1,111 +1,134 @@
-"""Checks of adjoints by finite differences, for every node that a derivation shows."""
+"""Checks of a derivation: each adjoint against finite differences of the output, and each step by itself.
+
+A wrong step makes every adjoint wrong that is computed from it. Comparing a step with the slope of the operations that
+use its node, weighted by their adjoints, tells where an error enters from where it is only handed on; it also sees
+adjoints so small that the output does not feel them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
 
 import numpy as np
 
-from graphlearn.backends.numpy.interpreter import interpret
+from graphlearn.calculus.trace import Trace
 from graphlearn.graph.binding import Binding
-from graphlearn.graph.leaves import INPUT
-from graphlearn.graph.node import Node, new_node
-from graphlearn.graph.rewrite import substitute
-from graphlearn.graph.traverse import leaves
+from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import consumers, topological
 from graphlearn.render.story import Check
+from graphlearn.teach.agreement import Verdict, judge
+from graphlearn.teach.differences import Curve, OutputCurve, StepCurve
+from graphlearn.teach.wide import compute_wide, evaluate_wide
 
-TOLERANCE = 1e-6
 _ENTRIES = 64  # entries up to which each is perturbed by itself
-_ROWS = 300  # adjoints up to which short arrays are checked entry by entry
-# Weights of the five-point central difference; its error is h^4 f'''''/30: see Fornberg (1988), Table 1.
-_STENCIL = ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12))
-_STEPS = (1e-3, 1e-5)
+_ROWS = 300  # rows up to which each is compared with the output; beyond, that would cost the square of their number
 
 
-def check_adjoints(
-    output: Node,
-    nodes: Sequence[Node],
-    values: Mapping[Node, np.ndarray],
-    adjoints: Mapping[Node, np.ndarray],
-    binding: Binding,
-) -> dict[Node, Check]:
-    """Compare adjoints with central differences of the output by the value of each node.
+def check_adjoints(trace: Trace, shown: Iterable[Node], binding: Binding) -> dict[Node, Check]:
+    """Compare the adjoints of a trace with finite differences, in float64 whatever the graph declares.
 
     Args:
-        output: scalar node.
-        nodes: forward nodes, inner ones included, whose adjoints are checked.
-        values: node -> forward value.
-        adjoints: node -> value of its adjoint.
+        trace: the derivative as it is computed.
+        shown: forward nodes that have a row; those without an adjoint are left out.
         binding: values of the leaves.
 
     Returns:
-        node -> `Check`.
+        node -> `Check`. Beyond 300 rows only what was differentiated by is compared with the output; all other rows are
+        compared step by step.
     """
-    each = len(nodes) <= _ROWS
-    return {
-        node: _check(output, node, np.asarray(values[node]), np.asarray(adjoints[node]), binding, each)
-        for node in nodes
+    rows = [node for node in shown if node in trace.adjoints]
+    values = evaluate_wide([trace.output, *trace.adjoints.values()], binding)
+    adjoints = {
+        node: np.broadcast_to(np.asarray(values[adjoint], np.float64), np.shape(values[node]))
+        for node, adjoint in trace.adjoints.items()
     }
+    steps = _check_steps(trace, adjoints, values, binding.sizes)
+    finite = {n for n in trace.adjoints if _is_finite(n, trace.output, adjoints[n], values)}
+    wrong = _origins(trace, {n for n in finite if not all(v.ok for v in steps[n])}, set(rows))
+    compared = set(rows) if len(rows) <= _ROWS else set(trace.wrt)
+    checks = {}
+    for node in rows:
+        if node not in finite:
+            checks[node] = Check(float("nan"), False, False, 0)
+            continue
+        verdicts = steps[node]
+        if node in compared:
+            curve = OutputCurve(trace.output, node, values, binding.sizes, compute_wide)
+            verdicts = [*verdicts, *_verdicts(curve, adjoints[node], len(rows) > _ROWS)]
+        checks[node] = _check(verdicts, node not in wrong, node in compared, np.size(values[node]), len(rows) > _ROWS)
+    return checks
 
 
-def _check(output: Node, node: Node, value: np.ndarray, adjoint: np.ndarray, binding: Binding, each: bool) -> Check:
-    probe = Probe(output, node, value, binding)
-    projected = value.size > _ENTRIES or not each
-    directions = _random_direction(value) if projected else _unit_directions(value)
-    scale = max(1.0, float(np.max(np.abs(adjoint), initial=0.0)))
-    worst, kink = 0.0, False
-    for direction in directions:
-        expected = float(np.sum(adjoint * direction))
-        error = probe.error(direction, expected) / scale
-        if not error < TOLERANCE and probe.has_kink(direction):
-            kink = True
-        else:
-            worst = max(worst, error) if np.isfinite(error) else np.inf
-    count = 1 if projected else value.size
-    return Check(worst, worst < TOLERANCE, projected, count, kink and worst < TOLERANCE)
+def _check(verdicts: Sequence[Verdict], step: bool, compared: bool, size: int, many: bool) -> Check:
+    error = max((v.relative for v in verdicts if not v.kink), default=0.0)
+    projected = size > _ENTRIES or (compared and many and size > 1)
+    ok = step and all(v.ok for v in verdicts)
+    return Check(
+        error=error,
+        ok=ok,
+        projected=projected,
+        entries=1 if projected else size,
+        kink=ok and any(v.kink for v in verdicts),
+        step=step,
+        alone=not compared,
+    )
 
 
-def _unit_directions(value: np.ndarray) -> list[np.ndarray]:
-    return [row.reshape(value.shape) for row in np.eye(value.size)]
+def _check_steps(
+    trace: Trace, adjoints: Mapping[Node, np.ndarray], values: Mapping[Node, Any], sizes: Mapping[str, int]
+) -> dict[Node, list[Verdict]]:
+    """For each node that has an adjoint, what the operations that use it say of it."""
+    uses = consumers(topological([trace.output]))
+    found = {}
+    for node in trace.adjoints:
+        further = tuple(dict.fromkeys(consumer for consumer, _ in uses[node] if consumer in adjoints))
+        curve = _Identity(values[node]) if node is trace.output else StepCurve(node, further, values, adjoints, sizes)
+        found[node] = _verdicts(curve, adjoints[node], False)
+    return found
 
 
-def _random_direction(value: np.ndarray) -> list[np.ndarray]:
+def _verdicts(curve: Curve, adjoint: np.ndarray, many: bool) -> list[Verdict]:
+    size = curve.start.size
+    directions = [_random_direction(curve.start)] if size > _ENTRIES or (many and size > 1) else curve.units()
+    # An entry that is infinite or NaN cannot be moved; its adjoint is 0 where it lies in a branch that is not taken.
+    fixed = ~np.isfinite(curve.start)
+    moved = [np.where(fixed, 0.0, direction) for direction in directions]
+    return [judge(curve, adjoint, direction) for direction in moved if np.any(direction)]
+
+
+def _random_direction(value: np.ndarray) -> np.ndarray:
     direction = np.random.Generator(np.random.Philox(value.size)).standard_normal(value.shape)
-    return [direction / max(float(np.sqrt(np.sum(direction**2))), 1e-300)]
+    return np.asarray(direction / np.sqrt(np.sum(direction**2)))
 
 
-class Probe:
-    """The output as a function of the value of one node."""
+def _is_finite(node: Node, output: Node, adjoint: np.ndarray, values: Mapping[Node, Any]) -> bool:
+    """Whether there is something to compare: a finite output and adjoint, and values wherever the adjoint is not 0."""
+    reached = np.isfinite(values[node]) | (adjoint == 0)
+    return bool(np.isfinite(values[output]) and np.all(np.isfinite(adjoint)) and np.all(reached))
 
-    def __init__(self, output: Node, node: Node, value: np.ndarray, binding: Binding) -> None:
-        self._slot = node if node.is_leaf else new_node(INPUT, (), (), node.type, "probe", "")
-        self._output = output if node.is_leaf else substitute([output], {node: self._slot})[output]
-        self._value = np.asarray(value, np.float64)
-        self._binding = binding
-        self._needed = set(leaves([self._output]))
 
-    def at(self, shift: np.ndarray | float) -> float:
-        """The output with the node's value shifted."""
-        arrays = {leaf: array for leaf, array in self._binding.arrays.items() if leaf in self._needed}
-        arrays[self._slot] = self._value + shift
-        return float(interpret([self._output], Binding(arrays, self._binding.sizes))[self._output])
+def _origins(trace: Trace, wrong: AbstractSet[Node], rows: AbstractSet[Node]) -> set[Node]:
+    """Rows at which an error enters: their own step is wrong, or one of a node that stands inside their formula."""
+    found: set[Node] = set()
+    bad: set[Node] = set(wrong)
+    uses = consumers(topological([trace.output]))
+    for node in trace.adjoints:  # what uses a node comes before it
+        inside = [consumer for consumer, _ in uses[node] if consumer in bad and consumer not in rows]
+        if inside:
+            bad.add(node)
+        if node in bad and node in rows:
+            found.add(node)
+    return found
 
-    def slope(self, direction: np.ndarray, step: float) -> float:
-        """Five-point central difference along a direction."""
-        h = step * max(1.0, float(np.max(np.abs(self._value * (direction != 0)), initial=0.0)))
-        return sum(weight * self.at(k * h * direction) for k, weight in _STENCIL) / h
 
-    def error(self, direction: np.ndarray, expected: float) -> float:
-        """Distance of the expected slope from the measured one, at the better of two step sizes."""
-        first = abs(self.slope(direction, _STEPS[0]) - expected)
-        return (
-            first
-            if first < TOLERANCE / 1e3
-            else float(np.nanmin([first, abs(self.slope(direction, _STEPS[1]) - expected)]))
-        )
+class _Identity(Curve):
+    """The output as a function of itself."""
 
-    def has_kink(self, direction: np.ndarray) -> bool:
-        """Whether the slopes to the left and to the right differ: there is no derivative to compare with."""
-        here, h = self.at(0.0), 1e-7
-        left, right = (here - self.at(-h * direction)) / h, (self.at(h * direction) - here) / h
-        return abs(left - right) > 1e-4 * max(1.0, abs(left), abs(right))
+    def __init__(self, value: Any) -> None:
+        super().__init__(np.asarray(value, np.float64), float(value), abs(float(value)))
+
+    def at(self, value: Any) -> Any:
+        """The value itself."""
+        return value

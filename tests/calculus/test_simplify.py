@@ -27,6 +27,7 @@ EXAMPLES = {
     "plus_zero": (x + 0.0, x),
     "signs": (apply("neg", -x), x),
     "over_one": (x / 1.0, x),
+    "cancel": (x * (y / x), y),
     "common_divisor": ((x / 4.0) * y, x * y / 4.0),
     "nested_quotient": (x / 2.0 / y, x / (2.0 * y)),
     "power_one": (x**1, x),

@@ -1,0 +1,76 @@
+"""Whether a slope that a graph claims is the one that is measured: the one verdict behind every check of a gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphlearn.teach.differences import Curve, one_sided, slope
+
+TOLERANCE = 1e-6
+_GOOD = 1e-9  # an agreement that needs no more careful measurement
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison along one direction found.
+
+    Args:
+        graph: the graph's slope.
+        measured: the finite difference nearest to it.
+        absolute: their distance; infinite where a number is not finite.
+        relative: the same as a part of the slope's size.
+        kink: there is no derivative to compare with, and the graph's slope lies between those to the left and right.
+    """
+
+    graph: float
+    measured: float
+    absolute: float
+    relative: float
+    kink: bool
+
+    @property
+    def ok(self) -> bool:
+        """Whether both agree to `TOLERANCE`, or the point is a kink."""
+        return self.kink or self.relative < TOLERANCE
+
+
+def judge(curve: Curve, gradient: np.ndarray, direction: np.ndarray) -> Verdict:
+    """Compare the graph's slope along a direction with finite differences.
+
+    Args:
+        curve: the function.
+        gradient: its gradient as the graph has it, of the shape of ``curve.start``.
+        direction: of the same shape.
+    """
+    with np.errstate(all="ignore"):
+        graph = float(np.sum(gradient * direction))
+        # What a slope is measured against: itself, its neighbours, and the function's own size, which rounding follows.
+        largest = float(np.max(np.abs(gradient), initial=0.0))
+        floor = max(largest / 100, curve.height / curve.size_along(direction) / 1000, 1e-300)
+        measured, absolute = _measure(curve, direction, graph, floor)
+        relative = absolute / max(abs(graph), abs(measured), floor)
+        kink = not relative < TOLERANCE and _lies_at_kink(curve, direction, graph)
+    return Verdict(graph, measured, absolute, relative if np.isfinite(relative) else np.inf, kink)
+
+
+def _measure(curve: Curve, direction: np.ndarray, graph: float, floor: float) -> tuple[float, float]:
+    """The finite difference nearest to the graph's slope: the quick one, or where it is not close the careful one."""
+    found = []
+    for method in ("stencil", "ridders"):
+        measured = slope(curve, direction, method)
+        error = abs(measured - graph)
+        found.append((error if np.isfinite(error) else np.inf, measured))
+        if found[-1][0] < _GOOD * max(abs(graph), floor):
+            break
+    error, measured = min(found)
+    return measured, error
+
+
+def _lies_at_kink(curve: Curve, direction: np.ndarray, graph: float) -> bool:
+    """Whether the slopes to the left and to the right differ, and the graph's is one of them or between."""
+    left, right = one_sided(curve, direction)
+    size = max(1.0, abs(left), abs(right))
+    margin = 1e-5 * size
+    return abs(left - right) > 1e-4 * size and min(left, right) - margin <= graph <= max(left, right) + margin
