@@ -1,4 +1,4 @@
-"""Bad input of `fit`: each case says what was needed, what came, and what to do."""
+"""What `fit` refuses beside the kinds of bad input that `tests/test_bad_input.py` tries at every door."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 from graphlearn.errors import (
     DataError,
-    DisconnectedError,
     DTypeError,
     GraphLearnError,
     MissingValueError,
@@ -47,37 +46,14 @@ def with_entry(row: int, column: int, value: float) -> np.ndarray:
 ragged = [[1.0, 2.0], [3.0]]
 DATA: dict[str, tuple[Any, type[GraphLearnError], str]] = {
     "no mapping": (X, UnknownNameError, "data needs a mapping from input or name to array; got ndarray"),
-    "unknown name": ({"X": X, "t": T}, UnknownNameError, r"data names 'X'.*names are: x, hidden1/W"),
     "foreign node": ({input("x", ("batch", 2)): X, "t": T}, UnknownNameError, "does not have. Its inputs are: x, t"),
     "a number as key": ({0: X}, UnknownNameError, "inputs or names as keys; got 0"),
     "a parameter": ({"x": X, "t": T, "output/b": T}, UnknownNameError, r"model.values\['output/b'\] ="),
-    "missing": ({"x": X}, MissingValueError, r"needs an array for 't'; got x. Add it: data=\{'t'"),
-    "nothing": ({}, MissingValueError, "'x', 't'; got nothing"),
-    "wrong width": ({"x": X[:, :1], "t": T}, ShapeError, r"data\['x'\] needs shape \(batch, 2\); got \(3, 1\)"),
     "wrong rank": ({"x": X, "t": T[:, None]}, ShapeError, r"data\['t'\] needs shape \(batch,\); got \(3, 1\)"),
-    "objects": ({"x": X.astype(object), "t": T}, DTypeError, r"data\['x'\] needs numbers .* dtype object"),
-    "complex": ({"x": X.astype(complex), "t": T}, DTypeError, "dtype complex128"),
-    "text": ({"x": X, "t": np.array(["a", "b", "a"])}, DTypeError, r"data\['t'\].*got text.*numpy.unique"),
     "text in a list": ({"x": X, "t": ["a", "b", "a"]}, DTypeError, r"got text.*numpy.unique"),
     "ragged": ({"x": ragged, "t": T[:2]}, DTypeError, r"data\['x'\].*cannot convert"),
     "None": ({"x": None, "t": T}, DTypeError, r"data\['x'\]"),
     "fractions as classes": ({"x": X, "t": [0.5, 1, 2]}, DTypeError, "whole numbers"),
-    "nan": (
-        {"x": with_entry(1, 0, np.nan), "t": T},
-        DataError,
-        r"data\['x'\] needs finite.*nan in row 1, column 0 \(",
-    ),
-    "inf": (
-        {"x": with_entry(2, 1, -np.inf), "t": T},
-        DataError,
-        r"got -inf in row 2, column 1 \(counted",
-    ),
-    "too large": (
-        {"x": with_entry(0, 1, 1e300), "t": T},
-        DataError,
-        r"float32 can hold; got 1e\+300 in row 0",
-    ),
-    "empty": ({"x": X[:0], "t": T[:0]}, DataError, r"data\['x'\] needs at least one entry; got an empty array"),
     "unequal": ({"x": X, "t": T[:2]}, DataError, "equally many rows in each array; 'x' has 3, 't' has 2"),
     "class too large": (
         {"x": X, "t": [0, 3, 1]},
@@ -91,17 +67,14 @@ DATA: dict[str, tuple[Any, type[GraphLearnError], str]] = {
 @pytest.mark.parametrize("case", DATA)
 def test_data(case: str) -> None:
     data, error, message = DATA[case]
-    made = model()
-    before = dict(made.values)
     with pytest.raises(error, match=message):
-        fit(made, data)
-    assert all(np.array_equal(before[name], array) for name, array in made.values.items())
+        fit(model(), data)
 
 
-@pytest.mark.parametrize("case", ["nan", "class too large", "missing"])
+@pytest.mark.parametrize("case", ["unequal", "class too large"])
 def test_validation_data_are_checked_as_well(case: str) -> None:
     data, error, message = DATA[case]
-    with pytest.raises(error, match=message.replace("data", "validation")):
+    with pytest.raises(error, match="validation.*" + message.removeprefix(r"data\['t'\]")):
         fit(model(), {"x": X, "t": T}, validation=data)
 
 
@@ -112,7 +85,6 @@ def test_float64_holds_what_float32_does_not() -> None:
 OPTIONS: dict[str, tuple[dict[str, Any], type[GraphLearnError], str]] = {
     "epochs 0": ({"epochs": 0}, OptionError, "whole number above 0 as epochs; got 0"),
     "half an epoch": ({"epochs": 0.5}, OptionError, "epochs; got 0.5"),
-    "batch larger than the data": ({"batch_size": 4}, DataError, "as the data has, 3; got 4"),
     "batch of 0": ({"batch_size": 0}, OptionError, "batch_size needs a whole number above 0"),
     "backend": ({"backend": "gpu"}, OptionError, "cuda, numba, numpy; got 'gpu'"),
     "optimizer by name": ({"optimizer": "adam"}, OptionError, "optimizer object such as"),
@@ -156,21 +128,9 @@ def no_loss() -> Model:
     return Model(line()[1])
 
 
-def loss_per_row() -> Model:
-    x, y = line()
-    return Model(y, loss=losses.mse(y, x @ np.ones((2, 1)), reduction="none"))
-
-
 def whole_number_loss() -> Model:
     _, y = line()
     return Model(y, loss=(y > 0).sum())
-
-
-def idle_parameter() -> Model:
-    x, y = line()
-    with scope("idle"):
-        other = x @ parameter("w", (2, 1))
-    return Model((y, other), loss=y.mean())
 
 
 def no_parameter() -> Model:
@@ -198,9 +158,7 @@ def clash_with_the_optimizer() -> Model:
 
 GRAPHS: dict[str, tuple[Callable[[], Model], type[GraphLearnError], str]] = {
     "no loss": (no_loss, OptionError, r"loss=gl.losses.mse"),
-    "a loss per row": (loss_per_row, ShapeError, r"loss of shape \(\); got .*\(batch, 1\). Reduce it"),
     "a whole-number loss": (whole_number_loss, DTypeError, "real loss.*int64"),
-    "an idle parameter": (idle_parameter, DisconnectedError, "'idle/w' does not influence the loss"),
     "no parameter": (no_parameter, OptionError, "has none. Make them with gl.parameter"),
     "two free axes": (two_axes, ShapeError, "one free axis; got 'batch', 'time'"),
     "a free axis that does not lead": (axis_in_second_place, ShapeError, "'batch' to come first"),
