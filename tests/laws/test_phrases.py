@@ -23,8 +23,8 @@ TABLES = {"en": (en.TITLES, en.SENTENCES), "ko": (ko.TITLES, ko.SENTENCES)}
 PARTICLES = ["은", "는", "이", "가", "을", "를", "와", "과", "의", "로", "으로", "에"]
 # What Korean writes in Latin letters: names of functions, of a library, of an option.
 LATIN = {"SymPy", "ReLU", "relu", "sign", "max", "min", "log", "exp", "tanh", "collapse", "False"}
-# Words that are chosen by what a node is.
-CHOSEN = {"input", "parameter", "state", "constant"}
+# Words that are chosen by the kind of a node or of an arrow.
+CHOSEN = {"input", "parameter", "state", "constant", "legend.forward", "legend.backward"}
 
 
 def rules_of(op):

@@ -147,6 +147,8 @@ SENTENCES = {
     "kink.max": "entries that tie for the maximum share its derivative equally",
     "kink.pow": "the derivative of x⁰ is 0 everywhere, that of 0ʸ by y is 0",
     "no.values": "no values yet",
+    "legend.forward": "forward",
+    "legend.backward": "backward",
     "operation": "operation",
     "loss": "loss",
     "diagram": "Computation graph of {output}",

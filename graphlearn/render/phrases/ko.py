@@ -150,6 +150,8 @@ SENTENCES = {
     "kink.max": "최댓값이 여럿이면 미분을 똑같이 나눕니다",
     "kink.pow": "x⁰의 도함수는 어디서나 0이고, 0ʸ를 y로 미분한 값도 0입니다",
     "no.values": "아직 값이 없음",
+    "legend.forward": "순전파",
+    "legend.backward": "역전파",
     "operation": "연산",
     "loss": "손실",
     "diagram": "{output} 값의 계산 그래프",
