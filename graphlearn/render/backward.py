@@ -29,14 +29,10 @@ def backward_steps(story: Story, words: Phrases) -> list[Step]:
     start = Row(
         left=adjoint_name(story, story.output), right=Math("1", "1"), shape=shape_math(()), note=words.word("seed")
     )
-    steps = [Step(1, words.title("seed"), [Formula([start])], _anchor(story, story.output))]
+    steps = [Step(1, words.title("seed"), [Formula([start])], story.full_names[story.output])]
     for group in story.groups:
         steps.append(_step(len(steps) + 1, group, story, words))
     return steps
-
-
-def _anchor(story: Story, node: Node) -> str:
-    return node.full_name or story.names[node].text
 
 
 def _step(number: int, group: Group, story: Story, words: Phrases) -> Step:
@@ -53,7 +49,7 @@ def _step(number: int, group: Group, story: Story, words: Phrases) -> Step:
         Formula(rows),
         *(Sentence(s) for s in [*sentences, *_reading(group.node, story, words)]),
     ]
-    return Step(number, title, blocks, _anchor(story, group.node))
+    return Step(number, title, blocks, story.full_names[group.node])
 
 
 def _title(share: Share, words: Phrases) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
-from graphlearn.graph.op import ATOM, PRODUCT, SUM, Notation
+from graphlearn.graph.op import ATOM, POWER, PRODUCT, SUM, Notation
 from graphlearn.graph.traverse import topological_above
 from graphlearn.render.document import Math
 from graphlearn.render.numbers import array_math
@@ -94,7 +94,7 @@ class Writer:
         # A leaf consists of nothing else: spelled out, it is still its name.
         if node in self.names and (not spell or (node.is_leaf and constant is None)):
             math = self.names[node]
-            binds = _strength_of_number(math.text)
+            binds = _strength_of_name(math.text)
             return math, (binds, binds)
         if constant is not None:
             return _constant(constant)
@@ -124,9 +124,13 @@ class Writer:
         )
 
 
-def _strength_of_number(text: str) -> int:
-    """How strongly a name binds, or the number that stands in its place: −3 and 2×10⁻⁹ are no atoms."""
-    return SUM + 5 if text.startswith(_MINUS) else PRODUCT if "×10" in text and not text.startswith("[") else ATOM
+def _strength_of_name(text: str) -> int:
+    """How strongly a name binds, or the number that stands in its place: −3, 2×10⁻⁹ and ∂L/∂z are no atoms."""
+    if text.startswith(_MINUS):
+        return SUM + 5
+    if text.startswith("∂"):
+        return POWER  # a factor, but ∂L/∂zᵀ would be read as ∂L/∂(zᵀ)
+    return PRODUCT if "×10" in text and not text.startswith("[") else ATOM
 
 
 def _need(needs: tuple[int, ...], place: int) -> int:

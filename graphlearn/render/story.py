@@ -98,7 +98,8 @@ class Story:
     Args:
         output: the scalar that was differentiated.
         wrt: what it was differentiated by.
-        names: how forward nodes that have a row, and opened inner nodes, are called.
+        full_names: forward nodes that have a row, and opened inner nodes, by the names that the whole house uses.
+        names: how the same are written.
         adjoint_names: how adjoints are called.
         shown: forward nodes that have a row, in order.
         groups: adjoints in the order of the backward pass.
@@ -121,6 +122,7 @@ class Story:
 
     output: Node
     wrt: tuple[Node, ...]
+    full_names: Mapping[Node, str]
     names: Mapping[Node, Math]
     adjoint_names: Mapping[Node, Math]
     shown: tuple[Node, ...]

@@ -59,7 +59,7 @@ class Derivation:
     def gradients(self) -> dict[str, np.ndarray]:
         """Name -> gradient as an array; empty when the derivation was made without values."""
         return {
-            w.full_name or self._story.names[w].text: a
+            self._story.full_names[w]: a
             for w, a in ((w, self._story.adjoints.get(w)) for w in self._story.wrt)
             if a is not None
         }
@@ -241,9 +241,10 @@ def _story(lines: Outline, figures: Figures, random: bool, updates: dict[Node, N
     active = [node for node in lines.shown.nodes if node in adjoints]
     used = [share.step.consumer for group in lines.groups for share in group.shares if share.step.consumer is not None]
     return Story(
-        output=lines.computed.output, wrt=lines.computed.wrt, names=lines.names, adjoint_names=lines.adjoint_names,
-        shown=lines.shown.nodes, groups=lines.groups, closed_forms=lines.closed_forms, openings=lines.openings,
-        values={} if random else values, adjoints={} if random else adjoints,
+        output=lines.computed.output, wrt=lines.computed.wrt, full_names=lines.shown.names, names=lines.names,
+        adjoint_names=lines.adjoint_names, shown=lines.shown.nodes, groups=lines.groups,
+        closed_forms=lines.closed_forms, openings=lines.openings, values={} if random else values,
+        adjoints={} if random else adjoints,
         checks=check_adjoints(lines.computed, active, binding), random_values=random, judged=judged_ops(used),
         refuted=refuted_ops(used), kinks={node.op.name: node.op.kink for node in used if node.op.kink},
         updates=updates, update_names=name_update(lines, updates), sizes={} if random else binding.sizes, detail=detail,

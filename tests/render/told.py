@@ -21,7 +21,7 @@ from graphlearn.render.document import (
 
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _NUMBER = re.compile(r"(−?\d+(?:\.\d+)?)(?:×10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?")
-SHARE = re.compile("(share|기여)(?=[₀-₉])")  # the only word that stands in formulas
+SHARE = re.compile(r"(share|기여)(?=[₀-₉]|\}_)")  # a word that stands in formulas
 
 
 def steps(document: Document) -> dict[str, Step]:
@@ -77,9 +77,9 @@ def _inlines(block: object) -> Iterator[Inline]:
 
 
 def formulas(document: Document) -> list[str]:
-    """Every formula, in both forms, without the one word that is translated in them."""
+    """Every formula, in both forms, with the two words that are translated in them in English."""
     found = [p for inline in inlines(document) for p in pieces(inline) if isinstance(p, Math)]
-    return [SHARE.sub("share", form) for math in found for form in (math.text, math.latex)]
+    return [SHARE.sub("share", form).replace("(이름)", "(name)") for math in found for form in (math.text, math.latex)]
 
 
 def words(document: Document) -> list[str]:
