@@ -171,6 +171,16 @@ def test_a_missing_parameter(net: Net) -> None:
     )
 
 
+def test_a_length_that_no_array_shows(net: Net) -> None:
+    count = gl.axis_size("batch")
+    said = ["needs the length of axis 'batch', which no given array shows", "Give an array"]
+    refused(gl.MissingValueError, lambda: gl.evaluate(count), *said)
+    for backend in BACKENDS:
+        function = gl.compile(count, backend=backend)
+        refused(gl.MissingValueError, function, *said)
+        assert function({net.x: X}) == 3
+
+
 # --- arrays ---------------------------------------------------------------------------------------------------------
 
 DTYPES: dict[str, tuple[Any, list[str]]] = {

@@ -1,10 +1,27 @@
-"""What a training loop is asked to do, checked before it runs: compiled code checks nothing itself."""
+"""What a function or a training loop is asked to do, checked before it runs: compiled code checks nothing itself."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
-from graphlearn.errors import DataError
+from graphlearn.errors import DataError, MissingValueError
+
+
+def lengths_of(axes: Sequence[str], sizes: Mapping[str, int]) -> list[int]:
+    """The lengths of free axes.
+
+    Raises:
+        MissingValueError: no array shows how long one is.
+    """
+    missing = [axis for axis in axes if axis not in sizes]
+    if missing:
+        raise MissingValueError(
+            f"the graph needs the length of axis {missing[0]!r}, which no given array shows. Give an array for a leaf "
+            f"that has this axis; to gl.evaluate, sizes={{{missing[0]!r}: ...}} will do."
+        )
+    return [sizes[axis] for axis in axes]
 
 
 def check_steps(

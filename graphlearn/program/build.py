@@ -47,11 +47,17 @@ def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: s
         given=table.given,
         outputs=tuple(results),
         loss=None,
-        axes=depends_on_axis([*leaves, *order]),
+        axes=_axes([*leaves, *order]),
         capacity={},
         names=table.names,
         nonempty=_nonempty(order),
     )
+
+
+def _axes(nodes: Sequence[Node]) -> tuple[str, ...]:
+    """The free axes of these nodes, those included whose length alone is asked for."""
+    asked = [node.attr("axis_name") for node in nodes if node.op.name == "axis_size"]
+    return tuple(dict.fromkeys([*depends_on_axis(nodes), *asked]))
 
 
 @dataclass(frozen=True)

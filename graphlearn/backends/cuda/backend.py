@@ -12,7 +12,7 @@ from graphlearn.backends.cuda import device
 from graphlearn.backends.cuda.functions import emit_function
 from graphlearn.backends.cuda.training import emit_training
 from graphlearn.backends.registry import lowered
-from graphlearn.backends.steps import check_steps
+from graphlearn.backends.steps import check_steps, lengths_of
 from graphlearn.errors import DataError, ShapeError
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
@@ -42,6 +42,7 @@ class CudaFunction:
             ShapeError: a maximum over nothing.
         """
         device.require_device()
+        lengths = lengths_of(self.program.axes, sizes)
         for axis in self.program.nonempty:
             if sizes[axis] == 0:
                 raise ShapeError(
@@ -51,7 +52,6 @@ class CudaFunction:
             if not self._loaded:
                 self._loaded = [device.load(launch.kernel) for launch in self.launches]
             memory = self._memory(arrays, sizes)
-            lengths = [sizes[axis] for axis in self.program.axes]
             for launch, run in zip(self.launches, self._loaded, strict=True):
                 blocks = launch.blocks(sizes)
                 if blocks:

@@ -10,7 +10,7 @@ import numpy as np
 from graphlearn.backends.native import NativeFunction, aligned_zeros, compile_native
 from graphlearn.backends.numba.emit import Emitted, emit_function, emit_training
 from graphlearn.backends.registry import lowered
-from graphlearn.backends.steps import check_steps
+from graphlearn.backends.steps import check_steps, lengths_of
 from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node
 from graphlearn.program.build import Batching, build_function, build_training
@@ -32,12 +32,13 @@ class NumbaFunction:
     def __call__(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
         """Compute the outputs from one checked array per leaf."""
         program = self.program
+        lengths = lengths_of(program.axes, sizes)
         _require_nonempty(program, sizes)
         given = [_as_stored(arrays[leaf], program.given[leaf]) for leaf in self._leaves]
         outputs = [np.empty(_shape(b, sizes), arena_of(b.dtype)) for b in program.outputs]
         totals = program.arena_sizes(sizes)
         arenas = [aligned_zeros(totals[dtype], dtype) for dtype in self._emitted.arenas]
-        self._run(*given, *self._constants, *outputs, *arenas, *(sizes[axis] for axis in program.axes))
+        self._run(*given, *self._constants, *outputs, *arenas, *lengths)
         return tuple(_declared(array, b) for array, b in zip(outputs, program.outputs, strict=True))
 
 

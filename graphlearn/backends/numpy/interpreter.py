@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import MissingValueError, NonFiniteError, UnsupportedOp
+from graphlearn.backends.steps import lengths_of
+from graphlearn.errors import NonFiniteError, UnsupportedOp
 from graphlearn.graph.binding import At, Binding, at_place, bind
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
@@ -31,13 +32,7 @@ def _resolved(value: Any, sizes: Mapping[str, int]) -> Any:
 
 
 def _length(axis: str, sizes: Mapping[str, int]) -> int:
-    try:
-        return sizes[axis]
-    except KeyError:
-        raise MissingValueError(
-            f"the graph needs the length of axis {axis!r}, which no given array shows. Give "
-            f"sizes={{{axis!r}: ...}}, or an array for a leaf that has this axis."
-        ) from None
+    return lengths_of([axis], sizes)[0]
 
 
 def interpret(

@@ -1,0 +1,15 @@
+"""The list in `tools/README.md` is whole, and names nothing that is not there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+
+
+def test_every_tool_is_listed() -> None:
+    listed = re.findall(r"^\| `([\w./]+)` \|", (TOOLS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    programs = {path.name for path in TOOLS.glob("*.py")}
+    folders = {f"{path.name}/" for path in TOOLS.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert sorted(listed) == sorted(programs | folders)
