@@ -139,7 +139,9 @@ def count_rows(layout: Layout, arrays: Mapping[Node, np.ndarray], what: str = "d
     lengths = {leaf.full_name: len(arrays[leaf]) for leaf in layout.batched}
     if len(set(lengths.values())) > 1:
         counts = ", ".join(f"{name!r} has {n}" for name, n in lengths.items())
-        raise DataError(f"{what} needs equally many rows in each array; {counts}. Cut or fill one.", nodes=layout.batched)
+        raise DataError(
+            f"{what} needs equally many rows in each array; {counts}. Cut or fill one.", nodes=layout.batched
+        )
     return next(iter(lengths.values()), 1)
 
 
