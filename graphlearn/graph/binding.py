@@ -25,7 +25,21 @@ class HasValues(Protocol):
         ...
 
 
+@runtime_checkable
+class HasDefaults(Protocol):
+    """What an optimizer's updates are to those who must not import it: values for inputs that nobody gives."""
+
+    def default_values(self) -> Mapping[Node, Any]:
+        """Input -> the value that it has unless another is given, such as the learning rate."""
+        ...
+
+
 At = Mapping[Any, Any] | HasValues
+
+
+def default_values(source: object) -> Mapping[Node, Any]:
+    """The defaults that something brings along; empty where it brings none."""
+    return source.default_values() if isinstance(source, HasDefaults) else {}
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,14 @@ class Binding:
     sizes: dict[str, int]
 
 
-def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mapping[str, int] | None = None) -> Binding:
+def bind(
+    roots: Iterable[Node],
+    at: At | None,
+    *,
+    what: str = "at",
+    sizes: Mapping[str, int] | None = None,
+    defaults: Mapping[Node, Any] | None = None,
+) -> Binding:
     """Check the given values against the leaves of a graph.
 
     Args:
@@ -50,6 +71,7 @@ def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mappi
             this graph does not use only tell the lengths of their axes; unknown names are refused.
         what: the argument's name, for messages.
         sizes: lengths of free axes that no given array shows.
+        defaults: leaf -> array-like, for leaves that ``at`` does not give.
 
     Raises:
         UnknownNameError, MissingValueError, ShapeError, DTypeError: each names the culprit and the cure.
@@ -72,6 +94,7 @@ def bind(roots: Iterable[Node], at: At | None, *, what: str = "at", sizes: Mappi
             given[leaf] = value
         elif isinstance(key, Node):
             unused[key] = value
+    given = {**(defaults or {}), **given}
     binding = Binding({}, dict(sizes or {}))
     for leaf in table.values():
         array = (

@@ -28,11 +28,17 @@ class Updates(Mapping[Node, Node]):
         nodes: parameter or state -> its next value; all read the values at the beginning of the step.
         gradients: parameter -> derivative of the loss by it.
         hyperparameters: name -> scalar input that stands for it, whose value is given at run time.
+        settings: name -> the optimizer's own value, which `gl.draw` and `gl.derive` take where ``at`` gives no other.
     """
 
     nodes: Mapping[Node, Node]
     gradients: Mapping[Node, Node]
     hyperparameters: Mapping[str, Node]
+    settings: Mapping[str, float]
+
+    def default_values(self) -> dict[Node, float]:
+        """Input of a hyperparameter -> the optimizer's own value."""
+        return {leaf: self.settings[name] for name, leaf in self.hyperparameters.items()}
 
     def __getitem__(self, leaf: Node) -> Node:
         return self.nodes[leaf]
@@ -96,7 +102,8 @@ class Optimizer(ABC):
         with no_scope(), scope(self.label):
             inputs = {name: input(name) for name in self.hyperparameters}
             nodes = self.rule(tuple(parameters), gradients, inputs)
-        return Updates({leaf: _typed(node, leaf) for leaf, node in nodes.items()}, gradients, inputs)
+        typed = {leaf: _typed(node, leaf) for leaf, node in nodes.items()}
+        return Updates(typed, gradients, inputs, self.hyperparameters)
 
     @abstractmethod
     def rule(
@@ -257,9 +264,9 @@ class Adam(Optimizer):
         # A whole number: it stays exact, where a float32 counter would stand still at 2**24.
         counter = state("step", (), 0, "int64")
         count = counter + 1
-        left1 = _one_minus_power(b1, count) if self.beta1 else constant(1.0)
-        left2 = sqrt(_one_minus_power(b2, count)) if self.beta2 else constant(1.0)
-        rate, floor = inputs["learning_rate"] * left2 / left1, inputs["eps"] * left2
+        left1 = _one_minus_power(b1, count).named("correction1") if self.beta1 else constant(1.0)
+        left2 = sqrt(_one_minus_power(b2, count).named("correction2")) if self.beta2 else constant(1.0)
+        rate, floor = (inputs["learning_rate"] * left2 / left1).named("rate"), (inputs["eps"] * left2).named("floor")
         nodes: dict[Node, Node] = {}
         moments: dict[Node, Node] = {}
         for p in parameters:

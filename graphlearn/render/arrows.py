@@ -37,29 +37,40 @@ def _adjoint_arrows(scene: Scene) -> Iterator[DotEdge]:
 
 
 def _links(scene: Scene) -> Iterator[tuple[Node, Node]]:
-    """Yield (source, node) where the formula of a shown node names the source on another card."""
+    """Yield (source, node) where the formula of a forward node names the source on another card."""
     for node, sources in scene.uses.items():
-        for source in sources:
+        for source in () if node in scene.between else sources:
             if scene.key(source) != scene.key(node):
                 yield source, node
 
 
 def _update_arrows(scene: Scene) -> Iterator[DotEdge]:
-    """Yield for each next value what it is made of, and then the bold arrow to its leaf."""
-    adjoints = {} if scene.slopes is None else scene.slopes.adjoints
-    leaf_of = {node: leaf for leaf, node in scene.updates.items()}
+    """Yield what each next value is made of, and the bold arrow to its leaf."""
+    drawn: dict[DotEdge, None] = {}
+    for node in scene.between:
+        drawn |= dict.fromkeys(_into_update(scene, node, scene.key(node)))
     for leaf, node in scene.updates.items():
-        if leaf in scene.folds:
-            continue
         own = scene.update_key(leaf)
-        for source in scene.update_uses(node):
-            if source in leaf_of and leaf_of[source] not in scene.folds:
-                yield DotEdge(scene.update_key(leaf_of[source]), own)
-            elif source in adjoints:
-                yield DotEdge(own, scene.key(adjoints[source]), backward=True)
-            elif source is not leaf and source in scene.names:
-                yield DotEdge(scene.key(source), own)
-        yield DotEdge(own, scene.key(leaf), update=True)
+        drawn |= dict.fromkeys(_into_update(scene, node, own))
+        if own != scene.key(leaf):
+            drawn[DotEdge(own, scene.key(leaf), update=True)] = None
+    yield from drawn
+
+
+def _into_update(scene: Scene, node: Node, own: str) -> Iterator[DotEdge]:
+    adjoints = {} if scene.slopes is None else scene.slopes.adjoints
+    for source in scene.sources(node):
+        if source in scene.leaf_of and source not in scene.names:
+            start = scene.update_key(scene.leaf_of[source])
+        elif source in adjoints and source not in scene.names:
+            yield DotEdge(own, scene.key(adjoints[source]), backward=True)
+            continue
+        elif scene.updates.get(source) is node:
+            continue  # the bold arrow says already where the old value stands
+        else:
+            start = scene.key(source)
+        if start != own:
+            yield DotEdge(start, own)
 
 
 def _fault_arrows(scene: Scene) -> Iterator[DotEdge]:

@@ -34,7 +34,10 @@ def scene_cards(scene: Scene, words: Phrases) -> list[DotNode]:
     members: dict[str, list[Node]] = {}
     for node in scene.nodes:
         members.setdefault(scene.key(node), []).append(node)
-    cards = [_update_card(scene, leaf, node) for leaf, node in scene.updates.items() if leaf not in scene.folds]
+    for leaf, node in scene.updates.items():
+        if node in scene.folds:
+            members.setdefault(scene.update_key(leaf), []).append(node)
+    cards = [_update_card(scene, leaf, node) for leaf, node in scene.updates.items() if node not in scene.folds]
     for key, nodes in members.items():
         folded = nodes[0] in scene.folds
         cards.append(_folded_card(scene, key, nodes, words) if folded else _card(scene, nodes[0]))
@@ -46,7 +49,7 @@ def _card(scene: Scene, node: Node) -> DotNode:
         scene.key(node),
         _kind(scene, node),
         scene.name(node, node.scope).text,
-        _definition(scene.writer(node.scope), node),
+        _definition(scene.update_writer(node.scope, node) if node in scene.between else scene.writer(node.scope), node),
         _value(scene.values, node),
         _gradient(scene, node, node.scope),
         _path(node.scope),
@@ -66,7 +69,7 @@ def _type(node: Node) -> str:
 def _kind(scene: Scene, node: Node) -> str:
     if node.is_leaf:
         return node.op.name
-    trained = scene.slopes is not None or any(n.op.name == "parameter" for n in scene.nodes)
+    trained = any(n.op.name == "parameter" for n in scene.nodes)
     return "loss" if trained and node.shape == () and node in scene.roots else "operation"
 
 
@@ -140,10 +143,12 @@ def _folded_card(scene: Scene, key: str, nodes: list[Node], words: Phrases) -> D
     """The card of a folded scope: the one value that leaves it, if it is one, and how many cards it stands for."""
     scope = key[:-1]
     inside = set(nodes)
-    leaving = [n for n in nodes if n in scene.roots or not inside.issuperset(scene.users.get(n, ()))]
+    leaving = [
+        n for n in nodes if n in scene.roots or n in scene.leaf_of or not inside.issuperset(scene.users.get(n, ()))
+    ]
     held = "".join(map(str, words.say("fold.holds", count=str(len(nodes)))))
     outer, _, title = scope.rpartition("/")
-    if len(leaving) != 1:
+    if len(leaving) != 1 or leaving[0] not in scene.names:
         return DotNode(key, "group", title, "", held, "", _path(outer))
     node = leaving[0]
     return DotNode(

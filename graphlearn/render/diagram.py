@@ -77,7 +77,7 @@ class Diagram:
             The path.
 
         Raises:
-            OptionError: another suffix.
+            OptionError: another suffix, or a place where no file can be written.
             EngineError: as `to_svg` and `to_png`; no file is begun then.
         """
         target = pathlib.Path(path)
@@ -89,7 +89,13 @@ class Diagram:
         }
         if target.suffix not in writers:
             raise OptionError(f"save needs a name that ends with {', '.join(writers)}; got {target.name!r}. Rename it.")
-        target.write_bytes(writers[target.suffix]())
+        content = writers[target.suffix]()
+        try:
+            target.write_bytes(content)
+        except OSError as error:
+            raise OptionError(
+                f"save needs a place where files can be written; got {str(target)!r}: {error.strerror}. Name another."
+            ) from error
         return target
 
     def _repr_svg_(self) -> str:
@@ -129,6 +135,8 @@ def _legend(cards: Iterable[DotNode], arrows: Sequence[DotEdge], words: Phrases)
     legend = [(kind, words.word(kind)) for kind in BORDERS if kind in kinds]
     if any(arrow.backward for arrow in arrows):
         legend += [(kind, words.word(f"legend.{kind}")) for kind in ("forward", "backward")]
+    if any(arrow.update for arrow in arrows):
+        legend.append(("assign", words.word("legend.update")))
     return legend
 
 

@@ -86,7 +86,7 @@ class DotGraph:
         edges: between these nodes.
         direction: where the values flow: ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``.
         palette: the colours; `palette.LIGHT` or `palette.DARK`.
-        legend: pairs of a kind of node, ``"forward"`` or ``"backward"``, and the words for it.
+        legend: pairs of a kind of node or arrow (``"forward"``, ``"backward"``, ``"assign"``) and the words for it.
         caption: lines below the legend.
         prefix: put before each id, where several diagrams share a page.
 
@@ -107,7 +107,7 @@ class DotGraph:
     def __post_init__(self) -> None:
         if self.direction not in DIRECTIONS:
             raise OptionError(f"direction needs to be one of {', '.join(DIRECTIONS)}; got {self.direction!r}.")
-        arrows = ("forward", "backward")
+        arrows = ("forward", "backward", "assign")
         for kind in [node.kind for node in self.nodes] + [kind for kind, _ in self.legend if kind not in arrows]:
             if kind not in BORDERS:
                 raise OptionError(f"a node needs a kind among {', '.join(BORDERS)}; got {kind!r}.")
@@ -299,7 +299,8 @@ def _end(node: DotNode, backward: bool, side: str, direction: Direction) -> str:
     if direction not in ("LR", "RL"):
         return name
     lines = (("gradient", node.gradient), ("value", node.value)) if backward else (("value", node.value),)
-    line = next((role for role, text in lines if text), "name")
+    # The bold arrow leaves an update at its value; the gradient comes in above, so that they do not cover each other.
+    line = "name" if backward and node.kind == "update" else next((role for role, text in lines if text), "name")
     east = (side == "out") == (direction == "LR")
     # The margins are drawn left and right; which of them is the way in depends on the direction.
     return f'{name}:"{line}-{"out" if east else "in"}":{"e" if east else "w"}'
@@ -318,14 +319,17 @@ def _below(graph: DotGraph) -> str:
 def _legend(graph: DotGraph) -> str:
     """Return the legend as one row: a small card or arrow, then its words."""
     palette = graph.palette
+    arrows = {
+        "forward": ("⟶", palette.forward),
+        "backward": ("⇠", palette.backward),
+        "assign": ("➞", palette.kinds["update"][1]),
+    }
     cells = []
     for kind, words in graph.legend:
         if kind in BORDERS:
             swatch = f"<TD>{_frame(_SWATCH, kind, palette)}</TD>"
-        elif kind == "forward":
-            swatch = _cell([("⟶", palette.forward, _ARROW_SIZE, False)])
         else:
-            swatch = _cell([("⇠", palette.backward, _ARROW_SIZE, False)])
+            swatch = _cell([(*arrows[kind], _ARROW_SIZE, kind == "assign")])
         cells.append(
             f'{swatch}<TD WIDTH="3"></TD>{_cell([(words, palette.muted, _LABEL_SIZE, False)])}<TD WIDTH="12"></TD>'
         )

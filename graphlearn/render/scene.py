@@ -71,7 +71,8 @@ class Scene:
         values: shown node -> value; empty without values.
         slopes: the backward pass, if there is any.
         updates: leaf -> its next value.
-        folds: shown node -> the scope whose card it is drawn in.
+        between: shown nodes that only the updates use.
+        folds: shown node, or next value -> the scope whose card it is drawn in.
         problem: an error that the graph broke with.
     """
 
@@ -82,6 +83,7 @@ class Scene:
     values: Mapping[Node, np.ndarray] = field(default_factory=dict)
     slopes: Slopes | None = None
     updates: Mapping[Node, Node] = field(default_factory=dict)
+    between: frozenset[Node] = frozenset()
     folds: Mapping[Node, str] = field(default_factory=dict)
     problem: Problem | None = None
 
@@ -90,7 +92,7 @@ class Scene:
     @cached_property
     def uses(self) -> dict[Node, tuple[Node, ...]]:
         """Shown node -> the shown nodes that its formula names."""
-        return {node: self._walk(node)[0] for node in self.nodes}
+        return {node: self.sources(node) for node in self.nodes}
 
     @cached_property
     def users(self) -> dict[Node, list[Node]]:
@@ -101,9 +103,11 @@ class Scene:
                 found.setdefault(source, []).append(node)
         return found
 
-    def update_uses(self, node: Node) -> tuple[Node, ...]:
-        """What the formula of a next value names: shown nodes, adjoints and other next values."""
-        return self._walk(node, {*self._next, *(self.slopes.adjoints if self.slopes else ())})[0]
+    def sources(self, node: Node) -> tuple[Node, ...]:
+        """What the formula of a node names: shown nodes, and in updates also adjoints and other next values."""
+        if node in self._shown and node not in self.between:
+            return self._walk(node)[0]
+        return self._walk(node, {*self.leaf_of, *(self.slopes.adjoints if self.slopes else ())})[0]
 
     def carries_adjoint(self, source: Node, node: Node) -> bool:
         """Whether the chain rule leads from a shown node back to one that its formula names."""
@@ -144,7 +148,8 @@ class Scene:
         return frozenset(self.nodes)
 
     @cached_property
-    def _next(self) -> dict[Node, Node]:
+    def leaf_of(self) -> dict[Node, Node]:
+        """Next value -> the leaf that it is for."""
         return {node: leaf for leaf, node in self.updates.items()}
 
     # --- names --------------------------------------------------------------------------------------------------------
@@ -154,8 +159,9 @@ class Scene:
         return f"{self.folds[node]}/" if node in self.folds else self.names[node]
 
     def update_key(self, leaf: Node) -> str:
-        """The card of a leaf's next value."""
-        return f"{self.names[leaf]}{_PRIME}"
+        """The card of a leaf's next value, or of the folded scope that holds it."""
+        fold = self.folds.get(self.updates[leaf])
+        return f"{self.names[leaf]}{_PRIME}" if fold is None else f"{fold}/"
 
     def name(self, node: Node, scope: str) -> Math:
         """How a shown node is called on a card of a scope."""
@@ -183,7 +189,7 @@ class Scene:
     def update_writer(self, scope: str, own: Node) -> Writer:
         """The same for the next value ``own``, which is spelled out; other next values are called by name."""
         table = dict(self._table(scope))
-        table |= {node: self.update_name(leaf, scope) for node, leaf in self._next.items() if node not in table}
+        table |= {node: self.update_name(leaf, scope) for node, leaf in self.leaf_of.items() if node not in table}
         if own not in self._names and (self.slopes is None or own not in self.slopes.adjoints):
             table.pop(own, None)
         return Writer(table)

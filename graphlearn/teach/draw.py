@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from graphlearn.backends.numpy.interpreter import interpret
 from graphlearn.errors import GraphLearnError, GraphUseError, NameClashError, OptionError
-from graphlearn.graph.binding import At, bind
+from graphlearn.graph.binding import At, bind, default_values
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Opening
-from graphlearn.graph.traverse import influenced, leaves, topological
+from graphlearn.graph.traverse import leaves, topological
 from graphlearn.render.diagram import Diagram, draw_scene
 from graphlearn.render.dot import Direction
 from graphlearn.render.scene import Problem, Scene, Slopes
 from graphlearn.teach.fold import Collapse, choose_folds
 from graphlearn.teach.narrate import Outline, outline
 from graphlearn.teach.shown import Shown, choose_shown, reading_adjoints
+from graphlearn.teach.update import require_update
 
 STYLES = ("graph",)
 
@@ -45,7 +47,7 @@ def draw(
         wrt: node or nodes; puts the gradient on every card on a path to them, with red arrows back. The output must
             then be one scalar.
         updates: parameter or state -> its next value, such as `optimizer.updates(...)`; draws the training step, with
-            the gradients by its parameters.
+            the gradients by its parameters, and every node of the step that has a name.
         style: ``"graph"``.
         direction: where values flow: ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``.
         collapse: scopes that are folded to one card each: a name, several, True for all, False for none; by default
@@ -75,38 +77,46 @@ def draw(
         roots = (output,) if isinstance(output, Node) else tuple(output)
         if not roots or not all(isinstance(root, Node) for root in roots):
             raise GraphUseError(f"draw needs a node, several nodes, or an error of graphlearn; got {output!r}.")
-        scene = _scene(roots, _targets(roots, wrt, updates), dict(updates or {}), at)
-    scene = replace(scene, folds=choose_folds(scene.nodes, collapse))
+        changes = require_update(updates or {})
+        scene = _scene(roots, _targets(roots, wrt, changes), changes, at, default_values(updates))
+    scene = replace(scene, folds=choose_folds([*scene.nodes, *scene.updates.values()], collapse))
     return draw_scene(scene, direction=direction, language=language)
 
 
 def _targets(
-    roots: Sequence[Node], wrt: Node | Sequence[Node] | None, updates: Mapping[Node, Node] | None
+    roots: Sequence[Node], wrt: Node | Sequence[Node] | None, updates: Mapping[Node, Node]
 ) -> tuple[Node, ...]:
-    if wrt is not None:
-        targets = (wrt,) if isinstance(wrt, Node) else tuple(wrt)
+    """What to differentiate by: what is asked for, else what the updates train."""
+    if isinstance(wrt, Node):
+        targets: tuple[Node, ...] = (wrt,)
+    elif wrt is not None:
+        targets = tuple(wrt)
     else:
-        reached = influenced(topological(roots), updates or ())
-        targets = tuple(
-            leaf for leaf in updates or () if leaf.op.name == "parameter" and leaf in reached and roots[0].shape == ()
-        )
-        targets = tuple(leaf for leaf in targets if leaf in leaves(roots, "parameter"))
+        trained = set(leaves(roots, "parameter")) if roots[0].shape == () else set()
+        targets = tuple(leaf for leaf in updates if leaf in trained)
     if targets and len(roots) != 1:
         raise OptionError(f"draw with gradients needs one output; got {len(roots)}. Draw each by itself.")
     return targets
 
 
-def _scene(roots: tuple[Node, ...], targets: tuple[Node, ...], updates: dict[Node, Node], at: At | None) -> Scene:
+def _scene(
+    roots: tuple[Node, ...],
+    targets: tuple[Node, ...],
+    updates: dict[Node, Node],
+    at: At | None,
+    defaults: Mapping[Node, Any],
+) -> Scene:
     lines = outline(roots[0], targets, simplify=True) if targets else None
     shown = lines.shown if lines else choose_shown(roots, Names(roots), reading_adjoints(roots))
     everything = (*roots, *updates, *updates.values())
     Names(everything)  # refuses two nodes of one name in loss and updates together
-    present = set(shown.nodes)
-    extra = [leaf for leaf in leaves(everything) if leaf not in present]
-    names = {**shown.names, **{leaf: leaf.full_name for leaf in extra}}
+    inside = {*topological(roots), *shown.nodes, *updates.values()}
+    extra = [n for n in topological(everything) if n not in inside and n.full_name and n.op.name != "axis_size"]
+    names = {**shown.names, **{node: node.full_name for node in extra}}
+    between = frozenset(node for node in extra if not node.is_leaf)
     slopes = _slopes(roots[0], lines) if lines else None
-    scene = Scene(roots, (*shown.nodes, *extra), names, shown.openings, slopes=slopes, updates=updates)
-    return scene if at is None else _with_values(scene, lines, at)
+    scene = Scene(roots, (*shown.nodes, *extra), names, shown.openings, slopes=slopes, updates=updates, between=between)
+    return scene if at is None else _with_values(scene, lines, at, defaults)
 
 
 def _slopes(output: Node, lines: Outline) -> Slopes:
@@ -123,9 +133,9 @@ def _slopes(output: Node, lines: Outline) -> Slopes:
     return Slopes(output, frozenset(active), adjoints, {group.node: group for group in lines.groups}, flows)
 
 
-def _with_values(scene: Scene, lines: Outline | None, at: At) -> Scene:
+def _with_values(scene: Scene, lines: Outline | None, at: At, defaults: Mapping[Node, Any]) -> Scene:
     updates = scene.updates
-    binding = bind([*scene.roots, *updates, *updates.values()], at)
+    binding = bind([*scene.roots, *updates, *updates.values()], at, defaults=defaults)
     adjoints = dict(lines.computed.adjoints) if lines else {}
     through = {op: opening for op, opening in scene.openings.items() if op in adjoints}
     partials = [opening.partial for opening in through.values()]

@@ -160,6 +160,11 @@ def test_no_adjoint_flows_through_a_condition() -> None:
     assert {("w", "c"), ("c", "y")} < arrows(gl.draw(y, wrt=w))
 
 
+def test_a_formula_without_parameters_has_no_loss() -> None:
+    w, x = gl.input("w"), gl.input("x")
+    assert cards(gl.draw(gl.sigmoid(w * x).named("y"), wrt=[w, x]))["y"].kind == "operation"
+
+
 def test_a_value_used_twice_by_one_formula_has_one_arrow() -> None:
     w = gl.parameter("w", ())
     assert arrows(gl.draw((w * w).named("y"))) == {("w", "y")}
@@ -170,7 +175,7 @@ def test_a_value_used_twice_by_one_formula_has_one_arrow() -> None:
 
 def test_updates_are_cards_that_point_at_their_leaves(xor: SimpleNamespace) -> None:
     updates = gl.optim.SGD(0.5).updates(xor.loss, xor.wrt)
-    diagram = gl.draw(xor.loss, updates=updates, at={**xor.at, "sgd/learning_rate": 0.5})
+    diagram = gl.draw(xor.loss, updates=updates, at=xor.at)
     shown = cards(diagram)
     assert shown["W2′"].definition == "= W₂ − learning_rate·∂L/∂W₂"
     step = np.array([[0.7], [-0.4], [0.3]]) - 0.5 * gl.evaluate(gl.grad(xor.loss, xor.W2), xor.at)
@@ -179,7 +184,10 @@ def test_updates_are_cards_that_point_at_their_leaves(xor: SimpleNamespace) -> N
     assert ("W2′", "W2") in arrows(diagram, backward=True)
     assert ("sgd/learning_rate", "W2′") in arrows(diagram)
     assert shown["W2"].gradient  # the gradients by what is trained need no wrt=
-    assert "next value" in dict(diagram.graph.legend).values()
+    assert shown["sgd/learning_rate"].value == "0.5000"  # the optimizer's own, since no other is given
+    assert dict(diagram.graph.legend)["assign"] == "takes its next value"
+    other = cards(gl.draw(xor.loss, updates=updates, at={**xor.at, "sgd/learning_rate": 2.0}))
+    assert other["sgd/learning_rate"].value == "2"
 
 
 def test_updates_of_states_name_each_other() -> None:
@@ -189,7 +197,10 @@ def test_updates_of_states_name_each_other() -> None:
     shown = cards(diagram)
     assert shown["adam/step′"].definition == "= step + 1"
     assert shown["adam/m/w"].kind == "state"
-    assert ("adam/m/w′", "w′") in arrows(diagram)
+    assert shown["w′"].definition == "= w − rate·m/w′ / (√(v/w′) + floor)"
+    assert shown["adam/v/w′"].definition == "= β₂·v/w + (1 − β₂)·(∂L/∂w)²"
+    assert "√(correction₂)" in shown["adam/rate"].definition
+    assert {("adam/m/w′", "w′"), ("adam/rate", "w′"), ("adam/correction1", "adam/rate")} <= arrows(diagram)
     assert ("adam/m/w′", "adam/m/w") in arrows(diagram, update=True)
 
 
@@ -208,6 +219,20 @@ def test_collapse_folds_scopes_and_says_so() -> None:
     one = cards(gl.draw(y, collapse="hidden2"))
     assert "hidden2/" in one
     assert "hidden1/W" in one
+
+
+def test_updates_fold_with_their_scope_and_stay_when_their_leaf_is_folded() -> None:
+    x, t = gl.input("x", ("batch", 2)), gl.input("t", ("batch", 1))
+    y = gl.nn.MLP([3, 1])(x)
+    loss = gl.losses.mse(y, t).named("L")
+    updates = gl.optim.Adam().updates(loss, gl.Model(y, loss=loss).parameters)
+    whole = gl.draw(loss, updates=updates, collapse=True)
+    assert {"adam/", "hidden1/", "output/"} < set(cards(whole))
+    assert arrows(whole, update=True) == {("adam/", "hidden1/"), ("adam/", "output/")}
+    assert {("adam/", "hidden1/"), ("adam/", "output/")} <= arrows(whole, backward=True)
+    part = gl.draw(loss, updates=updates, collapse="hidden1")
+    assert ("hidden1/W′", "hidden1/") in arrows(part, update=True)
+    assert ("adam/m/hidden1/W′", "hidden1/W′") in arrows(part)
 
 
 def test_large_graphs_fold_by_themselves_and_only_as_far_as_needed() -> None:
@@ -275,6 +300,8 @@ def test_each_format_holds_the_same_picture(xor: SimpleNamespace, tmp_path: Path
     assert diagram.engine.split()[0] in ("dot", "graphviz-pure")
     with pytest.raises(gl.errors.OptionError, match=r"\.svg, \.png, \.dot, \.mmd; got 'a\.gif'"):
         diagram.save(tmp_path / "a.gif")
+    with pytest.raises(gl.errors.OptionError, match="place where files can be written"):
+        diagram.save(tmp_path / "nowhere" / "a.dot")
     assert not (tmp_path / "a.gif").exists()
 
 

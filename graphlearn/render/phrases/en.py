@@ -157,4 +157,5 @@ SENTENCES = {
     "update": "next value",
     "fold.holds": "{count} cards",
     "fold.caption": "{scopes} folded scopes stand for {cards} cards; collapse=False draws them all.",
+    "legend.update": "takes its next value",
 }

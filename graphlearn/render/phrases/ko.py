@@ -160,4 +160,5 @@ SENTENCES = {
     "update": "다음 값",
     "fold.holds": "카드 {count}장",
     "fold.caption": "접은 범위 {scopes}개에 카드 {cards}장이 들어 있습니다. collapse=False: 모두 펼쳐 그립니다.",
+    "legend.update": "다음 값이 됨",
 }
