@@ -46,6 +46,11 @@ def count(shape: Sequence[Dim]) -> Count:
     return Count(factor, tuple(sorted(d for d in shape if isinstance(d, str))) if factor else ())
 
 
+def times(a: Count, b: Count) -> Count:
+    """Product of two numbers of elements."""
+    return Count(a.factor * b.factor, tuple(sorted((*a.axes, *b.axes)))) if a.factor * b.factor else ZERO
+
+
 def row_major(shape: Sequence[Dim]) -> tuple[Count, ...]:
     """Elements from one entry to the next along each axis of a contiguous array."""
     return tuple(count(shape[k + 1 :]) for k in range(len(shape)))

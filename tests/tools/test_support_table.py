@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from graphlearn.backends.numba import rows
+from graphlearn.backends import rows
 from graphlearn.graph.op import OPS
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from graphlearn.backends import rows as cpu
 from graphlearn.backends.cuda.passes import Kind, Pass, needed
 from graphlearn.backends.cuda.rows import GPU, combine
 from graphlearn.backends.cuda.source import KernelSource
-from graphlearn.backends.numba import rows as cpu
-from graphlearn.backends.numba.loops import merged_axes
 from graphlearn.program.counts import Count, count
+from graphlearn.program.merge import merged_axes
 from graphlearn.program.program import Compute, FusedLoop, Length, Literal, Load, Reduce, Value
 
 _TESTS = ("logical_not", "logical_and", "logical_or")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphlearn.backends.cuda.rows import combine
 from graphlearn.backends.cuda.source import THREADS, KernelSource
-from graphlearn.backends.numba.rows import SUFFIX
+from graphlearn.backends.rows import SUFFIX
 from graphlearn.program.counts import ONE, Count, count
 from graphlearn.program.program import MatMul, Matrix
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphlearn.backends.numba import rows as cpu
-from graphlearn.backends.numba.rows import Rows
+from graphlearn.backends import rows as cpu
+from graphlearn.backends.rows import Rows
 
 # NaN if either is NaN: a comparison with NaN is false, and NaN alone differs from itself.
 _MAXIMUM = "({0} if {0} >= {1} or {0} != {0} else {1})"

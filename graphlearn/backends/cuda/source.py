@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from graphlearn.backends.numba.loops import times
-from graphlearn.backends.numba.rows import ARENAS
-from graphlearn.backends.numba.source import Source
-from graphlearn.program.counts import ONE, Count
+from graphlearn.backends.rows import ARENAS
+from graphlearn.backends.source import Source
+from graphlearn.program.counts import ONE, Count, times
 from graphlearn.program.program import Buffer, Program, arena_of
 
 # Threads of a block in the kernels of functions, and the most that a training block has: 65,536 registers, which every

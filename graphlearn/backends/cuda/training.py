@@ -9,7 +9,7 @@ from graphlearn.backends.cuda.entries import write_loop_pass
 from graphlearn.backends.cuda.passes import Kind, Pass, operations, own_entries, passes, rough
 from graphlearn.backends.cuda.products import write_product
 from graphlearn.backends.cuda.source import THREADS, Kernel, KernelSource
-from graphlearn.backends.numba.rows import ARENAS
+from graphlearn.backends.rows import ARENAS
 from graphlearn.errors import OptionError
 from graphlearn.program.counts import ZERO, Count, count, row_major
 from graphlearn.program.program import (

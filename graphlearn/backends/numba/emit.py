@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from graphlearn.backends import rows
 from graphlearn.backends.native import Signature
-from graphlearn.backends.numba import rows
 from graphlearn.backends.numba.loops import write_loop
 from graphlearn.backends.numba.products import write_product
-from graphlearn.backends.numba.source import Source
 from graphlearn.backends.numba.unrolled import Unrolled, is_tiny
+from graphlearn.backends.source import Source
 from graphlearn.program.counts import count, row_major
 from graphlearn.program.program import Buffer, Copy, FusedLoop, Gather, MatMul, Program, Step, arena_of
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from graphlearn.backends.numba import rows
-from graphlearn.backends.numba.source import Source
+from graphlearn.backends import rows
+from graphlearn.backends.source import Source
 from graphlearn.program.counts import ZERO, Count, count
+from graphlearn.program.merge import merged_axes
 from graphlearn.program.program import Compute, FusedLoop, Length, Literal, Load, Reduce, Value
 
 _INLINE = 60  # longest text of a value that is written where it is used
@@ -24,37 +25,6 @@ def write_loop(source: Source, step: FusedLoop, *, reciprocals: bool = False) ->
             reciprocal: 1 ULP more, and a third of the time of an Adam update.
     """
     _Nest(source, step, reciprocals).write()
-
-
-# --- merging of axes -------------------------------------------------------------------------------------------------
-
-
-def times(a: Count, b: Count) -> Count:
-    """Product of two numbers of elements."""
-    return Count(a.factor * b.factor, tuple(sorted((*a.axes, *b.axes)))) if a.factor * b.factor else ZERO
-
-
-def merged_axes(step: FusedLoop) -> list[list[int]]:
-    """Axes of the loop, together where every array is walked through them as if they were one."""
-    accesses = [v.strides for v in step.body if isinstance(v, Load)]
-    accesses += [s.strides for s in step.stores] + [r.strides for r in step.reductions]
-    groups: list[list[int]] = []
-    for axis in range(len(step.axes)):
-        if groups and _continues(step, accesses, axis):
-            groups[-1].append(axis)
-        else:
-            groups.append([axis])
-    return groups
-
-
-def _continues(step: FusedLoop, accesses: Sequence[tuple[Count, ...]], axis: int) -> bool:
-    if any((axis in r.kept) != (axis - 1 in r.kept) for r in step.reductions):
-        return False
-    length = count(step.axes[axis : axis + 1])
-    return all(s[axis - 1] == times(s[axis], length) for s in accesses)
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
 
 
 class _Nest:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graphlearn.backends.numba import rows
-from graphlearn.backends.numba.source import Source
+from graphlearn.backends import rows
+from graphlearn.backends.source import Source
 from graphlearn.program.counts import ONE, Count, count
 from graphlearn.program.program import MatMul, Matrix
 from graphlearn.types import Dim

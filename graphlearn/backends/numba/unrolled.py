@@ -8,9 +8,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
-from graphlearn.backends.numba import rows
+from graphlearn.backends import rows
 from graphlearn.backends.numba.loops import use_counts
-from graphlearn.backends.numba.source import Source
+from graphlearn.backends.source import Source
 from graphlearn.graph.node import Node
 from graphlearn.program.counts import ONE, ZERO, Count, count
 from graphlearn.program.program import (

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import graphlearn as gl
+from graphlearn.backends import rows as cpu
 from graphlearn.backends.cuda import device
 from graphlearn.backends.cuda.backend import CudaFunction
-from graphlearn.backends.numba import rows as cpu
 from graphlearn.errors import EngineError, ShapeError, UnsupportedOp
 from graphlearn.graph.node import apply
 from graphlearn.graph.op import CALL, OPS, Notation, Op

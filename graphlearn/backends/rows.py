@@ -1,4 +1,4 @@
-"""One row per intrinsic: the Python expression for one entry. Tables only.
+"""One row per intrinsic: the Python expression for one entry, on the CPU; a GPU has these rows with overrides.
 
 Operands are locals or literals of the row's dtype. In the source a bool is a bool, uint8 is an int64 from 0 to 255, and
 every other dtype is itself.
@@ -73,13 +73,6 @@ BOOLEAN = {
     "logical_and": "({0} & {1})",
     "logical_or": "({0} | {1})",
 }
-# Structural ops, which the program carries out as loops, views and matrix products.
-STRUCTURAL = ("sum", "max", "matmul", "broadcast_to", "reshape", "transpose", "cast", "axis_size")
-
-
-def supported(name: str) -> bool:
-    """Whether the backend has a row for an op."""
-    return name in FLOAT or name in BOOLEAN or name in STRUCTURAL or name == "copy"
 
 
 class Rows(NamedTuple):

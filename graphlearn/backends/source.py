@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from graphlearn.backends.numba.rows import ARENAS, literal
+from graphlearn.backends.rows import ARENAS, literal
 from graphlearn.graph.node import Node
 from graphlearn.program.counts import ZERO, Count
 from graphlearn.program.program import Buffer, Program, arena_of
