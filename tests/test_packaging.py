@@ -117,7 +117,10 @@ def test_the_wheel_is_the_package_and_nothing_else(wheel: Path) -> None:
         if path.is_file() and not MADE_BY_TOOLS & set(path.parts) and path.suffix not in (".pyc", ".pyo")
     }
     assert {name for name in names if not name.startswith(info)} == source
-    assert {info + "licenses/LICENSE", info + "METADATA", info + "entry_points.txt"} <= names
+    assert {info + "METADATA", info + "entry_points.txt"} <= names
+    licences = {name.removeprefix(info + "licenses/") for name in names if name.startswith(info + "licenses/")}
+    beside = {p.relative_to(ROOT).as_posix() for p in PACKAGE.rglob("LICENSE*") if p.is_file()}
+    assert licences == {"LICENSE", *beside}  # whatever brings a licence of its own into the package is listed
 
 
 def test_the_wheel_holds_data_licences_and_types(wheel: Path) -> None:
