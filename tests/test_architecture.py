@@ -14,7 +14,8 @@ from tests import architecture
 from tests.architecture import Module
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("sympy", "numba", "llvmlite", "networkx", "matplotlib", "scipy", "torch", "jax")
+HEAVY = ("sympy", "mpmath", "numba", "llvmlite", "networkx", "matplotlib", "scipy", "torch", "jax")
+HEAVY += ("rich", "graphviz", "graphviz_pure", "resvg_py", "safetensors")
 
 Rule = Callable[[list[Module]], list[str]]
 RULES: tuple[Rule, ...] = (

@@ -82,6 +82,7 @@ class Model:
 
     @values.setter
     def values(self, new: Mapping[Any, Any]) -> None:
+        """Assign several at once: all of them, or none where one does not fit."""
         self._values.replace(new)
 
     @property

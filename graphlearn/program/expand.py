@@ -65,6 +65,7 @@ class _Expansion:
         self._leaves: dict[Node, Node] = {}
 
     def run(self, roots: Sequence[Node]) -> Expanded:
+        """Expand from the leaves to the roots."""
         for node in topological(roots):
             self._new[node] = self._leaf(node) if node.is_leaf else self._lowered(node)
         fresh = relu_masks([self._new[r] for r in roots])

@@ -78,6 +78,7 @@ class _Tiles:
             source.line(f"{name} = cuda.shared.array(({TILE}, {TILE}), {self._dtype})")
 
     def entry(self, number: int, row: str, column: str) -> str:
+        """The text of an entry of the left (0) or the right (1) tile."""
         return f"{self._names[number]}[{row}, {column}]"
 
     def load(self, number: int, place: tuple[str, str], text: str, inside: str) -> None:
