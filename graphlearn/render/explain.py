@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from graphlearn.graph.node import Node
 from graphlearn.render.adjoints import adjoint_name, bound_text
 from graphlearn.render.backward import backward_steps, check_text
 from graphlearn.render.document import (
@@ -26,7 +25,7 @@ from graphlearn.render.document import (
 from graphlearn.render.notation import axis_letter, shape_math
 from graphlearn.render.numbers import array_math
 from graphlearn.render.phrases import Phrases, phrases
-from graphlearn.render.story import NUMERIC_WIDTH, Story
+from graphlearn.render.story import NUMERIC_WIDTH, Story, UpdateRow
 
 _ONE_LINE = 180  # display cells up to which a closed form is worth reading on one line
 _VALUE_WIDTH = 130
@@ -125,18 +124,23 @@ def _updates(story: Story, words: Phrases) -> list[Block]:
         return []
     writer = story.update_writer
     rows: list[Row] = []
-    for leaf, node in story.updates.items():
-        formula = writer.write(node, spell=node not in story.update_names)
-        rows.append(Row(left=story.next_name(leaf), right=formula, shape=shape_math(leaf.shape)))
+    for update in story.updates:
+        formula = writer.write(update.node, spell=_is_own(story, update))
+        rows.append(Row(left=update.name, right=formula, shape=shape_math(update.node.shape)))
         if story.values:
-            rows += _update_numbers(story, node, formula)
+            rows += _update_numbers(story, update, formula)
     return [Heading(words.word("updates")), Sentence(words.word("updates.explained")), Formula(rows)]
 
 
-def _update_numbers(story: Story, node: Node, formula: Math) -> list[Row]:
+def _is_own(story: Story, update: UpdateRow) -> bool:
+    """Whether the name of a row's node is the row's own, so that its formula is spelled out."""
+    return story.update_names[update.node] == update.name
+
+
+def _update_numbers(story: Story, update: UpdateRow, formula: Math) -> list[Row]:
     """The formula with numbers where that is short, and its value."""
-    value = array_math(story.values[node], width=_VALUE_WIDTH)
-    numbers = story.update_numeric_writer.write(node, spell=node not in story.update_names)
+    value = array_math(story.values[update.node], width=_VALUE_WIDTH)
+    numbers = story.update_numeric_writer.write(update.node, spell=_is_own(story, update))
     short = cell_len(numbers.text) <= NUMERIC_WIDTH and "…" not in numbers.text
     return [Row(right=math) for math in ([numbers, value] if short else [value]) if math.text != formula.text]
 

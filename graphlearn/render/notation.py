@@ -38,6 +38,8 @@ def scalar_math(value: float) -> Math:
     if np.isinf(value):
         return Math("∞" if value > 0 else f"{_MINUS}∞", r"\infty" if value > 0 else r"-\infty")
     text = str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+    if "e" in text:
+        return array_math(value, 6)
     return Math(text.replace("-", _MINUS), text)
 
 

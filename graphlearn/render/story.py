@@ -12,7 +12,7 @@ from graphlearn.calculus.trace import Step
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Opening
 from graphlearn.render.document import Math
-from graphlearn.render.notation import Writer
+from graphlearn.render.notation import Writer, scalar_math
 from graphlearn.render.numbers import array_math
 
 NUMERIC_WIDTH = 96  # display cells up to which a formula is repeated with numbers in place of names
@@ -92,6 +92,14 @@ class Group:
 
 
 @dataclass(frozen=True)
+class UpdateRow:
+    """One line of an update: the next value of a leaf, or a named value on the way to it."""
+
+    name: Math
+    node: Node
+
+
+@dataclass(frozen=True)
 class Story:
     """All that a derivation tells.
 
@@ -112,8 +120,8 @@ class Story:
         judged: operations whose local derivative SymPy confirmed.
         refuted: operations whose local derivative SymPy contradicts.
         kinks: operation -> the convention that this graph uses at its kink.
-        updates: leaf -> next value, in an order in which each uses only those before it.
-        update_names: how leaves and gradients are called in the updates.
+        updates: the rows of one step of training, each after those that it uses.
+        update_names: how leaves, gradients and other rows are called in them.
         sizes: lengths of free axes.
         adjoint_values: named adjoint node -> its value, for formulas with numbers.
         axis_lengths: node of an axis length -> its value, likewise.
@@ -136,7 +144,7 @@ class Story:
     judged: tuple[str, ...]
     refuted: tuple[str, ...]
     kinks: Mapping[str, str]
-    updates: Mapping[Node, Node] = field(default_factory=dict)
+    updates: tuple[UpdateRow, ...] = ()
     update_names: Mapping[Node, Math] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
     adjoint_values: Mapping[Node, np.ndarray] = field(default_factory=dict)
@@ -159,25 +167,26 @@ class Story:
         named = {node: self.values[node] for node in self.names if node in self.values}
         return Writer(_Numbers({**self.adjoint_values, **named, **self.axis_lengths}))
 
-    def next_name(self, leaf: Node) -> Math:
-        """How the next value of a leaf is called: ``W′``."""
-        name = self.update_names[leaf]
-        return Math(name.text + "′", name.latex + "'")
-
     @cached_property
     def update_writer(self) -> Writer:
-        """Writes updates: leaves, gradients and other next values by name."""
-        return Writer({**{node: self.next_name(leaf) for leaf, node in self.updates.items()}, **self.update_names})
+        """Writes updates: leaves, gradients and other rows by name."""
+        return Writer(self.update_names)
 
     @cached_property
     def update_numeric_writer(self) -> Writer:
         """The same with numbers in place of names."""
-        known = [*self.updates.values(), *self.update_names]
-        return Writer(_Numbers({**{n: self.values[n] for n in known}, **self.axis_lengths}))
+        return Writer(_Numbers({**{node: self.values[node] for node in self.update_names}, **self.axis_lengths}))
 
     @property
     def _spelled(self) -> dict[Node, Node]:
         return {node: opening.graph for node, opening in self.openings.items()}
+
+
+def _number(array: np.ndarray) -> Math:
+    """An array as it stands in a formula; a single number without the zeros behind it, if it is just that number."""
+    if array.shape == () and array.dtype.kind == "f" and float(f"{array:.4g}") == array and 1e-4 <= abs(array) < 1e6:
+        return scalar_math(float(array))
+    return array_math(array, width=NUMERIC_WIDTH)
 
 
 class _Numbers(Mapping[Node, Math]):
@@ -189,7 +198,7 @@ class _Numbers(Mapping[Node, Math]):
 
     def __getitem__(self, node: Node) -> Math:
         if node not in self._written:
-            self._written[node] = array_math(self._arrays[node], width=NUMERIC_WIDTH)
+            self._written[node] = _number(np.asarray(self._arrays[node]))
         return self._written[node]
 
     def __contains__(self, node: object) -> bool:

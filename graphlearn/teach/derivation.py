@@ -11,7 +11,7 @@ import numpy as np
 from graphlearn.backends.numpy.interpreter import interpret
 from graphlearn.calculus.trace import Step, Trace
 from graphlearn.errors import DataError, OptionError
-from graphlearn.graph.binding import At, Binding, bind
+from graphlearn.graph.binding import At, Binding, bind, default_values
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import depends_on_axis, leaves, require_nodes, symbols, topological
 from graphlearn.render.document import Document
@@ -20,7 +20,7 @@ from graphlearn.render.story import Check, Story
 from graphlearn.render.text import write_text
 from graphlearn.teach.judge import judged_ops, refuted_ops
 from graphlearn.teach.narrate import Outline, outline
-from graphlearn.teach.update import name_update, order_update, require_update
+from graphlearn.teach.update import require_update, tell_update
 from graphlearn.teach.verify import check_adjoints
 
 _DETAILS = ("full", "summary")
@@ -182,7 +182,8 @@ def derive(
         wrt: node or nodes to differentiate by; default: every parameter that the output uses.
         at: leaf or name -> array-like, or a model; without it the derivation holds no numbers, and its checks run at
             seeded random values.
-        updates: parameter or state -> next value, such as `optimizer.updates(...)`; adds the update with its numbers.
+        updates: parameter or state -> next value, such as `optimizer.updates(...)`; adds the update with its numbers,
+            those of the optimizer where ``at`` gives no others.
         detail: ``"full"``, or ``"summary"`` for the table of gradients alone.
         simplify: lead each row to its textbook form.
 
@@ -206,12 +207,12 @@ def derive(
         raise OptionError(f"detail needs one of {', '.join(_DETAILS)}; got {detail!r}.")
     require_nodes(output, "derive")
     targets = _targets(output, wrt)
-    updates = order_update(require_update(updates or {}))
+    changes = require_update(updates or {})
     lines = outline(output, targets, simplify)
-    roots = [output, *updates, *updates.values()]
-    binding = bind(roots, at) if at is not None else _random_binding(roots)
-    figures = _figures(output, lines, binding, updates)
-    return Derivation(_story(lines, figures, at is None, updates, detail), lines.reading.steps, figures)
+    roots = [output, *changes, *changes.values()]
+    binding = bind(roots, at, defaults=default_values(updates)) if at is not None else _random_binding(roots)
+    figures = _figures(output, lines, binding, changes)
+    return Derivation(_story(lines, figures, at is None, changes, detail), lines.reading.steps, figures)
 
 
 def _targets(output: Node, wrt: Node | Sequence[Node] | None) -> tuple[Node, ...]:
@@ -240,6 +241,7 @@ def _story(lines: Outline, figures: Figures, random: bool, updates: dict[Node, N
     values, adjoints, binding = figures.values, figures.adjoints, figures.binding
     active = [node for node in lines.shown.nodes if node in adjoints]
     used = [share.step.consumer for group in lines.groups for share in group.shares if share.step.consumer is not None]
+    update, update_names = tell_update(lines, updates)
     return Story(
         output=lines.computed.output, wrt=lines.computed.wrt, full_names=lines.shown.names, names=lines.names,
         adjoint_names=lines.adjoint_names, shown=lines.shown.nodes, groups=lines.groups,
@@ -247,7 +249,7 @@ def _story(lines: Outline, figures: Figures, random: bool, updates: dict[Node, N
         adjoints={} if random else adjoints,
         checks=check_adjoints(lines.computed, active, binding), random_values=random, judged=judged_ops(used),
         refuted=refuted_ops(used), kinks={node.op.name: node.op.kink for node in used if node.op.kink},
-        updates=updates, update_names=name_update(lines, updates), sizes={} if random else binding.sizes, detail=detail,
+        updates=update, update_names=update_names, sizes={} if random else binding.sizes, detail=detail,
         adjoint_values={lines.reading.adjoints[n]: adjoints[n] for n in reversed(active)},
         axis_lengths={n: a for n, a in values.items() if n.op.name == "axis_size"},
     )  # fmt: skip

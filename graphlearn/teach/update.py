@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import OptionError, ShapeError
@@ -11,6 +12,7 @@ from graphlearn.graph.traverse import leaves, topological
 from graphlearn.render.adjoints import partial_symbol
 from graphlearn.render.document import Math
 from graphlearn.render.names import name_math
+from graphlearn.render.story import UpdateRow
 from graphlearn.teach.narrate import Outline
 
 _UPDATED = ("parameter", "state")
@@ -37,27 +39,49 @@ def require_update(updates: Mapping[Node, Node]) -> dict[Node, Node]:
     return dict(updates)
 
 
-def order_update(updates: Mapping[Node, Node]) -> dict[Node, Node]:
-    """The same, each next value after those that it uses."""
-    place = {node: k for k, node in enumerate(topological(updates.values()))}
-    return dict(sorted(updates.items(), key=lambda pair: place[pair[1]]))
+def tell_update(lines: Outline, updates: Mapping[Node, Node]) -> tuple[tuple[UpdateRow, ...], dict[Node, Math]]:
+    """The rows of an update, and how they call what they use.
 
-
-def name_update(lines: Outline, updates: Mapping[Node, Node]) -> dict[Node, Math]:
-    """How updates call what they use: shown nodes, every leaf, and the gradient by every updated parameter.
+    Named nodes that only the update uses, such as a corrected learning rate, have a row of their own. Rows call by name
+    what the derivation shows, every leaf, the gradient by every updated parameter, and each other.
 
     Args:
         lines: the outline of the derivation.
         updates: leaf -> next value.
+
+    Returns:
+        The rows, each after those that it uses; and node -> name.
     """
     output = lines.computed.output
     names = dict(lines.names)
     for leaf in leaves([*updates, *updates.values()]):
         names.setdefault(leaf, name_math(leaf.full_name))
-    present = set(topological([output]))
-    trained = [leaf for leaf in updates if leaf.op.name == "parameter" and leaf in present]
+    forward = set(topological([output]))
+    trained = [leaf for leaf in updates if leaf.op.name == "parameter" and leaf in forward]
     gradients = differentiate(output, trained, record=False).gradients if trained else {}
     for leaf, gradient in gradients.items():
         if gradient.op.name != "constant":  # the same number may stand in the update for another reason
             names.setdefault(gradient, partial_symbol(names[output], names[leaf]))
-    return names
+    rows = _rows(updates, forward, names)
+    for row in rows:
+        names.setdefault(row.node, row.name)
+    return rows, names
+
+
+def _rows(
+    updates: Mapping[Node, Node], forward: AbstractSet[Node], names: Mapping[Node, Math]
+) -> tuple[UpdateRow, ...]:
+    leaves_of: dict[Node, list[Node]] = {}
+    for leaf, node in updates.items():
+        leaves_of.setdefault(node, []).append(leaf)
+    rows = []
+    for node in topological(updates.values()):
+        if node.full_name and node.inputs and node not in forward and node not in leaves_of:
+            rows.append(UpdateRow(name_math(node.full_name), node))
+        rows += [UpdateRow(_primed(names[leaf]), node) for leaf in leaves_of.get(node, ())]
+    return tuple(rows)
+
+
+def _primed(name: Math) -> Math:
+    """How the next value of a leaf is called: ``W′``."""
+    return Math(name.text + "′", name.latex + "'")
