@@ -76,7 +76,7 @@ say(
     "\n   Look: row 2. Sigmoid and cross-entropy together leave 'prediction minus target'.\n"
     "   All other rows carry it back.",
     "\n   살펴보기: 2행. 시그모이드와 교차 엔트로피가 만나면 '예측값 빼기 정답'만 남습니다.\n"
-    "   다른 모든 행은 이 값을 뒤로 나릅니다.",
+    "   다른 모든 행은 이 값을 뒤로 전달합니다.",
 )
 assert derivation.check().ok
 
@@ -89,7 +89,7 @@ derived = derivation.gradients["W2"][0, 0]
 
 say(
     "\n5. Is that true? Turn W2[0,0] by a millionth and watch L\n",
-    "\n5. 정말일까요? W2[0,0] 값을 백만분의 1만큼 돌려 보고 L을 봅니다\n",
+    "\n5. 정말일까요? W2[0,0] 값을 백만분의 1만큼 늘려 보고 L을 봅니다\n",
 )
 say(
     f"   derived  {derived:.6f}\n   measured {measured:.6f}", f"   유도한 값 {derived:.6f}\n   측정한 값 {measured:.6f}"
@@ -99,7 +99,7 @@ assert abs(measured - derived) < 1e-5
 # %% Train it: the same graph, compiled
 history = model.fit({x: X, t: T}, optimizer=gl.optim.SGD(1.0), epochs=10_000)
 
-say("\n6. Ten thousand steps downhill, in one compiled loop\n", "\n6. 컴파일된 반복문 하나로 만 걸음 내려가기\n")
+say("\n6. Ten thousand steps downhill, in one compiled loop\n", "\n6. 컴파일된 반복문 하나로 만 단계 내려가기\n")
 for number in (1, 10, 100, 1000, 10_000):
     say(
         f"   step {number:6,}   L = {history.losses[number - 1]:.6f}",

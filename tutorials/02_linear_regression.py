@@ -98,8 +98,8 @@ alone = gl.derive(scalar_loss, [w1, w2, w3, b], at={n: v[:3] if np.ndim(v) else 
 print(alone.to_text(LANGUAGE))
 assert np.allclose([alone.gradients[n] for n in ("w1", "w2", "w3", "b")], derivation.gradients["W"][:, 0])
 say(
-    "\n   Look: ∂L/∂W = Aᵀ (Y − T) / N in one line, and ∂L/∂w1 = Σ x1 (y − t) / N, its first row.",
-    "\n   살펴보기: 한 줄로는 ∂L/∂W = Aᵀ (Y − T) / N 이고, 그 첫 행이 ∂L/∂w1 = Σ x1 (y − t) / N 입니다.",
+    "\n   Look: in one line, ∂L/∂W = Aᵀ (t₁ / N) with t₁ = Y − T, and ∂L/∂w1 = Σ x1 (y − t) / N is its first row.",
+    "\n   살펴보기: 한 줄로 쓰면 ∂L/∂W = Aᵀ (t₁ / N) 식이고(t₁ = Y − T), 그 첫 행이 ∂L/∂w1 = Σ x1 (y − t) / N 식입니다.",
 )
 picture = OUT / "02_linear_regression.svg"
 gl.draw(scalar_loss, wrt=[w1, w2, w3, b], language=LANGUAGE).save(picture)
@@ -134,7 +134,7 @@ say(
     f"""
    Look: all three take the same steps, and L ends where the exact answer has it: {lowest:.12f}.""",
     f"""
-   살펴보기: 세 형태는 같은 걸음을 걷고, L은 정확한 답의 손실에 도달합니다: {lowest:.12f}.""",
+   살펴보기: 세 형태는 같은 단계를 밟고, L은 정확한 답의 손실에 도달합니다: {lowest:.12f}.""",
 )
 assert np.allclose([h.losses for h in histories], histories[0].losses, rtol=1e-9)
 found = models[2].values["W"]

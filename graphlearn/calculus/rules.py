@@ -127,6 +127,38 @@ def _cancel(node: Node) -> Node | None:
     return None
 
 
+def _split(node: Node) -> tuple[float, Node | None]:
+    """A node as number times rest, of which the rest may be missing."""
+    value = number(node)
+    if value is not None:
+        return value, None
+    inner = node.inputs[0] if node.op.name == "broadcast_to" else node
+    if inner.op.name == "mul":
+        for one, other in (inner.inputs, inner.inputs[::-1]):
+            value = number(one)
+            if value is not None:
+                return value, other
+    return 1.0, node
+
+
+def _numbers(node: Node) -> Node | None:
+    """``(x * 0.5) * (2 * y)`` is ``1 * (x * y)``: the numbers of a product become one, in front."""
+    (a, x), (b, y) = (_split(n) for n in node.inputs)
+    nested = (a != 1.0 or x is None) and (b != 1.0 or y is None) and not (x is None and y is None)
+    if not nested or not np.isfinite(a * b):
+        return None
+    rest = y if x is None else x if y is None else x * y
+    return None if rest is None else broadcast_to(a * b * rest, node.shape)
+
+
+def _like_terms(node: Node) -> Node | None:
+    """``x + 2 * x`` is ``3 * x``."""
+    (a, x), (b, y) = (_split(n) for n in node.inputs)
+    if x is None or x is not y:
+        return None
+    return broadcast_to((a + b if node.op.name == "add" else a - b) * x, node.shape)
+
+
 def _quotient_of_quotient(node: Node) -> Node | None:
     inner, divisor = node.inputs
     if inner.op.name == "div" and inner.inputs[1].shape == () == divisor.shape:
@@ -209,6 +241,8 @@ RULES: tuple[Rule, ...] = (
     Rule("plus_zero", "exact", ("add", "sub"), _add_zero),
     Rule("signs", "stabilising", ("neg", "add", "sub", "mul", "div"), _signs),
     Rule("over_one", "stabilising", ("div",), _div_one),
+    Rule("numbers", "exact", ("mul",), _numbers),
+    Rule("like_terms", "exact", ("add", "sub"), _like_terms),
     Rule("cancel", "exact", ("mul",), _cancel),
     Rule("common_divisor", "exact", ("mul",), _scalar_last),
     Rule("nested_quotient", "exact", ("div",), _quotient_of_quotient),

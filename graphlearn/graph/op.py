@@ -84,6 +84,7 @@ class Op:
         doc: one sentence that says what it is.
         source: book, paper or equation.
         kink: convention where the derivative does not exist, printed as a footnote.
+        kink_where: whether the convention can matter at a node; default: always.
         domain: ``(low, high)`` of inputs for which the op is real and smooth enough to be checked numerically.
     """
 
@@ -102,6 +103,7 @@ class Op:
     doc: str = ""
     source: str = ""
     kink: str = ""
+    kink_where: Callable[[Node], bool] | None = None
     domain: tuple[float, float] = (-2.0, 2.0)
 
     def __repr__(self) -> str:
@@ -109,6 +111,10 @@ class Op:
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
         return find_op, (self.name,)
+
+    def has_kink(self, node: Node) -> bool:
+        """Whether a convention decides some derivative of a node of this op."""
+        return bool(self.kink) and (self.kink_where is None or self.kink_where(node))
 
     @property
     def is_elementwise(self) -> bool:
@@ -119,6 +125,10 @@ class Op:
 OPS: dict[str, Op] = {}
 # What NumPy functions and ufuncs build, by the NumPy object; filled by `graphlearn.ops`.
 NUMPY_BUILDERS: dict[Any, Callable[..., Node]] = {}
+# What to write in place of a NumPy function that has no operation, by its name; filled by `graphlearn.ops`.
+NUMPY_CURES: dict[str, str] = {}
+# Names of the operations that come with graphlearn; nobody may define these anew. Filled by `graphlearn.ops`.
+BUILT_IN: set[str] = set()
 
 
 def register(op: Op) -> Op:

@@ -12,7 +12,7 @@ import numpy as np
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, apply, check_name, new_node
-from graphlearn.graph.op import CALL, NUMPY_BUILDERS, Notation, Op, Opening, register
+from graphlearn.graph.op import BUILT_IN, CALL, NUMPY_BUILDERS, Notation, Op, Opening, register
 from graphlearn.graph.scope import no_scope
 from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
 from graphlearn.types import DTYPES, ArrayType, broadcast_shapes, promote, to_float
@@ -52,13 +52,15 @@ def intrinsic(
     doc: str,
     source: str = "",
     kink: str = "",
+    kink_where: Callable[[Node], bool] | None = None,
     domain: tuple[float, float] = (-2.0, 2.0),
 ) -> Callable[..., Node]:
     """Register an operation that every backend has a row for; returns its public function."""
     reference = functools.partial(_on_reals, function) if infer is infer_float else function
     op = Op(
         name, "intrinsic", infer, notation, reference=reference, partials=tuple(partials), textbook=tuple(textbook),
-        formula=lambda m, *inputs: getattr(m, name)(*inputs), doc=doc, source=source, kink=kink, domain=domain,
+        formula=lambda m, *inputs: getattr(m, name)(*inputs), doc=doc, source=source, kink=kink,
+        kink_where=kink_where, domain=domain,
     )  # fmt: skip
     return publish(register(op), len(op.partials), numpy)
 
@@ -80,7 +82,7 @@ def elementwise(
     """Define an operation on entries from a formula alone.
 
     Args:
-        name: its name; defining a name again serves the nodes made after it.
+        name: its name, none of graphlearn's own. Defining your own name again serves the nodes made after it.
         formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra; the operands may broadcast.
         partials: one function ``(m, *inputs, output)`` per input; default: the graph derivative of the formula.
         kernel: the formula that is computed, where the textbook one overflows or cancels.
@@ -96,7 +98,8 @@ def elementwise(
         The function that builds nodes, e.g. ``swish(x)``.
 
     Raises:
-        GraphUseError: a formula with no operand, or as many partials as operands are not given.
+        GraphUseError: the name of a built-in operation, a formula with no operand, or as many partials as operands
+            are not given.
 
     Example:
         >>> import graphlearn as gl
@@ -104,7 +107,11 @@ def elementwise(
         >>> swish(gl.input("x", 3))
         <swish float64[3]>
     """
-    check_name(name)
+    if check_name(name) in BUILT_IN:
+        raise GraphUseError(
+            f"elementwise needs a name of your own; got {name!r}, an operation of graphlearn that layers and formulas "
+            f"rely on. Choose another name, such as 'my_{name}'."
+        )
     arity = len(inspect.signature(formula).parameters) - 1
     if arity < 1 or (partials is not None and len(partials) != arity):
         raise GraphUseError(

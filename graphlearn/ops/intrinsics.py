@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from graphlearn.errors import DataError
+from graphlearn.graph.blame import blaming
 from graphlearn.graph.leaves import constant_array
-from graphlearn.graph.node import Node
-from graphlearn.graph.op import CALL, POWER, PREFIX, PRODUCT, RELATION, SUM, Notation
+from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.op import CALL, NUMPY_BUILDERS, POWER, PREFIX, PRODUCT, RELATION, SUM, Notation
+from graphlearn.ops.algebra import FUNCTIONS
 from graphlearn.ops.elementwise import infer_bool, infer_same, intrinsic, without_bools
 from graphlearn.types import ArrayType, broadcast_shapes, promote
 
@@ -49,6 +52,12 @@ def _power(node: Node) -> str:
     if exponent is not None and exponent.shape == () and float(exponent).is_integer() and abs(float(exponent)) < 100:
         return "{0}" + str(int(exponent)).translate(_SUPERSCRIPTS)
     return "{0}^{1}"
+
+
+def _may_be_zeroth_power(node: Node) -> bool:
+    """Whether the exponent is not known to be above 0, where powers are smooth or have their own limit."""
+    exponent = constant_array(node.inputs[1])
+    return exponent is None or not np.all(exponent > 0)
 
 
 def _power_by_base(m: Any, x: Any, a: Any, y: Any) -> Any:
@@ -98,6 +107,20 @@ def _infer_no_bool(types: tuple[ArrayType, ...]) -> ArrayType:
     return ArrayType(same.shape, "int64") if same.dtype == "bool" else same
 
 
+def _require_whole_power(base: str, exponent: np.ndarray) -> None:
+    if exponent.dtype.kind == "f" or base.startswith("float") or not np.any(exponent < 0):
+        return
+    raise DataError(
+        "pow of whole numbers needs exponents of 0 or more, since their inverses are no whole numbers; got "
+        f"{np.min(exponent)}. Make the base real: gl.cast(x, 'float64')."
+    )
+
+
+def _power_of_arrays(x: Any, y: Any) -> Any:
+    _require_whole_power(np.asarray(x).dtype.name, np.asarray(y))
+    return without_bools(np.power)(x, y)
+
+
 add = intrinsic(
     "add", np.add, infer=infer_same, numpy=(np.add,), doc="Sum of two arrays.",
     partials=(lambda m, x, y, z: 1, lambda m, x, y, z: 1),
@@ -124,14 +147,28 @@ neg = intrinsic(
     "neg", without_bools(np.negative), infer=_infer_no_bool, numpy=(np.negative,), doc="The opposite.",
     partials=(lambda m, x, y: -1,), notation=Notation("-{0}", "−{0}", SUM + 5, (PRODUCT - 1,)),
 )  # fmt: skip
-power = intrinsic(
-    "pow", without_bools(np.power), infer=_infer_no_bool, numpy=(np.power,), domain=(0.5, 2.0),
+_pow = intrinsic(
+    "pow", _power_of_arrays, infer=_infer_no_bool, domain=(0.5, 2.0),
     doc="x to the power y. Whole-number operands stay whole, as in NumPy.",
     partials=(_power_by_base, lambda m, x, y, z: m.where(m.not_equal(x, 0), z * m.log(x), 0)),
     textbook=(_power_by_base, lambda m, x, y, z: z * m.log(x)),
-    kink="the derivative of x**0 is 0 everywhere, and that of 0**y by y is 0",
+    kink="the derivative of x**0 is 0 everywhere, and that of 0**y by y is 0", kink_where=_may_be_zeroth_power,
     notation=Notation("{0}^{{{1}}}", _power, POWER, (POWER + 1, CALL), POWER, (POWER + 1,)),
 )  # fmt: skip
+
+
+@functools.wraps(_pow)
+def power(x: Any, y: Any, /) -> Node:
+    """`_pow`, whose exponent is checked where it is known already."""
+    exponent = constant_array(as_node(y))
+    if exponent is not None:
+        with blaming("pow", *(n for n in (x, y) if isinstance(n, Node))):
+            _require_whole_power(as_node(x).dtype, exponent)
+    return _pow(x, y)
+
+
+NUMPY_BUILDERS[np.power] = FUNCTIONS["pow"] = power
+
 exp = intrinsic(
     "exp", np.exp, numpy=(np.exp,), doc="Exponential function.", partials=(lambda m, x, y: y,),
     notation=Notation("e^{{{0}}}", "exp({0})", CALL),

@@ -12,9 +12,17 @@ from graphlearn.graph.node import Node
 from graphlearn.render.adjoints import adjoint_name, bound_text, partial_symbol
 from graphlearn.render.document import Formula, Inline, Math, Row, Sentence, Step, pieces
 from graphlearn.render.names import subscript
-from graphlearn.render.notation import Writer, axis_letter, shape_math
-from graphlearn.render.numbers import array_math, format_number
-from graphlearn.render.opened import bracketed, join, opened_rows, outer_partial, say_simplified, spelled_out
+from graphlearn.render.notation import Writer, axis_letter, is_spread_number, scalar_math, shape_math
+from graphlearn.render.numbers import array_math
+from graphlearn.render.opened import (
+    bracketed,
+    join,
+    opened_rows,
+    outer_partial,
+    say_simplified,
+    share_writer,
+    spelled_out,
+)
 from graphlearn.render.phrases import Phrases
 from graphlearn.render.story import NUMERIC_WIDTH, Group, Share, Story
 
@@ -89,6 +97,8 @@ def _through(share: Share, story: Story, words: Phrases) -> Inline:
     formula = story.writer.write(consumer)
     if cell_len(formula.text) > _PATH_WIDTH:
         return rule
+    if consumer.inputs.count(share.step.node) > 1 and share.step.argument is not None:
+        return words.say("through.operand", rule=rule, consumer=formula, operand=str(share.step.argument + 1))
     return words.say("through", rule=rule, consumer=formula)
 
 
@@ -116,12 +126,27 @@ def _share(share: Share, left: Math, story: Story, words: Phrases) -> tuple[list
     if share.summed is not None:
         rights = [_summation(share, right) for right in rights]
         sentences.append(_why_summed(share, story, words))
+    sentences += _hidden_factor(share, story, words)
     if share.step.rule == "chain.matmul":
-        sentences += _why_matmul(share, story, words)
+        sentences += _why_matmul(share, left, story, words)
     unique = list(dict.fromkeys(rights))
     rows = [Row(left=left if k == 0 else None, right=right) for k, right in enumerate(unique)]
     rows[-1] = Row(left=rows[-1].left, right=rows[-1].right, shape=_shapes(share), note=_note(share, unique, words))
     return rows, sentences
+
+
+def _hidden_factor(share: Share, story: Story, words: Phrases) -> list[Inline]:
+    """Where a number such as 1/N comes from: it is the adjoint of an operation that has no row of its own."""
+    consumer = share.step.consumer
+    if consumer is None or consumer in story.names or consumer in story.openings:
+        return []
+    upstream = share.step.contributions[0]
+    if not is_spread_number(upstream):
+        return []
+    factor, inner = story.writer.write(upstream), story.writer.write(consumer)
+    if factor.text == "1" or cell_len(inner.text) > _PATH_WIDTH:
+        return []
+    return [words.say("hidden.factor", factor=factor, output=story.names[story.output], inner=inner)]
 
 
 def group_formula(group: Group, writer: Writer, own: Math) -> Math:
@@ -145,6 +170,8 @@ def _in_names(share: Share, story: Story) -> list[Math]:
     local, consumer = share.step.local, share.step.consumer
     if local is None or consumer not in story.names or constant_array(local) is not None or consumer is None:
         return []
+    if consumer.inputs.count(share.step.node) > 1:
+        return []  # ∂(k·k)/∂k is 2k; what passes through one of the two operands has no such symbol
     upstream = adjoint_name(story, consumer)
     inner = partial_symbol(story.names[consumer], story.writer.write(share.step.node))
     sign = ("⊙", r"\odot") if consumer.shape else ("·", r"\cdot")
@@ -165,6 +192,8 @@ def _summation(share: Share, source: Math) -> Math:
     kept = [k + lead for k, dim in enumerate(after) if dim != 1 or before[k + lead] == 1]
     summed = [k for k in range(len(before)) if k not in kept]
     body = source.text if " " not in source.text else f"({source.text})"
+    if is_spread_number(share.expression) and len(summed) == lead:
+        return Math(f"Σₙ {body}" if lead == 1 else f"Σ {body}", rf"\sum_{{n}} {source.latex}")
     if lead == 1 and summed == [0]:
         return Math(f"Σₙ {body}[n]", rf"\sum_{{n}} \left({source.latex}\right)_{{n}}")
     if len(summed) == len(before):
@@ -182,21 +211,23 @@ def _why_summed(share: Share, story: Story, words: Phrases) -> Inline:
     return words.say("unbroadcast.axes", name=name, shape=shape_math(before))
 
 
-def _why_matmul(share: Share, story: Story, words: Phrases) -> list[Inline]:
+def _why_matmul(share: Share, left: Math, story: Story, words: Phrases) -> list[Inline]:
     """Where the transpose comes from, in index notation."""
     consumer, argument = share.step.consumer, share.step.argument
     if consumer is None or consumer.ndim != 2 or any(n.ndim != 2 for n in consumer.inputs):
         return []
-    writer = story.writer
+    writer = share_writer(share, story)
     a, b = (bracketed(writer.write(n)) for n in consumer.inputs)
     c = bracketed(writer.write(consumer))
-    g = bracketed(writer.write(share.step.contributions[0]))
-    w = adjoint_name(story, share.step.node)
+    upstream = share.step.contributions[0]
+    g = bracketed(writer.write(upstream))
+    if not is_spread_number(upstream) or upstream in writer.names:
+        g = Math(f"{g.text}[n,k]", f"{{{g.latex}}}_{{nk}}")
     product = _indexed("{0}[n,k] = Σⱼ {1}[n,j] {2}[j,k]", r"{0}_{{nk}} = \sum_j {1}_{{nj}} {2}_{{jk}}", c, a, b)
     if argument == 0:
-        result = _indexed("{0}[n,j] = Σₖ {1}[n,k] {2}[j,k]", r"{0}_{{nj}} = \sum_k {1}_{{nk}} {2}_{{jk}}", w, g, b)
+        result = _indexed("{0}[n,j] = Σₖ {1} {2}[j,k]", r"{0}_{{nj}} = \sum_k {1} {2}_{{jk}}", left, g, b)
     else:
-        result = _indexed("{0}[j,k] = Σₙ {1}[n,j] {2}[n,k]", r"{0}_{{jk}} = \sum_n {1}_{{nj}} {2}_{{nk}}", w, a, g)
+        result = _indexed("{0}[j,k] = Σₙ {1}[n,j] {2}", r"{0}_{{jk}} = \sum_n {1}_{{nj}} {2}", left, a, g)
     return [words.say("because.matmul", product=product, result=result)]
 
 
@@ -230,6 +261,8 @@ def _with_numbers(share: Share, story: Story) -> list[Row]:
     """The formula with numbers in place of names; where that is too long, the local derivative by itself."""
     if not _is_computed_as_read(share, story):
         return []
+    if share.simplified in share.step.contributions[:1]:
+        return []  # handed on as it is: its numbers stand in the row above
     formula = story.numeric_writer.write(share.simplified, spell=share.simplified in story.numeric_writer.names)
     named = story.writer.write(share.simplified)
     if share.summed is None and "…" not in formula.text and len(formula.text) <= NUMERIC_WIDTH and formula != named:
@@ -283,22 +316,23 @@ def check_text(story: Story, node: Node, words: Phrases) -> Inline:
 
 
 def _reading(node: Node, story: Story, words: Phrases) -> list[Inline]:
-    """What the largest entry of a gradient means."""
-    if node not in story.wrt or node not in story.adjoints or not np.size(story.adjoints[node]):
+    """What the largest entry of a gradient means, where a small step bears it out."""
+    reading = story.readings.get(node)
+    if reading is None:
         return []
-    gradient = np.asarray(story.adjoints[node])
-    if not np.all(np.isfinite(gradient)) or not np.isfinite(story.values[story.output]):
-        return []
-    index = np.unravel_index(int(np.argmax(np.abs(gradient))), gradient.shape)
-    value = float(gradient[index])
-    place = f"[{','.join(str(int(k)) for k in index)}]" if index else ""
+    place = f"[{','.join(map(str, reading.index))}]" if reading.index else ""
     entry = Math(story.names[node].text + place, story.names[node].latex + (rf"_{{{place}}}" if place else ""))
     output = story.names[story.output]
-    if value == 0:
+    if reading.change == 0:
         return [words.say("reading.flat", entry=entry, output=output)]
-    sign = "+" if value > 0 else ""
-    change = Math(sign + format_number(0.01 * value, 6), sign + f"{0.01 * value:.6f}")
+    step, change = signed_math(reading.step), signed_math(reading.change)
     if node.op.name != "parameter":
-        return [words.say("reading.plain", entry=entry, output=output, change=change)]
-    direction = words.word("down" if value > 0 else "up")
-    return [words.say("reading", entry=entry, output=output, change=change, direction=direction)]
+        return [words.say("reading.plain", entry=entry, output=output, step=step, change=change)]
+    key = "reading.down" if reading.change > 0 else "reading.up"
+    return [words.say(key, entry=entry, output=output, step=step, change=change)]
+
+
+def signed_math(value: float) -> Math:
+    """A number with its sign and three significant digits: +0.00174."""
+    math = scalar_math(float(f"{value:.3g}"))
+    return math if value < 0 else Math(f"+{math.text}", f"+{math.latex}")

@@ -152,10 +152,15 @@ def _checks(story: Story, words: Phrases) -> list[Block]:
     if story.random_values:
         sentences.append(words.word("checked.random"))
     if story.judged:
-        sentences.append(words.say("checked.sympy", ops=", ".join(story.judged)))
+        sentences.append(words.say("checked.sympy", ops=", ".join(_rule_names(story.judged, words))))
     if story.refuted:
         sentences.append(words.say("checked.refuted", ops=", ".join(story.refuted)))
     return [Heading(words.word("checked.heading")), *(Sentence(text) for text in sentences)]
+
+
+def _rule_names(ops: Sequence[str], words: Phrases) -> list[str]:
+    """Operations by the names that the steps above have; a user's own by its name."""
+    return [words.titles.get(f"chain.{op}", op) for op in ops]
 
 
 def _verdict(story: Story, words: Phrases) -> list[Inline]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 
 from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
-from graphlearn.graph.op import ATOM, POWER, PRODUCT, SUM, Notation
+from graphlearn.graph.op import ATOM, POWER, PRODUCT, SUM, Attrs, Notation, Op
 from graphlearn.graph.traverse import topological_above
 from graphlearn.render.document import Math
 from graphlearn.render.numbers import array_math
@@ -17,6 +19,7 @@ from graphlearn.types import Dim
 
 Strength = tuple[int, int]  # how strongly a formula binds: as text, as LaTeX
 _MINUS = "\N{MINUS SIGN}"
+_ONES = Math("𝟙", r"\mathbb{1}")  # an array of ones
 _LITERAL = 24  # display cells up to which a constant array is written out
 
 
@@ -54,7 +57,16 @@ class Writer:
     def __init__(self, names: Mapping[Node, Math], spelled: Mapping[Node, Node] | None = None) -> None:
         self.names = names
         self.spelled = spelled or {}
-        self._twins = {(node.op, node.inputs, node.attrs): node for node in names if node.name and node.inputs}
+
+    @cached_property
+    def _twins(self) -> dict[tuple[Op, tuple[Node, ...], Attrs], Node]:
+        return {(node.op, node.inputs, node.attrs): node for node in self.names if node.name and node.inputs}
+
+    def calling(self, names: Mapping[Node, Math]) -> Writer:
+        """The same writer with other names for some nodes."""
+        writer = Writer(ChainMap(dict(names), self.names), self.spelled)  # type: ignore[arg-type]  # read only
+        writer._twins = self._twins
+        return writer
 
     def write(self, node: Node, *, spell: bool = False) -> Math:
         """The formula of a node.
@@ -100,7 +112,7 @@ class Writer:
             return math, (binds, binds)
         if constant is not None:
             return _constant(constant)
-        if node.op.name in ("broadcast_to", "reshape") and node.inputs[0].shape == ():
+        if is_spread_number(node):
             # A number that is repeated is written as the number: its shape stands beside the row.
             return self._write(node.inputs[0])
         if node in self.spelled:
@@ -111,19 +123,35 @@ class Writer:
         notation = node.op.notation
         if not notation.text:
             raise UnsupportedOp(f"the leaf {node!r} has no name to be written by.", nodes=(node,))
-        operands = [self._operand(n, k, notation) for k, n in enumerate(node.inputs)]
+        as_array = not node.op.is_elementwise  # a matrix product or a sum needs an array, where a number would mislead
+        operands = [self._operand(n, k, notation, as_array) for k, n in enumerate(node.inputs)]
         text = notation.text if isinstance(notation.text, str) else notation.text(node)
         latex = notation.latex if isinstance(notation.latex, str) else notation.latex(node)
         math = Math(text.format(*(m.text for m in operands)), latex.format(*(m.latex for m in operands)))
         return math, (notation.binds, notation.binds if notation.latex_binds is None else notation.latex_binds)
 
-    def _operand(self, node: Node, place: int, notation: Notation) -> Math:
-        math, (binds, latex_binds) = self._write(node)
+    def _repeated(self, node: Node) -> tuple[Math, Strength]:
+        """An array of one number: 𝟙, or the number times 𝟙."""
+        math, (binds, latex_binds) = self._write(node.inputs[0])
+        if math.text == "1":
+            return _ONES, (ATOM, ATOM)
+        text = f"({math.text})" if binds <= PRODUCT else math.text
+        latex = rf"\left({math.latex}\right)" if latex_binds <= PRODUCT else math.latex
+        return Math(f"{text}·{_ONES.text}", rf"{latex} \cdot {_ONES.latex}"), (PRODUCT, PRODUCT)
+
+    def _operand(self, node: Node, place: int, notation: Notation, as_array: bool) -> Math:
+        spread = as_array and node not in self.names and is_spread_number(node)
+        math, (binds, latex_binds) = self._repeated(node) if spread else self._write(node)
         latex_needs = notation.needs if notation.latex_needs is None else notation.latex_needs
         return Math(
             f"({math.text})" if binds < _need(notation.needs, place) else math.text,
             rf"\left({math.latex}\right)" if latex_binds < _need(latex_needs, place) else math.latex,
         )
+
+
+def is_spread_number(node: Node) -> bool:
+    """Whether an array repeats one number, which is written as that number where its shape stands beside it."""
+    return node.op.name in ("broadcast_to", "reshape") and node.inputs[0].shape == () != node.shape
 
 
 def _strength_of_name(text: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Opening
 from graphlearn.ops.algebra import GRAPH
-from graphlearn.render.adjoints import adjoint_name, partial_symbol
+from graphlearn.render.adjoints import partial_symbol
 from graphlearn.render.document import Inline, Math, Row, pieces
 from graphlearn.render.notation import Writer, shape_math
 from graphlearn.render.phrases import Phrases
@@ -116,16 +116,30 @@ def _inner_derivative(opening: Opening, writer: Writer) -> Math:
     return writer.write(local)
 
 
+def share_writer(share: Share, story: Story) -> Writer:
+    """Calls the adjoint that the chain rule starts from by the node that it comes from.
+
+    Two nodes may have one adjoint: after ``t = y − target`` the same array is ∂L/∂y and ∂L/∂t.
+    """
+    consumer, contributions = share.step.consumer, share.step.contributions
+    if consumer is None or consumer not in story.names or not contributions:
+        return story.writer
+    upstream, name = contributions[0], partial_symbol(story.names[story.output], story.names[consumer])
+    if story.adjoint_names.get(upstream, name) == name:
+        return story.writer
+    return story.writer.calling({upstream: name})
+
+
 def spelled_out(node: Node, share: Share, story: Story) -> Math:
-    """A formula by the names of other adjoints; the adjoint that the row is about is spelled out.
+    """A formula by the names of the adjoints that it comes from; one that is equal by chance is spelled out.
 
     Args:
         node: what to write.
         share: the contribution that the row is about.
         story: what is told.
     """
-    own = adjoint_name(story, share.step.node)
-    return story.writer.write(node, spell=story.adjoint_names.get(node) == own)
+    upstream = share.step.contributions[:1]
+    return share_writer(share, story).write(node, spell=node in story.adjoint_names and node not in upstream)
 
 
 def say_simplified(rules: Sequence[str], words: Phrases) -> Inline:

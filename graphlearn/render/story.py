@@ -55,6 +55,21 @@ class Product:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What one entry of a gradient means, borne out by evaluation: a step of the entry changes the output so much.
+
+    Args:
+        index: the entry.
+        step: by how much it is moved, above 0.
+        change: gradient times step; 0 where the output does not change to first order.
+    """
+
+    index: tuple[int, ...]
+    step: float
+    change: float
+
+
+@dataclass(frozen=True)
 class Share:
     """The contribution of one consumer to an adjoint.
 
@@ -126,6 +141,7 @@ class Story:
         adjoint_values: named adjoint node -> its value, for formulas with numbers.
         axis_lengths: node of an axis length -> its value, likewise.
         detail: ``"summary"`` or ``"full"``.
+        readings: what was differentiated by -> what its largest entry means; none at kinks and singular points.
     """
 
     output: Node
@@ -150,6 +166,7 @@ class Story:
     adjoint_values: Mapping[Node, np.ndarray] = field(default_factory=dict)
     axis_lengths: Mapping[Node, np.ndarray] = field(default_factory=dict)
     detail: str = "full"
+    readings: Mapping[Node, Reading] = field(default_factory=dict)
 
     @cached_property
     def writer(self) -> Writer:

@@ -20,6 +20,7 @@ from graphlearn.render.story import Check, Story
 from graphlearn.render.text import write_text
 from graphlearn.teach.judge import judged_ops, refuted_ops
 from graphlearn.teach.narrate import Outline, outline
+from graphlearn.teach.reading import read_gradients
 from graphlearn.teach.update import require_update, tell_update
 from graphlearn.teach.verify import check_adjoints
 
@@ -248,10 +249,11 @@ def _story(lines: Outline, figures: Figures, random: bool, updates: dict[Node, N
         closed_forms=lines.closed_forms, openings=lines.openings, values={} if random else values,
         adjoints={} if random else adjoints,
         checks=check_adjoints(lines.computed, active, binding), random_values=random, judged=judged_ops(used),
-        refuted=refuted_ops(used), kinks={node.op.name: node.op.kink for node in used if node.op.kink},
+        refuted=refuted_ops(used), kinks={node.op.name: node.op.kink for node in used if node.op.has_kink(node)},
         updates=update, update_names=update_names, sizes={} if random else binding.sizes, detail=detail,
         adjoint_values={lines.reading.adjoints[n]: adjoints[n] for n in reversed(active)},
         axis_lengths={n: a for n, a in values.items() if n.op.name == "axis_size"},
+        readings={} if random else read_gradients(lines.computed.output, lines.computed.wrt, adjoints, binding),
     )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ EXAMPLES = {
     "plus_zero": (x + 0.0, x),
     "signs": (apply("neg", -x), x),
     "over_one": (x / 1.0, x),
+    "numbers": ((m * 0.5) * (4.0 * x), 2.0 * (m * x)),
+    "like_terms": (m * x + 2.0 * (m * x), 3.0 * (m * x)),
     "cancel": (x * (y / x), y),
     "common_divisor": ((x / 4.0) * y, x * y / 4.0),
     "nested_quotient": (x / 2.0 / y, x / (2.0 * y)),

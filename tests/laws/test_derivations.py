@@ -53,7 +53,7 @@ def test_every_row_agrees_with_finite_differences(seed):
     assert report.ok, str(report)
     assert not report.failed
     assert not report.wrong_steps
-    assert len(report.checks) >= len(steps(derivation.document()))
+    assert len(report.checks) >= len(steps(derivation.document())) - 1  # the start needs no check
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -123,7 +123,7 @@ def test_where_nothing_is_finite_it_says_so_and_blames_no_step(value):
     assert not report.wrong_steps
     assert "the adjoint of v cannot be compared: a number is not finite" in str(report)
     assert "✗ not finite here: nothing to compare" in derivation.to_text()
-    assert "None of 2 adjoints agrees" in derivation.to_text()
+    assert "None of 1 adjoints agrees" in derivation.to_text()
     assert "Reading" not in derivation.to_text()
 
 
@@ -169,7 +169,7 @@ def test_a_wrong_derivative_at_a_leaf_is_named_and_nothing_else(wrong):
         assert "∂L/∂v" in next(line for line in text.splitlines() if line.startswith("  ✗"))
     assert "✗ The step to ∂L/∂v is wrong: it differs from finite differences by 1.0e-03." in str(derivation)
     assert "✗ Local derivatives that SymPy contradicts: wrong." in str(derivation)
-    assert "4 of 5 adjoints agree" in str(derivation)
+    assert "3 of 4 adjoints agree" in str(derivation)
 
 
 def test_a_wrong_step_in_the_middle_is_told_from_those_that_it_misleads(wrong):
@@ -236,7 +236,7 @@ def test_a_wrong_adjoint_of_a_structural_op_is_named(wrong_matmul):
     text = str(derivation)
     for name in ("∂L/∂W₁", "∂L/∂W₂"):
         assert f"✗ The step to {name} is wrong: it differs from finite differences by 9.9e-03." in text
-    assert "6 of 8 adjoints agree" in text
+    assert "5 of 7 adjoints agree" in text
     table = {plain(row[0]): plain(row[-1]) for row in section(derivation.document(), "Gradients")[0].rows}
     assert [name for name, check in table.items() if check.startswith("✗")] == ["∂L/∂W₁", "∂L/∂W₂"]
 

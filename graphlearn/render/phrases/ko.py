@@ -26,8 +26,8 @@ TITLES = {
     "chain.erf": "오차 함수",
     "chain.abs": "절댓값",
     "chain.sign": "부호 함수",
-    "chain.maximum": "두 값의 최댓값",
-    "chain.minimum": "두 값의 최솟값",
+    "chain.maximum": "두 값 중 큰 값",
+    "chain.minimum": "두 값 중 작은 값",
     "chain.where": "조건에 따른 선택",
     "chain.sigmoid": "시그모이드",
     "chain.softplus": "소프트플러스",
@@ -39,7 +39,7 @@ TITLES = {
     "chain.transpose": "전치",
     "chain.cast": "자료형 변환",
     "chain.sum": "합",
-    "chain.max": "축 방향의 최댓값",
+    "chain.max": "최댓값",
     "chain.mean": "평균",
     "chain.matmul": "행렬곱",
     "chain.matmul.0": "행렬곱의 왼쪽 인수",
@@ -55,6 +55,8 @@ TITLES = {
     "simplify.plus_zero": "0을 더함",
     "simplify.signs": "부호 정리",
     "simplify.over_one": "1로 나눔",
+    "simplify.numbers": "수끼리 곱함",
+    "simplify.like_terms": "동류항 정리",
     "simplify.cancel": "공통 인수를 약분",
     "simplify.common_divisor": "나누는 수를 뒤로 옮김",
     "simplify.nested_quotient": "분수 정리",
@@ -77,7 +79,7 @@ SENTENCES = {
     "forward.explained": "각 값은 위에 있는 값들로부터 계산합니다.",
     "backward": "역전파",
     "backward.explained": (
-        "수반값 {adjoint} 항은 그 노드가 1만큼 변할 때 출력이 얼마나 변하는지를 나타냅니다. 연쇄 법칙에 따라 여기에 "
+        "{adjoint} 수반값은 그 노드가 1만큼 변할 때 출력이 얼마나 변하는지를 나타냅니다. 연쇄 법칙에 따라 여기에 "
         "국소 미분을 곱하고, 한 노드가 두 번 이상 쓰이면 각 경로의 기여를 더합니다."
     ),
     "name": "이름",
@@ -100,18 +102,23 @@ SENTENCES = {
     "computed.precise": "자릿수를 잃지 않는 식으로 계산",
     "open.outer": "{loss} 식을 미분",
     "open.inner": "{name} = {definition}",
-    "because.matmul": "{product} 이므로 {result} 식이 됩니다",
-    "unbroadcast.rows": "{name} 항은 {count}개 행 모두에 쓰였으므로 기울기도 모든 행에 대해 더합니다.",
-    "unbroadcast.axes": "{name} 항은 {shape} 모양으로 반복되어 쓰였으므로 기울기도 모든 사본에 대해 더합니다.",
+    "because.matmul": "{product} 식에서 {result} 식을 얻습니다.",
+    "unbroadcast.rows": "{name} 값은 {count}개 행 모두에 쓰였으므로 기울기도 모든 행에 대해 더합니다.",
+    "unbroadcast.axes": "{name} 값은 {shape} 모양으로 반복되어 쓰였으므로 기울기도 모든 사본에 대해 더합니다.",
     "same.everywhere": "모든 원소에서 같은 값",
     "simplified": "정리: {rules}",
-    "reading": (
-        "해석: {entry} 값을 0.01 늘리면 {output} 값은 약 {change}만큼 변합니다. 경사 하강법은 이 값을 {direction}."
+    "reading.down": (
+        "해석: {entry} 값을 {step}만큼 바꾸면 {output} 값은 약 {change}만큼 변합니다. "
+        "경사 하강법은 {entry} 값을 줄입니다."
     ),
-    "reading.plain": "해석: {entry} 값을 0.01 늘리면 {output} 값은 약 {change}만큼 변합니다.",
+    "reading.up": (
+        "해석: {entry} 값을 {step}만큼 바꾸면 {output} 값은 약 {change}만큼 변합니다. "
+        "경사 하강법은 {entry} 값을 늘립니다."
+    ),
+    "reading.plain": "해석: {entry} 값을 {step}만큼 바꾸면 {output} 값은 약 {change}만큼 변합니다.",
+    "hidden.factor": "{factor} 값은 {output} 값을 {inner} 식의 각 원소로 미분한 것입니다.",
+    "through.operand": "{rule}: {consumer} 노드의 {operand}번째 피연산자를 지나는 경로",
     "reading.flat": "해석: {entry} 값을 조금 바꾸어도 {output} 값은 일차 근사로 변하지 않습니다.",
-    "down": "줄입니다",
-    "up": "늘립니다",
     "summary": "기울기",
     "one.line": "한 줄로 쓰면",
     "updates": "갱신",
@@ -156,9 +163,11 @@ SENTENCES = {
     "loss": "손실",
     "diagram": "{output} 값의 계산 그래프",
     "diagram.description": "노드 {nodes}개, 간선 {edges}개: 입력 {inputs}개, 매개변수 {parameters}개.",
-    "group": "접은 범위",
+    "group": "접힌 영역",
     "update": "다음 값",
     "fold.holds": "카드 {count}장",
-    "fold.caption": "접은 범위 {scopes}개에 카드 {cards}장이 들어 있습니다. collapse=False: 모두 펼쳐 그립니다.",
+    "fold.caption": (
+        "접힌 영역 {scopes}개에 카드 {cards}장이 들어 있습니다. collapse=False 옵션을 주면 모두 펼쳐 그립니다."
+    ),
     "legend.update": "다음 값이 됨",
 }
