@@ -99,7 +99,8 @@ print(alone.to_text(LANGUAGE))
 assert np.allclose([alone.gradients[n] for n in ("w1", "w2", "w3", "b")], derivation.gradients["W"][:, 0])
 say(
     "\n   Look: in one line, ∂L/∂W = Aᵀ (t₁ / N) with t₁ = Y − T, and ∂L/∂w1 = Σ x1 (y − t) / N is its first row.",
-    "\n   살펴보기: 한 줄로 쓰면 ∂L/∂W = Aᵀ (t₁ / N) 식이고(t₁ = Y − T),\n   그 첫 행이 ∂L/∂w1 = Σ x1 (y − t) / N 식입니다.",
+    "\n   살펴보기: 한 줄로 쓰면 ∂L/∂W = Aᵀ (t₁ / N) 식이고(t₁ = Y − T),\n"
+    "   그 첫 행이 ∂L/∂w1 = Σ x1 (y − t) / N 식입니다.",
 )
 picture = OUT / "02_linear_regression.svg"
 gl.draw(scalar_loss, wrt=[w1, w2, w3, b], language=LANGUAGE).save(picture)
