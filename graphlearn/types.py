@@ -7,6 +7,7 @@ with 1; nothing is computed from it.
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ _CURES = {
     "m": "Divide by a unit: spans / numpy.timedelta64(1, 'D').",
     "V": "Take one of its fields.",
 }
+ODD_SCALARS = TEXT + "O"  # kinds of what NumPy makes of a word, of None and of any object
 _KIND_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
@@ -108,13 +110,22 @@ def dtype_cure(dtype: np.dtype[Any]) -> str:
     return _CURES.get(dtype.kind, "Convert it with astype('float64') first.")
 
 
+def odd_scalar(value: object) -> tuple[str, str]:
+    """How messages name a single value that is no number, and what to do about it."""
+    if isinstance(value, (str, bytes)):
+        return f"the text {value!r}", "Write a number without quotes; a name becomes a node with gl.input(name)."
+    if value is None:
+        return "None", "Put a number or a node in its place."
+    return f"{type(value).__name__}", "Put a number or a node in its place."
+
+
 def check_shape(shape: int | str | Sequence[Dim], what: str) -> Shape:
     """Return a shape as a tuple of non-negative ints and axis names.
 
     Raises:
         ShapeError: a dimension is neither a non-negative int nor a name.
     """
-    dims = (shape,) if isinstance(shape, (int, str, np.integer)) else tuple(shape)
+    dims = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)
     checked: list[Dim] = []
     for dim in dims:
         if isinstance(dim, str) and dim.isidentifier():
@@ -184,11 +195,11 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, what: str) -> tu
     """Sorted non-negative axes; ``None`` means all.
 
     Raises:
-        ShapeError: an axis is out of range or given twice.
+        ShapeError: an axis is no whole number, out of range, or given twice.
     """
     if axis is None:
         return tuple(range(rank))
-    axes = [int(a) for a in ((axis,) if isinstance(axis, (int, np.integer)) else axis)]
+    axes = whole_axes(axis, what)
     if axes and rank == 0:
         raise ShapeError(f"{what} needs an array of rank 1 or more for an axis; got a scalar and axis {axes[0]}.")
     for a in axes:
@@ -200,6 +211,20 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, what: str) -> tu
     if len(set(normal)) != len(normal):
         raise ShapeError(f"{what} needs each axis once; got {tuple(axes)}. Drop the repeated one.")
     return tuple(normal)
+
+
+def whole_axes(axis: object, what: str) -> list[int]:
+    """The axis numbers that a caller wrote, one or several.
+
+    Raises:
+        ShapeError: something in it is no whole number.
+    """
+    try:
+        return [operator.index(a) for a in (axis if isinstance(axis, (tuple, list, np.ndarray)) else (axis,))]
+    except TypeError:
+        raise ShapeError(
+            f"{what} needs whole numbers as axes; got {axis!r}. Count the axes from 0; a name is no axis number."
+        ) from None
 
 
 def reduce_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:

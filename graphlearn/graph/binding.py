@@ -133,7 +133,8 @@ def own_value(leaf: Node, what: str, given: Collection[Node] = ()) -> np.ndarray
     add = f"{what}={{{name!r}: array}}" if what.isidentifier() else f"{{{name!r}: array}}"
     advice = f"Add it: {add}"
     if leaf.op.name == "parameter":
-        advice = f"Pass a model (at=model, or at=model.at({{...}})), or add it: {add}"
+        model = f"{what}=model, or {what}=model.at({{...}})" if what.isidentifier() else "model.at({...})"
+        advice = f"Pass a model ({model}), or add it: {add}"
     raise MissingValueError(
         f"{what} needs a value for the {leaf.op.name} {name!r} of type {leaf.type}; got "
         f"{', '.join(repr(n.full_name) for n in given) or 'nothing'}. {advice}.",

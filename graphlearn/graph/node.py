@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,11 +13,12 @@ from graphlearn.graph.blame import blame
 from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.interning import TABLE, enter
 from graphlearn.graph.op import NUMPY_BUILDERS, Attrs, Op, find_op
+from graphlearn.graph.refusals import NotANumber, no_builder
 from graphlearn.graph.scope import current_scope
-from graphlearn.types import ArrayType, Dim, Shape
+from graphlearn.types import ODD_SCALARS, ArrayType, Dim, Shape, check_dtype, odd_scalar
 
 
-class Node:
+class Node(NotANumber):
     """A vertex of the graph: an operation applied to other nodes, or a leaf.
 
     Frozen, compared by identity; equal unnamed subexpressions are one object. Build nodes with `gl.input`,
@@ -46,11 +47,6 @@ class Node:
 
     def __deepcopy__(self, memo: object) -> Node:
         return self
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "a node is not pickled, so that loading never runs code; save the graph with Model.save instead."
-        )
 
     # --- what a node says of itself -----------------------------------------------------------------------------
 
@@ -134,10 +130,10 @@ class Node:
         return apply("div", other, self)
 
     def __pow__(self, other: Any) -> Node:
-        return apply("pow", self, other)
+        return _builder(np.power)(self, other)
 
     def __rpow__(self, other: Any) -> Node:
-        return apply("pow", other, self)
+        return _builder(np.power)(other, self)
 
     def __matmul__(self, other: Any) -> Node:
         return _builder(np.matmul)(self, other)
@@ -201,46 +197,6 @@ class Node:
             self, shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, str)) else shape
         )
 
-    # --- what a node is not ----------------------------------------------------------------------------------------
-
-    def __bool__(self) -> NoReturn:
-        raise GraphUseError(
-            f"a node has no truth value, since it has no value yet: {self!r}. For a choice inside the graph write "
-            "gl.where(condition, a, b); for a number now, gl.evaluate(node, at={...}).",
-            nodes=(self,),
-        )
-
-    def __float__(self) -> NoReturn:
-        raise GraphUseError(
-            f"a node is not a number: {self!r}. Evaluate it first: gl.evaluate(node, at={{...}}).", nodes=(self,)
-        )
-
-    __int__ = __float__
-    __index__ = __float__
-    __complex__ = __float__
-
-    def __len__(self) -> NoReturn:
-        raise GraphUseError(
-            f"len() is not defined for a node; its shape is {self.shape}. Use node.shape[0] or gl.axis_size.",
-            nodes=(self,),
-        )
-
-    def __iter__(self) -> Iterator[Node]:
-        raise GraphUseError(
-            f"a node cannot be iterated, since its axes may be free: {self!r}. Reduce or multiply whole arrays "
-            "instead.",
-            nodes=(self,),
-        )
-
-    def __contains__(self, item: object) -> NoReturn:
-        raise GraphUseError(f"'in' is not defined for a node: {self!r}. Use gl.equal and gl.max.", nodes=(self,))
-
-    def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
-        raise GraphUseError(
-            f"a node has no values to put into an array: {self!r}. Evaluate it first: gl.evaluate(node, at={{...}}).",
-            nodes=(self,),
-        )
-
     # --- NumPy's protocols: ordinary NumPy code builds the graph -----------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Node:
@@ -259,10 +215,7 @@ def _builder(function: Any) -> Callable[..., Node]:
     try:
         return NUMPY_BUILDERS[function]
     except KeyError:
-        known = ", ".join(sorted({f.__name__ for f in NUMPY_BUILDERS}))
-        raise UnsupportedOp(
-            f"np.{function.__name__} has no operation in graphlearn. Compose it from those that have: {known}."
-        ) from None
+        raise UnsupportedOp(no_builder(function)) from None
 
 
 _new = object.__new__
@@ -335,9 +288,17 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
 
 
 def apply(op: str | Op, *inputs: Any, **attrs: Any) -> Node:
-    """Apply an operation by name to nodes, numbers and arrays."""
+    """Apply an operation by name to nodes, numbers and arrays.
+
+    Raises:
+        DTypeError: an operand that is none of these; the message names the others.
+        ShapeError: the operands do not fit.
+    """
     record = find_op(op) if isinstance(op, str) else op
-    nodes = tuple([x if isinstance(x, Node) else as_node(x) for x in inputs])
+    try:
+        nodes = tuple([x if isinstance(x, Node) else _wrap(x, record.name) for x in inputs])
+    except DTypeError as error:
+        raise blame(error, record.name, tuple(x for x in inputs if isinstance(x, Node))) from None
     return make(record, nodes, tuple(sorted(attrs.items())) if attrs else ())
 
 
@@ -349,6 +310,13 @@ def as_node(value: Any) -> Node:
     """
     if isinstance(value, Node):
         return value
+    try:
+        return _wrap(value, "a constant")
+    except DTypeError as error:
+        raise blame(error, "a constant", ()) from None
+
+
+def _wrap(value: Any, what: str) -> Node:
     if type(value) in (bool, int, float):
         # 0.0 and -0.0 are equal keys, so zeros go past the cache.
         return _number(value) if value else _number.__wrapped__(value)
@@ -356,9 +324,13 @@ def as_node(value: Any) -> Node:
         frozen = FrozenArray(value)
     except (TypeError, ValueError) as error:
         raise DTypeError(
-            f"a constant needs a number or an array of numbers; got {type(value).__name__}, which NumPy cannot "
+            f"{what} needs a number or an array of numbers; got {type(value).__name__}, which NumPy cannot "
             f"convert: {error}"
         ) from None
+    if not frozen.array.shape and frozen.array.dtype.kind in ODD_SCALARS:
+        got, cure = odd_scalar(value)
+        raise DTypeError(f"{what} needs a node, a number or an array of numbers; got {got}. {cure}")
+    check_dtype(frozen.array.dtype, what)
     return _constant(frozen)
 
 

@@ -20,11 +20,16 @@ current_scope = _SCOPE.get
 def scope(name: str) -> Iterator[str]:
     """Group the nodes made inside ``with gl.scope(name):``; scopes nest, and the full name is ``outer/inner/name``.
 
+    Args:
+        name: of the scope; ``"outer/inner"`` is two of them, one inside the other.
+
     Raises:
-        GraphUseError: the name is empty or not printable.
+        GraphUseError: a name that is empty or not printable.
     """
-    if not isinstance(name, str) or not name.strip("/ ") or not name.isprintable():
-        raise GraphUseError(f"a scope needs a printable, non-empty name; got {name!r}.")
+    if not isinstance(name, str) or not name.isprintable() or not all(part.strip() for part in name.split("/")):
+        raise GraphUseError(
+            f"a scope needs a printable, non-empty name, or several with / between; got {name!r}. E.g. 'hidden1'."
+        )
     outer = _SCOPE.get()
     token = _SCOPE.set(f"{outer}/{name}" if outer else name)
     try:

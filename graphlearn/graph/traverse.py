@@ -131,7 +131,11 @@ def require_nodes(form: object, what: str) -> tuple[Node, ...]:
         nodes = tuple(form)
     for node in nodes:
         if not isinstance(node, Node):
-            cure = "gl.symbols(output) has the leaves by name" if isinstance(node, str) else "Wrap it in gl.constant"
+            cure = "Wrap it in gl.constant"
+            if isinstance(node, str):
+                cure = "gl.symbols(output) has the leaves by name"
+            elif hasattr(node, "leaf_values"):
+                cure = "A model goes to at=; give one of its nodes, such as model.output or model.loss"
             raise GraphUseError(f"{what} needs a node, or a sequence of nodes; got {reprlib.repr(node)}. {cure}.")
     return nodes
 

@@ -74,7 +74,7 @@ _CONSTANTS: dict[str, float] = {"pi": math.pi, "True": True, "False": False}
 _ADVICE = {
     "^": "Write ** for a power.",
     "=": "Write == for a comparison; a formula assigns nothing.",
-    "[": "A formula has no indexing; compute with whole arrays, or scalarize the graph.",
+    "[": "A formula has no indexing; compute with whole arrays.",
     "&": "Write 'and'.",
     "|": "Write 'or', or abs(x) for an absolute value.",
     "!": "Write 'not', or != for a comparison.",
@@ -276,9 +276,7 @@ class _Parser:
         if name in self.leaves:
             return self.leaves[name]
         if (name in FUNCTIONS or name in _REDUCTIONS) and name not in self.shapes:
-            self._refuse(
-                f"{name} is a function; write {name}(...), or give shapes={{{name!r}: ...}} for an input", token.start
-            )
+            self._refuse(f"{name} is a function; write {name}(...), or give the input another name", token.start)
         self.leaves[name] = self._build(token, lambda: input(name, self.shapes.get(name, ())))
         return self.leaves[name]
 

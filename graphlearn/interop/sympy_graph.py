@@ -54,7 +54,8 @@ def _expression_of(node: Node, operands: Sequence[Any]) -> Any:
         return sympy.Symbol(node.attr("axis_name"), integer=True, positive=True)
     if node.shape != ():
         raise ShapeError(
-            f"to_sympy needs a graph of scalars; got {node!r}. Scalarize it first: gl.scalarize(output).", nodes=(node,)
+            f"to_sympy needs a graph of scalars; got {node!r}. Write it with a scalar input for each entry.",
+            nodes=(node,),
         )
     if name == "constant":
         return _number(node.attr("value").array.item())

@@ -9,6 +9,9 @@ from graphlearn.graph.op import CALL, POWER, SUM, Notation, Opening
 from graphlearn.ops.algebra import GRAPH
 from graphlearn.ops.elementwise import elementwise
 
+# What layers offer by name, besides the operations that a user defines.
+ACTIVATIONS = ("log_sigmoid", "log_softmax", "relu", "sigmoid", "sin", "softmax", "softplus", "tanh")
+
 
 def _sigmoid_kernel(m: Any, x: Any) -> Any:
     """One exponential of a non-positive number: nothing overflows, and small results keep all their digits."""

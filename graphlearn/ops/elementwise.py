@@ -107,11 +107,7 @@ def elementwise(
         >>> swish(gl.input("x", 3))
         <swish float64[3]>
     """
-    if check_name(name) in BUILT_IN:
-        raise GraphUseError(
-            f"elementwise needs a name of your own; got {name!r}, an operation of graphlearn that layers and formulas "
-            f"rely on. Choose another name, such as 'my_{name}'."
-        )
+    _require_own(name)
     arity = len(inspect.signature(formula).parameters) - 1
     if arity < 1 or (partials is not None and len(partials) != arity):
         raise GraphUseError(
@@ -129,6 +125,14 @@ def elementwise(
         formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain,
     )  # fmt: skip
     return publish(register(op), arity, ())
+
+
+def _require_own(name: str) -> None:
+    if check_name(name) in BUILT_IN:
+        raise GraphUseError(
+            f"elementwise needs a name of your own; got {name!r}, an operation of graphlearn that layers and formulas "
+            f"rely on. Choose another name, such as 'my_{name}'."
+        )
 
 
 @functools.lru_cache(maxsize=4096)

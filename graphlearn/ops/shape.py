@@ -22,6 +22,7 @@ from graphlearn.types import (
     format_shape,
     normalize_axes,
     reshape_shape,
+    whole_axes,
 )
 
 
@@ -154,15 +155,15 @@ def reshape(x: Any, shape: Dim | Sequence[Dim]) -> Node:
     """
     x = as_node(x)
     with blaming("reshape", x):
-        dims = reshape_shape(x.shape, (shape,) if isinstance(shape, (int, str)) else tuple(shape))
+        dims = reshape_shape(x.shape, (shape,) if isinstance(shape, str) or not isinstance(shape, Sequence) else shape)
     return x if x.shape == dims else build(RESHAPE, [x], shape=dims)
 
 
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Node:
     """Insert axes of length 1 at the given places of the result, as `numpy.expand_dims`."""
     x = as_node(x)
-    count = 1 if isinstance(axis, int) else len(axis)
     with blaming("expand_dims", x):
+        count = len(whole_axes(axis, "expand_dims"))
         axes = normalize_axes(axis, x.ndim + count, "expand_dims")
     rest = iter(x.shape)
     return reshape(x, tuple(1 if k in axes else next(rest) for k in range(x.ndim + count)))
@@ -213,10 +214,11 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Node:
 
 
 def _permutation(axes: Sequence[int], rank: int) -> tuple[int, ...]:
-    if sorted(a % max(rank, 1) for a in axes) != list(range(rank)) or not all(-rank <= a < rank for a in axes):
+    order = whole_axes(axes, "transpose")
+    if sorted(a % max(rank, 1) for a in order) != list(range(rank)) or not all(-rank <= a < rank for a in order):
         each = f"the axes 0 to {rank - 1}, each once" if rank else "no axes, for a scalar"
-        raise ShapeError(f"transpose needs {each}, in any order; got {tuple(axes)}. Leave axes out to reverse them.")
-    return tuple(int(a) % rank for a in axes)
+        raise ShapeError(f"transpose needs {each}, in any order; got {tuple(order)}. Leave axes out to reverse them.")
+    return tuple(a % rank for a in order)
 
 
 def cast(x: Any, dtype: str) -> Node:
@@ -237,7 +239,10 @@ def axis_size(name: str) -> Node:
         ShapeError: not a name.
     """
     if not isinstance(name, str):
-        raise ShapeError(f"axis_size needs a name; got {name!r}. The length of a fixed axis is node.shape[k].")
+        raise ShapeError(
+            f"axis_size needs the name of a free axis, as in axis_size('batch'); got {name!r}. The length of a fixed "
+            "axis is node.shape[k]."
+        )
     return build(AXIS_SIZE, [], axis_name=str(check_shape(name, "axis_size")[0]))
 
 

@@ -14,7 +14,7 @@ from graphlearn.graph.binding import At, bind, default_values
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Opening
-from graphlearn.graph.traverse import leaves, topological
+from graphlearn.graph.traverse import leaves, require_nodes, topological
 from graphlearn.render.diagram import Diagram, draw_scene
 from graphlearn.render.dot import Direction
 from graphlearn.render.scene import Problem, Scene, Slopes
@@ -74,9 +74,9 @@ def draw(
     if isinstance(output, GraphLearnError):
         scene = _broken(output)
     else:
-        roots = (output,) if isinstance(output, Node) else tuple(output)
-        if not roots or not all(isinstance(root, Node) for root in roots):
-            raise GraphUseError(f"draw needs a node, several nodes, or an error of graphlearn; got {output!r}.")
+        roots = require_nodes(output, "draw")
+        if not roots:
+            raise GraphUseError("draw needs a node, several nodes, or an error of graphlearn; got none. Name one.")
         changes = require_update(updates or {})
         scene = _scene(roots, _targets(roots, wrt, changes), changes, at, default_values(updates))
     scene = replace(scene, folds=choose_folds([*scene.nodes, *scene.updates.values()], collapse))

@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from graphlearn.errors import DTypeError, GraphUseError, ShapeError, UnsupportedOp
+from graphlearn.errors import DTypeError, GraphLearnError, GraphUseError, ShapeError, UnsupportedOp
 from graphlearn.graph.leaves import constant, input, parameter, state
 from graphlearn.graph.node import Node, apply
 from graphlearn.graph.op import OPS, find_op
@@ -16,6 +16,7 @@ from graphlearn.graph.scope import scope
 from graphlearn.ops.algebra import FUNCTIONS
 from graphlearn.ops.elementwise import elementwise
 from graphlearn.ops.reductions import sum_
+from graphlearn.ops.shape import expand_dims, reshape, transpose
 
 x, y = input("x"), input("y")
 v = input("v", 3)
@@ -97,7 +98,7 @@ def test_a_node_cannot_be_changed():
 def test_copies_of_a_node_are_the_node_and_pickling_is_refused():
     assert copy.copy(x) is x
     assert copy.deepcopy({"a": [x + y]})["a"][0] is x + y
-    with pytest.raises(TypeError, match=r"Model\.save"):
+    with pytest.raises(TypeError, match=r"numpy\.savez\(path, \*\*model\.values\)"):
         pickle.dumps(x)
 
 
@@ -167,7 +168,23 @@ def test_a_node_shows_itself():
         (lambda: int(x), "not a number"),
         (lambda: [1, 2][x], "not a number"),
         (lambda: complex(x), "not a number"),
-        (lambda: len(v), r"node\.shape\[0\] or gl\.axis_size"),
+        (lambda: len(v), r"Write node\.shape\[0\], which is 3\."),
+        (lambda: len(x), "A scalar has no length"),
+        (lambda: len(input("r", ("batch", 2))), r"axis is free.*the node gl\.axis_size\('batch'\)"),
+        (lambda: x[0], "no indexing: <input x float64.*an input of its own"),
+        (lambda: v[:, 1], r"no indexing.*multiply: node @ \[1, 0, 0\]"),
+        (lambda: v.__setitem__(0, 1), r"immutable.*gl\.where"),
+        (lambda: x % 2, "no remainder.*on the arrays"),
+        (lambda: 2 % x, "no remainder"),
+        (lambda: divmod(x, 2), "no remainder"),
+        (lambda: x // 2, "no whole division.*Divide with /"),
+        (lambda: x << 1, "shifts no bits"),
+        (lambda: (x > 0) & (x < 1), r"gl\.logical_and"),
+        (lambda: (x > 0) | (x < 1), r"gl\.logical_or"),
+        (lambda: x ^ 2, r"Write \*\* for a power"),
+        (lambda: round(x), r"no digits to round.*gl\.evaluate"),
+        (lambda: math.floor(x), "no digits to round"),
+        (lambda: f"{x:.2f}", r"no digits to format as '\.2f'.*gl\.evaluate"),
         (lambda: list(v), "cannot be iterated"),
         (lambda: 2.0 in v, r"gl\.equal"),
         (lambda: np.asarray(v), r"no values to put into an array"),
@@ -187,6 +204,40 @@ def test_misuse_is_answered_with_advice(misuse, advice):
         misuse()
 
 
+def test_a_node_in_a_text_is_its_repr():
+    assert f"{x}" == str(x) == repr(x)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("std", r"Write np\.sqrt\(np\.mean\(np\.square\(x - np\.mean\(x\)\)\)\)"),
+        ("tanh", r"Write np\.tanh\(node\)"),
+        ("shap", "Did you mean 'shape'"),
+        ("qqq", "It has: T, attr, .*, type"),
+    ],
+)
+def test_an_attribute_that_only_arrays_have_is_answered_with_advice(name, advice):
+    with pytest.raises(AttributeError, match=f"a node has no attribute '{name}'. {advice}"):
+        getattr(x, name)
+    assert not hasattr(x, name) and not hasattr(x, "_repr_png_")
+
+
+def test_an_axis_needs_to_be_a_number():
+    for call in (lambda: v.mean(axis="m"), lambda: v.sum(axis=0.5), lambda: v.max(axis=(0, None)), lambda: v.sum(x)):
+        with pytest.raises(GraphLearnError, match=r"needs whole numbers as axes|not a number"):
+            call()
+    for call in (
+        lambda: expand_dims(v, "m"),
+        lambda: transpose(v, ["m"]),
+        lambda: reshape(v, 2.5),
+        lambda: input("q", 0.5),
+    ):
+        with pytest.raises(ShapeError):
+            call()
+    assert expand_dims(v, np.int64(0)).shape == (1, 3)
+
+
 def test_equality_of_nodes_is_identity():
     assert x == x  # the point of the test
     assert (x == y) is False
@@ -204,8 +255,19 @@ def test_equality_of_nodes_is_identity():
 )
 def test_what_is_no_array_of_numbers_cannot_be_an_operand(wrong):
     for operation in (lambda: x + wrong, lambda: wrong * x, lambda: constant(wrong)):
-        with pytest.raises(DTypeError, match="a constant needs"):
+        with pytest.raises(DTypeError, match=r"^(a constant|add|mul) needs") as caught:
             operation()
+        assert "at test_node.py:" in str(caught.value)
+
+
+def test_an_operand_that_is_no_number_is_named_beside_the_others():
+    with pytest.raises(DTypeError) as caught:
+        x + "a"
+    text = str(caught.value)
+    assert "add needs a node, a number or an array of numbers; got the text 'a'. Write a number without quotes" in text
+    assert "operands of add: x: float64[], at test_node.py" in text and "str" not in text
+    with pytest.raises(DTypeError, match=r"got None\. Put a number or a node in its place"):
+        None * x
 
 
 def test_shapes_that_do_not_fit_name_the_operands_and_the_line():

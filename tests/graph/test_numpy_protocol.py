@@ -1,18 +1,23 @@
 """NumPy's protocols: ordinary NumPy code on nodes builds the graph, and what has no counterpart is refused by name."""
 
+import re
+
 import numpy as np
 import pytest
 
-from graphlearn.errors import GraphUseError, UnsupportedOp
+import graphlearn as gl
+from graphlearn.backends.numpy.interpreter import evaluate
+from graphlearn.errors import GraphUseError, ShapeError, UnsupportedOp
 from graphlearn.graph.leaves import input
 from graphlearn.graph.node import apply
-from graphlearn.graph.op import NUMPY_BUILDERS
+from graphlearn.graph.op import NUMPY_BUILDERS, NUMPY_CURES, OPS
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.reductions import max_, mean, sum_
 from graphlearn.ops.shape import broadcast_to, expand_dims, reshape, squeeze, transpose
 
 x = input("x", (2, 3))
-UFUNCS = [f for f in NUMPY_BUILDERS if isinstance(f, np.ufunc) and f is not np.matmul]
+COMPOSED = (np.matmul, np.positive, np.reciprocal)
+UFUNCS = [f for f in NUMPY_BUILDERS if isinstance(f, np.ufunc) and f not in COMPOSED]
 
 
 @pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda f: f.__name__)
@@ -58,7 +63,13 @@ def test_ordinary_numpy_code_is_a_graph_builder():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: np.arctan(x), r"np\.arctan has no operation.*tanh"),
+        (lambda: np.arctan(x), r"np\.arctan has no operation.*The nearest by name is np\.tanh\. Compose it"),
+        (lambda: np.prod(x), r"np\.prod has no operation in graphlearn\. Compose it"),
+        (lambda: np.std(x), r"np\.std has no operation in graphlearn\. Write np\.sqrt\(np\.mean"),
+        (lambda: np.float64(2) % x, r"np\.remainder has no operation.*on the arrays"),
+        (lambda: np.dot(input("a", (2, 3, 4)), x), r"rank 2 at most; got ranks 3 and 2\. Write a @ b"),
+        (lambda: np.clip(x, None, None), r"np\.clip needs a bound"),
+        (lambda: np.reciprocal(input("i", 3, dtype="int64")), r"needs real numbers.*Write 1 / node"),
         (lambda: np.linalg.inv(x), r"np\.inv has no operation"),
         (lambda: np.cumsum(x), r"np\.cumsum"),
         (lambda: np.add.reduce(x), r"np\.add\.reduce has no counterpart"),
@@ -68,8 +79,50 @@ def test_ordinary_numpy_code_is_a_graph_builder():
     ],
 )
 def test_what_has_no_counterpart_is_refused_by_name(call, message):
-    with pytest.raises(UnsupportedOp, match=message):
+    with pytest.raises((UnsupportedOp, GraphUseError, ShapeError), match=message) as caught:
         call()
+    assert len(str(caught.value)) < 250  # a cure, not a list of all there is
+
+
+COMPOSITIONS = {name: cure for name, cure in NUMPY_CURES.items() if re.search(r"\bx\b", cure)}
+
+
+@pytest.mark.parametrize("name", sorted(set(COMPOSITIONS) - {"float_power", "swapaxes", "moveaxis", "flatten"}))
+def test_what_is_advised_in_place_of_a_function_is_that_function(name):
+    array = np.array([[0.5, -1.5, 2.0], [0.25, 3.0, -0.125]])
+    array = np.abs(array) if name in ("log2", "log10") else array
+    advice = re.match(r"Write (.*?)(?:, (?:or|which).*)?\.$", COMPOSITIONS[name]).group(1)
+    node = eval(advice, {"np": np, "x": x})
+    wanted = getattr(np, name)(array, 0) if name == "heaviside" else getattr(np, name)(array)
+    assert np.allclose(evaluate(node, {x: array}), wanted, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", sorted({*OPS, *gl.__all__} & set(np.__all__)))
+def test_every_operation_with_a_namesake_is_built_by_it(name):
+    assert getattr(np, name) in NUMPY_BUILDERS
+
+
+def test_functions_that_are_short_compositions():
+    a = np.array([[0.5, -1.5, 2.0], [4.0, 3.0, -0.125]])
+    z = input("z", dtype="float32")
+    for node, wanted in (
+        (np.square(x), np.square(a)),
+        (np.dot(x, a.T), a @ a.T),
+        (np.dot(x, 2.0), 2 * a),
+        (np.dot(x, np.ones(3)), a @ np.ones(3)),
+        (np.clip(x, -1, 1), np.clip(a, -1, 1)),
+        (np.clip(x, a_min=0, a_max=None), np.clip(a, 0, None)),
+        (np.clip(x, None, 1), np.clip(a, None, 1)),
+        (np.clip(x, min=0, max=1), np.clip(a, 0, 1)),
+        (np.reciprocal(x), 1 / a),
+        (np.positive(x), a),
+        (np.amax(x, 0), np.max(a, 0)),
+        (np.astype(x, "float32"), a.astype("float32")),
+    ):
+        value = evaluate(node, {x: a})
+        assert value.dtype == wanted.dtype and np.array_equal(value, wanted)
+    assert np.reciprocal(z).dtype == "float32"
+    assert np.square(x) is gl.square(x)
 
 
 def test_options_that_an_op_lacks_are_refused_by_name():

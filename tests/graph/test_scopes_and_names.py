@@ -25,11 +25,13 @@ def test_scopes_nest_and_end():
     with pytest.raises(ZeroDivisionError), scope("broken"):
         raise ZeroDivisionError
     assert current_scope() == ""
-    with scope("a/b"):
-        assert parameter("w", 2).full_name == "a/b/w"
+    with scope("a/b"):  # two scopes, one inside the other
+        path, leaf = current_scope(), parameter("w", 2)
+    with scope("a"), scope("b"):
+        assert current_scope() == path == "a/b" and leaf.full_name == "a/b/w"
 
 
-@pytest.mark.parametrize("name", ["", "  ", "/", "a\tb", 3])
+@pytest.mark.parametrize("name", ["", "  ", "/", "a\tb", 3, "a//b", "/a", "a/", "a/ /b"])
 def test_a_scope_needs_a_name(name):
     with pytest.raises(GraphUseError, match="a scope needs"), scope(name):
         pass

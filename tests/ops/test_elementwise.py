@@ -7,13 +7,13 @@ import pytest
 
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.reverse import differentiate
-from graphlearn.errors import GraphUseError, UnsupportedOp
+from graphlearn.errors import DataError, GraphUseError, UnsupportedOp
 from graphlearn.graph.leaves import constant, input
-from graphlearn.graph.op import OPS
+from graphlearn.graph.op import OPS, find_op
 from graphlearn.ops.activations import sigmoid, square
 from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
 from graphlearn.ops.elementwise import elementwise
-from graphlearn.ops.intrinsics import absolute, exp, maximum, minimum, sign, where
+from graphlearn.ops.intrinsics import absolute, exp, maximum, minimum, power, sign, where
 from graphlearn.ops.reductions import sum_
 
 x = input("x")
@@ -135,3 +135,32 @@ def test_nan_is_not_lost():
         assert np.isnan(evaluate(node, at)), node
     assert not evaluate(x < 1, at)
     assert evaluate(GRAPH.not_equal(x, x), at)
+
+
+@pytest.mark.parametrize("name", ["relu", "softmax", "add", "sum", "constant", "bce"])
+def test_a_built_in_operation_is_not_taken_over(name):
+    before = find_op(name)
+    with pytest.raises(
+        GraphUseError, match=rf"a name of your own; got '{name}'.*Choose another name, such as 'my_{name}'"
+    ):
+        elementwise(name, formula=lambda m, x: 2 * x)
+    assert find_op(name) is before
+
+
+@pytest.mark.parametrize(("base", "exponent"), [("int64", -1), ("uint8", -2), ("int32", [2, -1]), ("bool", -1)])
+def test_whole_numbers_to_a_power_below_0_are_refused_where_they_are_written(base, exponent):
+    i = input("i", 2, dtype=base)
+    for call in (lambda: i**exponent, lambda: power(i, exponent), lambda: np.power(i, exponent)):
+        with pytest.raises(
+            DataError, match=r"exponents of 0 or more.*got -\d\. Make the base real: gl\.cast(.|\n)*pow: i"
+        ):
+            call()
+    assert (i**2.0).dtype == "float64"
+    assert (input("x", dtype="float32") ** -1).dtype == "float32"
+
+
+def test_whole_numbers_to_a_power_that_turns_out_below_0_are_refused_with_a_cure():
+    i, j = input("i", 2, dtype="int64"), input("j", 2, dtype="int64")
+    assert np.array_equal(evaluate(i**j, {i: [2, 3], j: [3, 0]}), [8, 1])
+    with pytest.raises(DataError, match=r"got -1\. Make the base real"):
+        evaluate(i**j, {i: [2, 3], j: [3, -1]})

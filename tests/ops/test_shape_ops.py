@@ -67,7 +67,7 @@ def test_shapes_in_all_their_forms():
         (lambda: softmax_cross_entropy(m, input("t", 2)), "one-hot rows"),
         (lambda: matmul(2.0, m), "Multiply with"),
         (lambda: matmul(m, m), "where 3 meets 2. Transpose"),
-        (lambda: axis_size(3), "axis_size needs a name"),
+        (lambda: axis_size(3), "axis_size needs the name of a free axis"),
     ],
 )
 def test_what_does_not_fit_is_refused(call, message):

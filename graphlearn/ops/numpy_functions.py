@@ -1,0 +1,127 @@
+"""NumPy functions that are short compositions of operations, and what to write for those that are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphlearn.errors import GraphUseError, ShapeError
+from graphlearn.graph.blame import blaming
+from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.op import NUMPY_BUILDERS, NUMPY_CURES
+from graphlearn.ops.activations import square
+from graphlearn.ops.intrinsics import div, maximum, minimum, mul
+from graphlearn.ops.linear import matmul
+from graphlearn.ops.reductions import max_
+from graphlearn.ops.shape import cast
+from graphlearn.ops.structural import numpy_builder
+
+
+def dot(a: Any, b: Any) -> Node:
+    """`numpy.dot` where it means a product of scalars or a matrix product.
+
+    Raises:
+        ShapeError: an operand of rank 3 or more, for which NumPy's dot is another product than ``@``.
+    """
+    left, right = as_node(a), as_node(b)
+    if not left.ndim or not right.ndim:
+        return mul(left, right)
+    if max(left.ndim, right.ndim) > 2:
+        with blaming("dot", left, right):
+            raise ShapeError(
+                f"np.dot on nodes needs operands of rank 2 at most; got ranks {left.ndim} and {right.ndim}. Write "
+                "a @ b."
+            )
+    return matmul(left, right)
+
+
+def clip(a: Any, low: Any = None, high: Any = None) -> Node:
+    """`numpy.clip`: the nearest number from ``low`` to ``high``; None leaves a side open.
+
+    Raises:
+        GraphUseError: both sides are open.
+    """
+    if low is None and high is None:
+        raise GraphUseError("np.clip needs a bound; got neither. Give a_min or a_max.")
+    above = as_node(a) if low is None else maximum(a, low)
+    return above if high is None else minimum(above, high)
+
+
+def reciprocal(x: Any) -> Node:
+    """`numpy.reciprocal` of real numbers.
+
+    Raises:
+        GraphUseError: whole numbers, whose reciprocal NumPy cuts off.
+    """
+    node = as_node(x)
+    if not node.type.is_float:
+        raise GraphUseError(
+            f"np.reciprocal on a node needs real numbers, since NumPy cuts 1/2 of whole numbers to 0; got {node!r}. "
+            "Write 1 / node.",
+            nodes=(node,),
+        )
+    return div(1, node)
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Node:  # NumPy's names
+    return clip(a, a_min if min is None else min, a_max if max is None else max)
+
+
+NUMPY_BUILDERS.update({np.square: square, np.positive: as_node, np.reciprocal: reciprocal})
+numpy_builder(np.dot, dot)
+numpy_builder(np.clip, _clip)
+numpy_builder(np.amax, lambda a, axis=None, keepdims=False: max_(a, axis, keepdims))
+numpy_builder(np.astype, lambda x, dtype: cast(x, dtype))
+
+_SHAPE = "It is known without a value: write node.{}."
+_ROUND = "It has no slope to learn from: round the evaluated number."
+_NO_JOIN = "Give the parts as inputs with weights of their own: a @ V + b @ W is concatenate([a, b]) @ U."
+_DATA = "Compute it on the arrays before they come in."
+_TRUTH = "For truths write {}."
+NUMPY_CURES.update(
+    {
+        "tan": "Write np.sin(x) / np.cos(x).",
+        "sinh": "Write (np.exp(x) - np.exp(-x)) / 2.",
+        "cosh": "Write (np.exp(x) + np.exp(-x)) / 2.",
+        "exp2": "Write 2.0**x.",
+        "log2": "Write np.log(x) / np.log(2).",
+        "log10": "Write np.log(x) / np.log(10).",
+        "logaddexp": "Write a + gl.softplus(b - a).",
+        "cbrt": "Write np.sign(x) * np.abs(x) ** (1 / 3).",
+        "hypot": "Write np.sqrt(np.square(a) + np.square(b)).",
+        "float_power": "Write np.power(a, b) of real numbers.",
+        "fmax": "Write np.maximum(a, b).",
+        "fmin": "Write np.minimum(a, b).",
+        "min": "Write -np.max(-x).",
+        "amin": "Write -np.max(-x).",
+        "var": "Write np.mean(np.square(x - np.mean(x))).",
+        "std": "Write np.sqrt(np.mean(np.square(x - np.mean(x)))).",
+        "average": "Write np.mean(x), or np.sum(weights * x) / np.sum(weights).",
+        "ptp": "Write np.max(x) + np.max(-x).",
+        "inner": "Write a @ b.T, or np.sum(a * b) for vectors.",
+        "vdot": "Write np.sum(a * b).",
+        "vecdot": "Write np.sum(a * b, axis=-1).",
+        "outer": "Write np.expand_dims(a, 1) * b for vectors.",
+        "einsum": "Write it with @, * and np.sum.",
+        "tensordot": "Write it with @ and np.reshape.",
+        "ravel": "Write np.reshape(x, -1).",
+        "flatten": "Write np.reshape(x, -1).",
+        "swapaxes": "Write np.transpose(x, axes).",
+        "moveaxis": "Write np.transpose(x, axes).",
+        "matrix_transpose": "Write node.T for a matrix.",
+        "zeros_like": "Write 0 * x.",
+        "ones_like": "Write 0 * x + 1.",
+        "heaviside": "Write np.where(x > 0, 1.0, 0.0).",
+        "isnan": "Write np.not_equal(x, x), which holds for NaN alone.",
+        "logical_xor": "Write np.not_equal(a, b) for truths.",
+        "bitwise_and": _TRUTH.format("np.logical_and(a, b)"),
+        "bitwise_or": _TRUTH.format("np.logical_or(a, b)"),
+        "bitwise_xor": _TRUTH.format("np.not_equal(a, b)"),
+        **dict.fromkeys(["remainder", "fmod", "floor_divide", "divmod", "cumsum", "cumprod", "sort", "argsort"], _DATA),
+        **dict.fromkeys(["concatenate", "stack", "hstack", "vstack"], _NO_JOIN),
+        **dict.fromkeys(["round", "rint", "floor", "ceil", "trunc", "fix"], _ROUND),
+        **{name: _SHAPE.format(name) for name in ("shape", "ndim")},
+        "size": "Write the product of node.shape; a free axis has the length gl.axis_size(name).",
+    }
+)
