@@ -203,10 +203,12 @@ def test_a_wrong_dtype(case: str, door: str, net: Net, compiled: dict[str, gl.Fu
     refused(gl.DTypeError, lambda: call(net, compiled, {"x": array, "t": T}), "'x'", "needs", *said)
 
 
-@pytest.mark.parametrize(("value", "said"), [("a", "got text"), (1j, "complex128"), (None, "dtype object")])
+@pytest.mark.parametrize(("value", "said"), [("a", "got the text 'a'"), (1j, "complex128"), (None, "got None. Put")])
 def test_a_wrong_dtype_in_a_graph(value: Any, said: str, net: Net) -> None:
-    refused(gl.DTypeError, lambda: net.x + value, "needs one of the dtypes", said, "at test_bad_input.py:")
-    refused(gl.DTypeError, lambda: gl.constant(value), "needs one of the dtypes", said)
+    refused(
+        gl.DTypeError, lambda: net.x + value, "add needs", said, "operands of add: x: float64[batch,2], at test_bad"
+    )
+    refused(gl.DTypeError, lambda: gl.constant(value), "a constant needs", said, "at test_bad_input.py:")
 
 
 @pytest.mark.parametrize("door", CHECKED)
@@ -341,6 +343,39 @@ def test_a_refused_fit_leaves_the_training_where_it_was() -> None:
     assert calm.state()[:4] == tried.state()[:4]  # type: ignore[index]
 
 
+# --- a model or a number where a node is needed, and other slips ---------------------------------------------------
+
+NODES: dict[str, Callable[[Any], object]] = {
+    "evaluate": lambda thing: gl.evaluate(thing, {}),
+    "compile": lambda thing: gl.compile(thing, backend="numpy"),
+    "grad": lambda thing: gl.grad(thing, Net().w),
+    "derive": lambda thing: gl.derive(thing, Net().w),
+    "draw": lambda thing: gl.draw(thing),
+    "Model": lambda thing: gl.Model(thing),
+}
+
+
+@pytest.mark.parametrize("door", NODES)
+def test_what_is_no_node(door: str, net: Net) -> None:
+    call = NODES[door]
+    refused(gl.GraphUseError, lambda: call(net.model), "needs a node", "got <Model", "model.output or model.loss")
+    refused(gl.GraphUseError, lambda: call(3), "needs a node", "got 3. Wrap it in gl.constant")
+    refused(gl.GraphUseError, lambda: call("x"), "needs a node", "got 'x'. gl.symbols(output) has the leaves by name")
+
+
+def test_data_without_names(net: Net) -> None:
+    said = ["data needs a mapping", "got ndarray. Write data={'x': ..., 't': ...}"]
+    refused(gl.UnknownNameError, lambda: net.fit(X), *said)  # type: ignore[arg-type]
+
+
+def test_a_function_that_lacks_a_parameter_asks_for_what_it_takes() -> None:
+    function = gl.compile(gl.input("x") + gl.parameter("b", ()), backend="numpy")
+    message = refused(gl.MissingValueError, lambda: function(x=1.0), "Pass a model (model.at({...}))", "{'b': array}")
+    assert "at=" not in message
+    model = gl.Model(gl.input("x") + gl.parameter("b", ()))
+    assert gl.compile(model.output, backend="numpy")(model.at({"x": 1.0})) == 1.0  # the advice can be followed
+
+
 # --- divergence -----------------------------------------------------------------------------------------------------
 
 RULES: dict[str, Callable[[], gl.optim.Optimizer]] = {
@@ -376,7 +411,7 @@ def test_a_learning_rate_that_diverges(rule: str, batch: int, precision: str, ba
             assert f"training stopped at step {failure.step} " in text and failure.name in text
             assert error.nodes == (failure.node,) and not np.isfinite(failure.loss)
             assert failure.step in (optimizer.steps, optimizer.steps + 1)
-            assert "The model keeps the last values with a finite loss" in text
+            assert f"The model keeps the values after {failure.kept} step" in text and failure.kept == optimizer.steps
             assert "Try a learning rate smaller than 10000" in text
         return model, optimizer
 

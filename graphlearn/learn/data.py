@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from graphlearn.backends.numpy.interpreter import check_demand
 from graphlearn.backends.registry import lowered
 from graphlearn.errors import DataError, MissingValueError, ShapeError, UnknownNameError
-from graphlearn.graph.binding import at_place, check_array
+from graphlearn.graph.binding import bind, check_array
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import depends_on_axis, find_leaf, leaves, symbols, topological
+from graphlearn.graph.traverse import depends_on_axis, find_leaf, leaves, topological
 from graphlearn.learn.finite import lower
+from graphlearn.ops.targets import demands
 from graphlearn.types import format_shape
 
 
@@ -85,7 +87,7 @@ def read_inputs(
     Raises:
         UnknownNameError, MissingValueError, DTypeError, ShapeError, DataError: each names the culprit and the cure.
     """
-    entries = _by_leaf(table, given, what)
+    entries = _by_leaf(table, needed, given, what)
     missing = [n.full_name for n in needed if n not in entries]
     if missing:
         raise MissingValueError(
@@ -96,10 +98,11 @@ def read_inputs(
     return {leaf: _read(leaf, entries[leaf], precision, f"{what}[{leaf.full_name!r}]") for leaf in needed}
 
 
-def _by_leaf(table: Mapping[str, Node], given: object, what: str) -> dict[Node, Any]:
+def _by_leaf(table: Mapping[str, Node], needed: tuple[Node, ...], given: object, what: str) -> dict[Node, Any]:
     if not isinstance(given, Mapping):
         raise UnknownNameError(
-            f"{what} needs a mapping from input or name to array; got {type(given).__name__}. Write {{'x': ...}}."
+            f"{what} needs a mapping from input or name to array; got {type(given).__name__}. Write "
+            f"{what}={{{', '.join(f'{n.full_name!r}: ...' for n in needed)}}}."
         )
     names = ", ".join(n for n, leaf in table.items() if leaf.op.name == "input") or "(none)"
     entries: dict[Node, Any] = {}
@@ -145,26 +148,12 @@ def count_rows(layout: Layout, arrays: Mapping[Node, np.ndarray], what: str = "d
     return next(iter(lengths.values()), 1)
 
 
-def check_classes(loss: Node, arrays: Mapping[Node, np.ndarray], what: str = "data") -> None:
-    """Check that class numbers fit the number of classes: a number out of range would have no class at all.
+def check_targets(roots: Iterable[Node], arrays: Mapping[Node, np.ndarray], what: str = "data") -> None:
+    """Check that targets are what the losses among the roots, or below them, demand.
 
     Raises:
-        DataError: names the row and the number.
+        DataError: names the row, the number and the cure.
     """
-    for node in topological([loss]):
-        if node.op.name != "cross_entropy" or not node.attr("normalized"):
-            continue
-        for leaf in symbols(node.inputs[1]).values():
-            labels, classes = arrays.get(leaf), int(node.inputs[0].shape[-1])
-            if labels is None or leaf.type.is_float:
-                continue
-            bad = np.argwhere((labels < 0) | (labels >= classes))
-            if len(bad):
-                place = tuple(int(k) for k in bad[0])
-                more = f", {len(bad)} such entries in all" if len(bad) > 1 else ""
-                raise DataError(
-                    f"{what}[{leaf.full_name!r}] needs class numbers from 0 to {classes - 1}, as the prediction has "
-                    f"{classes} classes; got {labels[place]}{at_place(place)}{more}. Number the "
-                    "classes from 0, or widen the last layer.",
-                    nodes=(leaf, node),
-                )
+    for demand in demands(roots):
+        if all(leaf in arrays for leaf in leaves([demand.target])):  # data alone decide it
+            check_demand(demand, bind([demand.target], arrays, what=what), what)

@@ -12,8 +12,12 @@ from graphlearn.errors import NonFiniteError
 from graphlearn.graph.binding import Binding
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
+from graphlearn.ops.targets import demands
 from graphlearn.program.training import TrainingStep
 from graphlearn.types import format_shape
+
+_LOGARITHMS = ("log", "log1p")
+_BOUNDED = (*_LOGARITHMS, "sqrt", "div", "pow")  # operations that are not finite for some finite operands
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Failure:
         value: what its value was, in words.
         loss: the loss that was not finite; NaN where training ended before it was computed.
         last_loss: the loss at the values that the model keeps; None where the first loss was not finite.
+        kept: steps of this fit whose work the model keeps, as many as ``History.losses`` has entries. The step that
+            made ``node`` what it is comes after them, and its loss was ``last_loss``.
     """
 
     step: int
@@ -37,17 +43,18 @@ class Failure:
     value: str
     loss: float
     last_loss: float | None
+    kept: int
 
     def error(self, advice: str) -> NonFiniteError:
         """The error that `fit` raises."""
-        kept = (
-            "the initial values"
-            if self.last_loss is None
-            else f"the last values with a finite loss, {self.last_loss:.6g}"
-        )
+        kept = "the values that it had before this fit"
+        if self.kept:
+            kept = f"the values after {self.kept} step{'s' * (self.kept != 1)}, the last with a finite loss"
+        loss = "" if self.last_loss is None else f"; their loss is {self.last_loss:.6g}"
+        record = " model.history holds these steps, with the loss before each." if self.kept else ""
         return NonFiniteError(
-            f"training stopped at step {self.step} (epoch {self.epoch}): {self.name} {self.value}. The loss became "
-            f"{self.loss:g}. The model keeps {kept}. {advice}",
+            f"training stopped at step {self.step} (counted from 0, in epoch {self.epoch}): {self.name} "
+            f"{self.value}. The loss became {self.loss:g}. The model keeps {kept}{loss}.{record} {advice}",
             nodes=(self.node,),
             failure=self,
         )
@@ -74,6 +81,26 @@ def find_culprit(
     of = ", ".join(names.get(n, "constant") for n in node.inputs)
     name = names.get(node, node.op.name) + (f" = {node.op.name}({of})" if of else "")
     return node, name, describe(np.asarray(values[node]))
+
+
+def advise(node: Node, loss: Node, rate: float | None, made: int) -> str:
+    """What to try, by what was not finite and when.
+
+    Args:
+        node: the culprit.
+        loss: of the training.
+        rate: the learning rate, if there is one.
+        made: steps that were made before.
+    """
+    name = node.op.name
+    logits = ", or a loss from logits" if name in _LOGARITHMS and demands([loss]) else ""
+    if not made:
+        cure = "give smaller initial values, or inputs of mean 0 and deviation 1"
+        if name in _BOUNDED:
+            cure = f"keep the operands of {name} where it is finite"
+        return f"No step was made yet, so the initial values and the data are the cause: {cure}{logits}."
+    smaller = f"a learning rate smaller than {rate:g}" if rate else "smaller steps"
+    return f"Try {smaller}, or inputs of mean 0 and deviation 1{logits}."
 
 
 def describe(value: np.ndarray) -> str:

@@ -13,7 +13,7 @@ from graphlearn.errors import NonFiniteError, OptionError
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.learn.data import lay_out
-from graphlearn.learn.failure import Failure, find_culprit
+from graphlearn.learn.failure import Failure, advise, find_culprit
 from graphlearn.learn.history import History
 from graphlearn.learn.interrupt import Interrupt
 from graphlearn.learn.loop import Loop
@@ -217,10 +217,8 @@ class Fit:
             Names(step.roots)[step.loss],
             "is finite by the reference interpreter, yet not as compiled",
         )
-        failure = Failure(at, at // loop.batches.steps_per_epoch + 1, node, name, value, loss, last_loss)
-        rate = self._optimizer.hyperparameters.get("learning_rate")
-        smaller = f"a learning rate smaller than {rate:g}" if rate else "smaller steps"
-        return failure.error(f"Try {smaller}, inputs of mean 0 and deviation 1, or a loss from logits.")
+        failure = Failure(at, at // loop.batches.steps_per_epoch + 1, node, name, value, loss, last_loss, last)
+        return failure.error(advise(node, step.loss, self._optimizer.hyperparameters.get("learning_rate"), failed))
 
     def _search(self, roots: Sequence[Node], at: int, values: Arrays) -> tuple[Node, str, str] | None:
         counts, order = self._loop.batches.take(at, at + 1)

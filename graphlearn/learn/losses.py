@@ -12,6 +12,7 @@ from graphlearn.ops.activations import square
 from graphlearn.ops.intrinsics import absolute, equal, log, log1p, where
 from graphlearn.ops.normalised import one_hot, softmax_cross_entropy
 from graphlearn.ops.reductions import mean, sum_
+from graphlearn.ops.targets import demanding
 from graphlearn.types import format_shape
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -95,7 +96,7 @@ def binary_cross_entropy(prediction: Any, target: Any, *, from_logits: bool = Tr
     y, t = _same_shape("binary_cross_entropy", prediction, target)
     if from_logits:
         return _reduce(_bce(y, t), reduction)
-    return _reduce(-(_weighted(t, log(y)) + _weighted(1 - t, log1p(-y))), reduction)
+    return _reduce(-(_weighted(t, log(y)) + demanding(_weighted(1 - t, log1p(-y)), t)), reduction)
 
 
 def cross_entropy(prediction: Any, target: Any, *, from_logits: bool = True, reduction: str = "mean") -> Node:
@@ -126,7 +127,8 @@ def cross_entropy(prediction: Any, target: Any, *, from_logits: bool = True, red
     if from_logits:
         # Rows from one_hot sum to 1, so the gradient has its textbook form p - t; given rows need not.
         return _reduce(softmax_cross_entropy(y, rows, normalized=numbered), reduction)
-    return _reduce(-sum_(_weighted(rows, log(y)), -1), reduction)
+    costs = demanding(_weighted(rows, log(y)), t, classes if numbered else 0)
+    return _reduce(-sum_(costs, -1), reduction)
 
 
 def _weighted(weight: Node, value: Node) -> Node:

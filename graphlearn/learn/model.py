@@ -14,7 +14,7 @@ from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import find_leaf, leaves, symbols
 from graphlearn.learn.batches import Batches, make_batches
-from graphlearn.learn.data import check_classes, count_rows, read_inputs
+from graphlearn.learn.data import check_targets, count_rows, read_inputs
 from graphlearn.learn.fit import Borders, Fit, Trainer, check_optimizer, check_whole, start_values
 from graphlearn.learn.functions import Functions, Outputs
 from graphlearn.learn.history import History
@@ -215,7 +215,7 @@ class Model:
 
     def _read(self, plan: Plan, data: Data, what: str) -> tuple[dict[Node, np.ndarray], int]:
         arrays = read_inputs(self._table, plan.layout.inputs, data, self.precision, what)
-        check_classes(require_loss(self.loss), arrays, what)
+        check_targets([require_loss(self.loss)], arrays, what)
         return arrays, count_rows(plan.layout, arrays, what)
 
     def _validator(self, plan: Plan, data: Data, backend: str) -> Callable[[], float]:
@@ -251,6 +251,10 @@ class Model:
 
         Returns:
             Arrays in the form of ``nodes``.
+
+        Raises:
+            UnknownNameError, MissingValueError, ShapeError, DTypeError, DataError: the inputs do not fit, or are no
+                targets that a loss among the nodes can take.
         """
         return self._answer(Outputs(nodes, "evaluate"), inputs, backend)
 
@@ -266,6 +270,7 @@ class Model:
             inputs = {needed[0]: inputs}
         table = {**self._table, **symbols(*outputs.nodes)}
         arrays = read_inputs(table, needed, inputs, self.precision, "inputs")
+        check_targets(outputs.nodes, arrays, "inputs")
         values = self._functions.compute(outputs.nodes, {**self.leaf_values(), **arrays}, backend)
         return outputs.arrange(values)
 

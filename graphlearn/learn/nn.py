@@ -7,7 +7,8 @@ layer on its own needs a name. To write a layer, give `build`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ import numpy as np
 from graphlearn.errors import DTypeError, GraphUseError, OptionError, ShapeError
 from graphlearn.graph.leaves import parameter
 from graphlearn.graph.node import Node, check_name
+from graphlearn.graph.op import BUILT_IN
 from graphlearn.graph.scope import scope
+from graphlearn.ops.activations import ACTIVATIONS
 from graphlearn.ops.algebra import FUNCTIONS
 from graphlearn.ops.normalised import log_softmax, softmax
 from graphlearn.types import format_shape
@@ -78,7 +81,8 @@ class Dense(Layer):
 
     Args:
         units: number of outputs.
-        activation: name of an elementwise function, ``"softmax"``, a function from node to node, or None.
+        activation: name such as ``"relu"`` or ``"softmax"``, or of an operation that you defined with `gl.elementwise`;
+            a function from node to node; or None.
         init: initializer of ``W``; default Glorot uniform. ``b`` starts at zero.
         bias: whether there is a ``b``.
         name: scope, e.g. ``"hidden1"``; may be left out inside a container.
@@ -154,7 +158,7 @@ class Activation(Layer):
     """A function of every entry (or softmax) as a layer; its node is called ``h``.
 
     Args:
-        function: name of an elementwise function such as ``"relu"``, ``"softmax"``, or a function from node to node.
+        function: name such as ``"relu"`` or ``"softmax"``, or a function from node to node.
         name: scope; may be left out inside a container.
     """
 
@@ -183,7 +187,8 @@ class Sequential(Layer):
 
     def __init__(self, layers: Sequence[Layer | str], name: str | None = None) -> None:
         super().__init__(name)
-        made = [Activation(layer) if isinstance(layer, str) else layer for layer in layers]
+        given = layers if isinstance(layers, Iterable) and not isinstance(layers, str) else ()
+        made = [Activation(layer) if isinstance(layer, str) else layer for layer in given]
         if not made or not all(isinstance(layer, Layer) for layer in made):
             raise OptionError(
                 f"{type(self).__name__} needs layers, at least one; got {layers!r}. E.g. [nn.Dense(3), 'tanh', "
@@ -237,9 +242,11 @@ class MLP(Sequential):
         init: Any = None,
         name: str | None = None,
     ) -> None:
-        units = list(sizes)
+        units = list(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else []
         if not units:
-            raise OptionError("MLP needs the units of at least the output layer; got none. E.g. MLP([3, 1]).")
+            raise OptionError(
+                f"MLP needs a list of units, at least those of the output layer; got {sizes!r}. E.g. MLP([3, 1])."
+            )
         self._count = len(units)
         super().__init__(
             [*(Dense(n, activation, init) for n in units[:-1]), Dense(units[-1], output, init)],
@@ -254,21 +261,22 @@ def find_activation(activation: str | Function) -> Function:
     """The function of an activation's name.
 
     Args:
-        activation: name of an elementwise operation of one operand, ``"softmax"``, ``"log_softmax"``, or a function.
+        activation: a name of `ACTIVATIONS`, that of an operation of one operand of your own, or a function.
 
     Raises:
         OptionError: no such name; the message lists them.
     """
     if callable(activation):
         return activation
-    rows = {"softmax": softmax, "log_softmax": log_softmax}
-    if activation in rows:
-        return rows[activation]
-    found = FUNCTIONS.get(activation)
-    if found is None or len(found.__dict__["op"].partials or (None,)) != 1:
-        names = sorted([*rows, *(n for n, f in FUNCTIONS.items() if len(f.__dict__["op"].partials) == 1)])
-        raise OptionError(f"activation needs a function of one node or one of {', '.join(names)}; got {activation!r}.")
-    return found
+    single = {name: function for name, function in FUNCTIONS.items() if len(signature(function).parameters) == 1}
+    known = {**single, "softmax": softmax, "log_softmax": log_softmax}
+    names = [*ACTIVATIONS, *(name for name in single if name not in BUILT_IN)]
+    if activation not in names:
+        advice = f" Any function will do as well, such as gl.{activation} itself." if activation in known else ""
+        raise OptionError(
+            f"activation needs a function of one node, or one of {', '.join(names)}; got {activation!r}.{advice}"
+        )
+    return known[activation]
 
 
 def _whole(value: object, needs: str) -> int:

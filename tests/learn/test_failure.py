@@ -59,7 +59,7 @@ def test_a_learning_rate_that_diverges(batch_size: int | None, precision: str, b
         again.fit(data, optimizer=other, epochs=epochs, batch_size=batch_size, backend=backend)
         assert np.array_equal(again.values["w"], model.values["w"])
     text = str(caught.value)
-    assert f"step {failure.step} (epoch {failure.epoch})" in text and "smaller than 5" in text
+    assert f"step {failure.step} (counted from 0, in epoch {failure.epoch})" in text and "smaller than 5" in text
     assert failure.epoch == failure.step // (2 if batch_size else 1) + 1
     assert failure.step in (history.steps, history.steps + 1)
     assert caught.value.nodes == (failure.node,)
@@ -81,12 +81,16 @@ def test_the_culprit_is_named(backend: str) -> None:
     model = Model(z, loss=square(z).mean().named("L"), precision="float64")
     before = model.values["w"]
     with pytest.raises(
-        NonFiniteError, match=r"step 0 \(epoch 1\): z = log\(t1\) has 1 nan and 1 -inf among its 3"
+        NonFiniteError, match=r"step 0 \(counted from 0, in epoch 1\): z = log\(t1\) has 1 nan and 1 -inf among its 3"
     ) as caught:
         model.fit({"x": [0.0, 1.0, 2.0]}, optimizer=optim.SGD(0.1), epochs=5, backend=backend)
     failure = failure_of(caught.value)
     assert failure.node is z and failure.name == "z = log(t1)"
-    assert failure.last_loss is None and "the initial values" in str(caught.value)
+    assert failure.last_loss is None and failure.kept == 0
+    text = str(caught.value)
+    assert "The model keeps the values that it had before this fit. No step was made yet" in text
+    assert "keep the operands of log where it is finite" in text
+    assert "learning rate" not in text and "logits" not in text
     assert model.values["w"] == before
     assert model.history is not None and model.history.steps == 0
 

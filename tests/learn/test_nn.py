@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -150,3 +152,23 @@ def test_another_width_on_a_later_call(x: Node) -> None:
     layer(x)
     with pytest.raises(ShapeError, match=r"made for inputs of width 2; got .* of width 5"):
         layer(input("u", ("batch", 5)))
+
+
+@pytest.mark.parametrize("sizes", [3, "31", None, []])
+def test_sizes_need_to_be_a_list(sizes: Any) -> None:
+    with pytest.raises(OptionError, match=r"MLP needs a list of units.*got .*E\.g\. MLP\(\[3, 1\]\)"):
+        nn.MLP(sizes)
+
+
+@pytest.mark.parametrize("name", ["log", "logical_not", "sech2", "abs", "erf", "nothing"])
+def test_only_activations_are_offered(name: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        nn.Dense(3, name)
+    offered = str(caught.value).split(";")[0]
+    assert offered == (
+        "activation needs a function of one node, or one of log_sigmoid, log_softmax, relu, sigmoid, sin, softmax, "
+        "softplus, tanh"
+    )
+    assert ("Any function will do as well" in str(caught.value)) == (name != "nothing")
+    for activation in offered.split(" one of ")[1].split(", "):
+        nn.Dense(3, activation)

@@ -12,10 +12,11 @@ import numpy as np
 
 from graphlearn.backends.steps import lengths_of
 from graphlearn.errors import NonFiniteError, UnsupportedOp
-from graphlearn.graph.binding import At, Binding, at_place, bind
+from graphlearn.graph.binding import At, Binding, at_place, bind, entry
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import require_nodes, topological
+from graphlearn.graph.traverse import leaves, require_nodes, topological
+from graphlearn.ops.targets import Demand, check_target, demands
 
 _FREE = ("shape", "axis_name")  # attributes in which the name of a free axis may stand
 
@@ -108,15 +109,38 @@ def evaluate(
 
     Raises:
         MissingValueError, UnknownNameError, ShapeError, DTypeError: ``at`` does not fit the graph.
+        DataError: a class number that the prediction has no class for.
         NonFiniteError: with ``check_finite``, names the first node whose value is not finite.
     """
     roots = require_nodes(outputs, "evaluate")
     binding = bind(roots, at, sizes=sizes)
+    for demand in demands(roots):
+        if demand.classes:  # a probability out of range has a value, if not a sensible one; a class has none
+            check_demand(demand, binding, "at")
     values = interpret(roots, binding, keep=check_finite)
     if check_finite:
         require_finite(roots, values)
     arrays = tuple(np.asarray(values[root], root.dtype) for root in roots)
     return arrays[0] if isinstance(outputs, Node) else arrays
+
+
+def check_demand(demand: Demand, binding: Binding, what: str) -> None:
+    """Check a target that data alone decide; others are passed over.
+
+    Args:
+        demand: what a loss demands of it.
+        binding: arrays for the leaves.
+        what: the argument's name, for messages.
+
+    Raises:
+        DataError: names the entry and the cure.
+    """
+    target = demand.target
+    below = leaves([target], "input", "parameter", "state")
+    if all(leaf.op.name == "input" for leaf in below):
+        value = np.asarray(interpret([target], binding)[target])
+        given = " and ".join(entry(what, leaf) for leaf in below) or "a constant"
+        check_target(demand, value, given if target.is_leaf else f"the target that is computed from {given}")
 
 
 def first_non_finite(roots: Sequence[Node], values: Mapping[Node, np.ndarray]) -> Node | None:
