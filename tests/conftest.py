@@ -17,6 +17,7 @@ import pytest
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # pytest -n 2 already fills two cores
 os.environ["MPLBACKEND"] = "Agg"
+os.environ.pop("COLUMNS", None)  # pages are as wide in every run
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit what the process that starts them has set
     # A run starts without compiled objects: those of an earlier state of the generator would hide its faults.

@@ -366,6 +366,9 @@ def test_what_is_no_node(door: str, net: Net) -> None:
 def test_data_without_names(net: Net) -> None:
     said = ["data needs a mapping", "got ndarray. Write data={'x': ..., 't': ...}"]
     refused(gl.UnknownNameError, lambda: net.fit(X), *said)  # type: ignore[arg-type]
+    function = gl.compile(net.loss, backend="numpy")
+    said = ["the call needs a mapping", "got ndarray. Write {'x': ..., 'line/w': ..., 't': ...}"]
+    refused(gl.UnknownNameError, lambda: function(X), *said)
 
 
 def test_a_function_that_lacks_a_parameter_asks_for_what_it_takes() -> None:

@@ -14,6 +14,7 @@ from graphlearn.cli import demo, formula, predict, train
 from graphlearn.cli.page import Page, prepare_streams
 from graphlearn.cli.words import TABLES, Words, words
 from graphlearn.errors import GraphLearnError
+from graphlearn.ops.activations import ACTIVATIONS
 from graphlearn.render.escape import printable
 from graphlearn.render.layout import wrap
 from graphlearn.render.text import NARROWEST, page_width
@@ -135,7 +136,9 @@ def _add(
     command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
     command.set_defaults(run=run)
     command.add_argument("--language", choices=sorted(TABLES), default="en", help="of what is printed (default: en)")
-    command.add_argument("--width", type=_width, help="letters in a line (default: the terminal's, at most 120)")
+    command.add_argument(
+        "--width", type=_width, help="letters in a line (default: that of the terminal or of COLUMNS, at most 120)"
+    )
     # SUPPRESS: a default here would undo the option where it stands before the command.
     command.add_argument(
         "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error"
@@ -175,7 +178,7 @@ def _add_train(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="a table with a header line; every column but the target holds numbers",
     )
     add("--target", required=True, metavar="COLUMN", help="what is to be predicted")
-    add("-o", "--out", type=Path, required=True, metavar="FILE", help="where the network goes (.safetensors)")
+    add("-o", "--out", type=Path, required=True, metavar="FILE", help="a .safetensors file, where the network goes")
     add(
         "--task",
         choices=["auto", "regression", "classification"],
@@ -198,7 +201,8 @@ def _add_train(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="UNITS",
         help="hidden layers, e.g. 8,8 (default) or none",
     )
-    add("--activation", default=usual.activation, help=f"of the hidden layers (default: {usual.activation})")
+    add("--activation", default=usual.activation,
+        help=f"of the hidden layers: {', '.join(ACTIVATIONS)} (default: {usual.activation})")  # fmt: skip
     add("--epochs", type=_whole, default=usual.epochs, help=f"passes over the rows (default: {usual.epochs})")
     add("--learning-rate", type=float, default=usual.learning_rate, help=f"of Adam (default: {usual.learning_rate})")
     add("--batch-size", type=_whole, default=usual.batch_size, help=f"rows of a step (default: {usual.batch_size})")

@@ -20,8 +20,9 @@ def demo(page: Page, words: Words, folder: Path) -> None:
     Args:
         page: where it is printed.
         words: its language.
-        folder: where the diagram, the derivation and the generated code go.
+        folder: where the diagram, the derivation and the generated code go; made where it is missing.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     page.title(f"graphlearn {gl.__version__}", words("demo.aside"))
     page.say(words("demo.intro"))

@@ -20,7 +20,7 @@ def require_writable(path: str | Path, *sources: Path) -> None:
         sources: files that are read, and must not be lost.
 
     Raises:
-        OptionError: a folder, a place where nothing can be written, or one of the sources.
+        OptionError: a folder, a folder that is missing, a place where nothing can be written, or one of the sources.
     """
     target = Path(path)
     if target.is_dir():
@@ -28,8 +28,11 @@ def require_writable(path: str | Path, *sources: Path) -> None:
     if any(source.exists() and target.exists() and target.samefile(source) for source in sources):
         raise OptionError(f"--out needs another file than the one that is read; got {str(path)!r}. Name another.")
     folder = target.parent
-    while not folder.exists():
-        folder = folder.parent
+    if not folder.exists():
+        raise OptionError(
+            f"--out needs a folder that is there; got {str(path)!r}, where {str(folder)!r} is missing. Make the "
+            "folder, or mend its name."
+        )
     try:
         os.rmdir(tempfile.mkdtemp(prefix=".draft-", dir=folder))
     except OSError as error:
@@ -39,12 +42,22 @@ def require_writable(path: str | Path, *sources: Path) -> None:
         ) from None
 
 
+def require_ending(path: Path, ending: str) -> None:
+    """Check how a file's name ends.
+
+    Raises:
+        OptionError: otherwise.
+    """
+    if path.suffix != ending:
+        raise OptionError(f"--out needs a name that ends with {ending}; got {path.name!r}. Rename it.")
+
+
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
     """Give a draft of a file; it takes the file's place when the block ends well and vanishes when it does not.
 
     Args:
-        path: the file that is wanted; folders that are missing are made.
+        path: the file that is wanted.
 
     Yields:
         A path of the same name in a folder of its own beside the file, to be written in the block.
@@ -54,7 +67,6 @@ def whole(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     require_writable(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
     try:
         draft = folder / target.name

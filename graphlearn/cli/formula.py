@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import graphlearn as gl
 from graphlearn.cli.files import whole
 from graphlearn.cli.page import Page
 from graphlearn.cli.words import Words
-from graphlearn.errors import OptionError, UnknownNameError
+from graphlearn.errors import DTypeError, MissingValueError, OptionError, ShapeError, UnknownNameError
+from graphlearn.types import format_shape
 
 _RESULTS = ("y", "f", "result", "output")  # names for the formula's value; the first that the formula does not use
 
@@ -32,9 +34,14 @@ def derive(page: Page, words: Words, text: str, at: Sequence[str], wrt: str | No
     Raises:
         OptionError: values that are no numbers.
         UnknownNameError: a name that the formula does not have.
+        ShapeError: the formula's value is no single number.
     """
     output, values = _build(text, at)
-    derivation = gl.derive(output, _nodes(output, wrt) or list(gl.symbols(output).values()), at=values or None)
+    targets = _nodes(output, wrt) or list(gl.symbols(output).values())
+    if not targets:
+        raise OptionError(f"derive needs a formula with a name to differentiate by; got {text!r}. E.g. 'w*x'.")
+    _require_number(output)
+    derivation = gl.derive(output, targets, at=values or None)
     if out is None:
         page.verbatim(derivation.to_text(words.language, width=page.width))
         return
@@ -57,9 +64,13 @@ def draw(page: Page, words: Words, text: str, at: Sequence[str], wrt: str | None
     Raises:
         OptionError: values that are no numbers.
         UnknownNameError: a name that the formula does not have.
+        ShapeError: gradients are wanted of a value that is no single number.
     """
     output, values = _build(text, at)
-    diagram = gl.draw(output, at=values or None, wrt=_nodes(output, wrt) or None, language=words.language)
+    targets = _nodes(output, wrt)
+    if targets:
+        _require_number(output)
+    diagram = gl.draw(output, at=values or None, wrt=targets or None, language=words.language)
     with whole(out) as draft:
         diagram.save(draft)
     page.say(words("wrote", path=out))
@@ -68,11 +79,34 @@ def draw(page: Page, words: Words, text: str, at: Sequence[str], wrt: str | None
 def _build(text: str, at: Sequence[str]) -> tuple[gl.Node, dict[str, Any]]:
     """Build the graph, with inputs of the shapes that their values have."""
     values = read_values(at)
+    words = set(re.findall(r"[^\W\d]\w*", text))
+    strange = [name for name in values if name not in words]
+    if strange:
+        raise UnknownNameError(f"--at names {strange[0]!r}, which the formula does not have. Leave it out.")
     output = gl.parse(text, shapes={name: value.shape for name, value in values.items() if value.ndim})
     names = gl.symbols(output)
+    missing = [name for name in names if name not in values]
+    if values and missing:
+        raise MissingValueError(
+            f"--at needs a value for each name of the formula; {', '.join(missing)} "
+            f"{'has' if len(missing) == 1 else 'have'} none. Add {','.join(f'{name}=...' for name in missing)} to --at."
+        )
     if output not in names.values():  # a formula that is just a name has one
         output = output.named(next(name for name in _RESULTS if name not in names))
     return output, values
+
+
+def _require_number(output: gl.Node) -> None:
+    if output.shape != ():
+        raise ShapeError(
+            f"a gradient needs a formula whose value is a single number; this one has the shape "
+            f"{format_shape(output.shape)}. Put sum(...) or mean(...) around it."
+        )
+    if not output.type.is_float:
+        raise DTypeError(
+            f"a gradient needs a formula whose value is a real number; this one is {output.dtype}. Choose by it: "
+            "where(x > 0, a, b)."
+        )
 
 
 def _nodes(output: gl.Node, wrt: str | None) -> list[gl.Node]:

@@ -38,7 +38,8 @@ class Page:
     """A terminal, or what stands in its place.
 
     Args:
-        width: display cells of a line; default: the terminal's, at most 120, and 120 where there is no terminal.
+        width: display cells of a line; default: that of the terminal or of COLUMNS, at most 120; where there is
+            neither, 120.
         stderr: print on standard error, because something else goes to standard output.
     """
 

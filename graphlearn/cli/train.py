@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,14 +17,16 @@ from graphlearn.cli.bar import Bar
 from graphlearn.cli.chart import Series
 from graphlearn.cli.command import own_command
 from graphlearn.cli.figures import confusion, regression_figures
-from graphlearn.cli.files import require_writable
+from graphlearn.cli.files import require_ending, require_writable
+from graphlearn.cli.lesson import learn_lesson
 from graphlearn.cli.network import Network, Recipe, build, save_network
 from graphlearn.cli.page import Page
 from graphlearn.cli.table import Table, numbers, read_table, without_gaps
 from graphlearn.cli.target import Target, read_target
 from graphlearn.cli.words import Words
-from graphlearn.errors import DataError, OptionError, UnknownNameError
+from graphlearn.errors import DataError, NonFiniteError, OptionError, UnknownNameError
 from graphlearn.learn.history import History, format_time
+from graphlearn.ops.activations import ACTIVATIONS
 
 Floats = NDArray[np.float64]
 
@@ -90,6 +93,7 @@ def train(page: Page, words: Words, options: Options) -> None:
         OSError: a file that cannot be read or written.
     """
     require_writable(options.out, options.data)
+    _check(options)
     whole_table = read_table(options.data, options.delimiter)
     whole_table.column(options.target, "--target")
     columns = _columns(whole_table, options)
@@ -109,13 +113,28 @@ def train(page: Page, words: Words, options: Options) -> None:
         Series(words("table.validation"), epochs, history.validation),
     ]
     page.chart(curves, words("bar.epoch"), words("bar.loss"), words("chart.log"))
-    _say_lowest(page, words, history)
+    _say_lesson(page, words, recipe, history, options.learning_rate)
     page.heading(words("table.figures"))
     _figures(page, words, build(recipe), values, split)
     save_network(options.out, recipe, values)
     page.say(words("wrote", path=options.out))
     page.say(words("table.next"))
     page.verbatim(f"    {own_command()} predict {shlex.quote(str(options.out))} {shlex.quote(str(options.data))}")
+
+
+def _check(options: Options) -> None:
+    """Refuse options that need no table to be found wrong."""
+    require_ending(options.out, ".safetensors")
+    if options.activation not in ACTIVATIONS:
+        raise OptionError(f"--activation needs one of {', '.join(ACTIVATIONS)}; got {options.activation!r}.")
+    if not 0 < options.learning_rate < math.inf:
+        raise OptionError(
+            f"--learning-rate needs a finite number above 0; got {options.learning_rate:g}. The usual one is 0.01."
+        )
+    if not 0 < options.validation < 1:
+        raise OptionError(
+            f"--validation needs a share between 0 and 1; got {options.validation:g}. The usual one is 0.2."
+        )
 
 
 def _columns(table: Table, options: Options) -> tuple[str, ...]:
@@ -134,25 +153,32 @@ def _columns(table: Table, options: Options) -> tuple[str, ...]:
 
 
 def _split(table: Table, columns: tuple[str, ...], target: Target, options: Options) -> Split:
-    if not 0 < options.validation < 1:
-        raise OptionError(
-            f"--validation needs a share between 0 and 1; got {options.validation:g}. The usual one is 0.2."
-        )
     X, X_kept, y, y_kept = gl.datasets.train_test_split(
         numbers(table, columns), target.values, test_size=_kept(target, options.validation), seed=options.seed,
         stratify=bool(target.classes),
     )  # fmt: skip
+    if not _varying(X).any():
+        raise DataError(
+            f"{table.path.name} needs a column that varies; in the {len(X)} rows to learn from, each of "
+            f"{', '.join(map(repr, columns))} is always the same. Give other columns, or more rows."
+        )
     return Split(X, y, X_kept, y_kept)
 
 
+def _varying(X: Floats) -> NDArray[np.bool]:
+    return np.asarray(X.min(axis=0) < X.max(axis=0))
+
+
 def _kept(target: Target, share: float) -> int:
-    """Rows kept apart: the share, but in both parts at least one row of each class."""
+    """Rows kept apart: the share, but in both parts one row of each class, and two numbers to learn from."""
     rows, least = len(target.values), max(1, len(target.classes))
-    if rows < 2 * least:
+    learned = max(2, least)  # one row alone has no spread, and any network fits it
+    if rows < least + learned:
         raise DataError(
-            f"the table needs {2 * least} rows or more, to learn from some and keep others apart; it has {rows}."
+            f"the table needs {least + learned} rows or more, to learn from some and keep others apart; it has {rows}. "
+            "Add rows."
         )
-    return min(max(round(share * rows), least), rows - least)
+    return min(max(round(share * rows), least), rows - learned)
 
 
 def _recipe(columns: tuple[str, ...], target: Target, split: Split, options: Options) -> Recipe:
@@ -183,37 +209,56 @@ def _learn(
     Z, Z_kept = (recipe.standardizer.transform(rows) for rows in (split.X, split.X_kept))
     size = min(options.batch_size, len(Z))
     steps = options.epochs * -(-len(Z) // size) if size > 0 else 0
-    with Bar(page, words, steps) as bar:
-        history = model.fit(
-            {network.x: Z, t: answers[0]}, optimizer=gl.optim.Adam(options.learning_rate), epochs=options.epochs,
-            batch_size=size, seed=options.seed, validation={network.x: Z_kept, t: answers[1]}, progress=bar,
-        )  # fmt: skip
+    try:
+        with Bar(page, words, steps) as bar:
+            history = model.fit(
+                {network.x: Z, t: answers[0]}, optimizer=gl.optim.Adam(options.learning_rate), epochs=options.epochs,
+                batch_size=size, seed=options.seed, validation={network.x: Z_kept, t: answers[1]}, progress=bar,
+            )  # fmt: skip
+    except NonFiniteError as error:
+        raise _diverged(error, options) from None
     page.gap()
-    page.say(words("table.time", steps=f"{history.steps:,}", each=format_time(history.step_time)))
+    page.say(words("table.time", steps=history.steps, each=format_time(history.step_time)))
     return dict(model.values), history
+
+
+def _diverged(error: NonFiniteError, options: Options) -> NonFiniteError:
+    """The error of a training in the words of the command line."""
+    failure = error.failure
+    cure = f"Try a --learning-rate smaller than {options.learning_rate:g}."
+    if failure.last_loss is None:
+        cure = "No step was made yet: look for huge numbers in the table."
+    return NonFiniteError(
+        f"training stopped in epoch {failure.epoch}: {failure.name} {failure.value}, and nothing is written. {cure}",
+        nodes=error.nodes,
+        failure=failure,
+    )
 
 
 def _describe(page: Page, words: Words, target: Target, recipe: Recipe, split: Split, options: Options) -> None:
     reason = words(target.reason, target=target.name, distinct=target.distinct)
     page.say(f"{reason} {words('task.classification' if recipe.classes else 'task.regression')}")
     page.say(words("table.rows", rows=len(split.X), kept=len(split.X_kept), columns=", ".join(recipe.columns)))
-    constant = [name for name, column in zip(recipe.columns, split.X.T, strict=True) if column.min() == column.max()]
+    constant = [name for name, varies in zip(recipe.columns, _varying(split.X), strict=True) if not varies]
     if constant:
         page.say(words("table.constant", columns=", ".join(constant)))
     sizes = "-".join(map(str, recipe.sizes))
     count = sum((inputs + 1) * units for inputs, units in pairwise(recipe.sizes))
-    page.say(
-        words(
-            "table.network", sizes=sizes, activation=options.activation, count=f"{count:,}", epochs=options.epochs,
-            rate=options.learning_rate,
-        )
-    )  # fmt: skip
+    facts = {"sizes": sizes, "count": count, "epochs": options.epochs, "rate": options.learning_rate}
+    if recipe.hidden:
+        page.say(words("table.network", activation=options.activation, **facts))
+    else:
+        page.say(words("table.linear", **facts))
 
 
-def _say_lowest(page: Page, words: Words, history: History) -> None:
-    best = int(np.argmin(history.validation))
-    if history.validation[best] < 0.95 * history.validation[-1]:
-        page.say(words("table.lowest", epoch=best + 1, epochs=history.epochs))
+def _say_lesson(page: Page, words: Words, recipe: Recipe, history: History, rate: float) -> None:
+    chance = math.log(len(recipe.classes)) if recipe.classes else 1.0  # the target is standardised
+    lesson = learn_lesson(history.epoch_losses, history.validation, chance)
+    if lesson.kind == "rose":
+        first, last = history.epoch_losses[[0, -1]]
+        page.say(words("table.rose", first=first, last=last, chance=chance, rate=rate / 10))
+    elif lesson.kind == "lowest":
+        page.say(words("table.lowest", epoch=lesson.epoch, epochs=history.epochs))
 
 
 def _figures(page: Page, words: Words, network: Network, values: dict[str, Floats], split: Split) -> None:

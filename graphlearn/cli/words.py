@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from graphlearn.cli import words_en, words_ko
 from graphlearn.errors import OptionError
 
 TABLES: Mapping[str, Mapping[str, str]] = {"en": words_en.WORDS, "ko": words_ko.WORDS}
+
+
+class _Places(string.Formatter):
+    """Python's format, and ``{rows:row|rows}`` for a number with the noun that goes with it."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        one, bar, many = format_spec.partition("|")
+        return f"{value:,} {one if value == 1 else many}" if bar else super().format_field(value, format_spec)
+
+
+_PLACES = _Places()
 
 
 @dataclass(frozen=True)
@@ -23,7 +36,7 @@ class Words:
 
     def __call__(self, key: str, **places: object) -> str:
         """A sentence, with its named places filled."""
-        return TABLES[self.language][key].format(**places)
+        return _PLACES.format(TABLES[self.language][key], **places)
 
     def name(self, text: str) -> str:
         """A column or class of the shipped data sets in this language; any other text as it is."""

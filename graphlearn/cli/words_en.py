@@ -93,31 +93,39 @@ WORDS = {
     # files
     "wrote": "Wrote {path}",
     # cache
-    "cache.cleared": "Removed {count} compiled objects.",
+    "cache.cleared": "Removed {count:compiled object|compiled objects}.",
     "cache.where": "Compiled code is kept in {folder}",
-    "cache.holds": "{files} objects, {size} of at most {limit}",
+    "cache.holds": "{files:object|objects}, {size} of at most {limit}",
     "cache.unusable": "Nothing is kept at present: {reason}.",
     # train
     "table.title": "Training on {file}",
-    "task.text": "The target {target!r} is text with {distinct} different values.",
-    "task.few": "The target {target!r} has {distinct} different values, all whole numbers.",
-    "task.numbers": "The target {target!r} is a number with {distinct} different values.",
+    "task.text": "The target {target!r} is text with {distinct:value|different values}.",
+    "task.few": "The target {target!r} has {distinct:value|different values}, all whole numbers.",
+    "task.numbers": "The target {target!r} is a number with {distinct:value|different values}.",
     "task.given": "The target is {target!r}.",
     "task.classification": "This is classification (say --task regression to make it the other).",
     "task.regression": "This is regression (say --task classification to make it the other).",
-    "table.rows": "{rows} rows to learn from, {kept} kept apart for validation. Inputs, standardised: {columns}.",
-    "table.dropped": "{rows} of {all} rows have a gap and are left out.",
+    "table.rows": "{rows:row|rows} to learn from, {kept} kept apart for validation. Inputs, standardised: {columns}.",
+    "table.dropped": "Left out, since a cell is missing: {rows} of {all:row|rows}.",
     "table.constant": "The same in every training row, so nothing can be learned from it: {columns}.",
     "table.network": (
-        "A network of {sizes} units with {activation}, {count} parameters, trained with Adam for {epochs} epochs at "
-        "learning rate {rate:g}."
+        "A network of {sizes} units with {activation}, {count:parameter|parameters}, trained with Adam for "
+        "{epochs:epoch|epochs} at learning rate {rate:g}."
     ),
-    "table.time": "{steps} steps, {each} per step.",
+    "table.linear": (
+        "A network of {sizes} units without a hidden layer, {count:parameter|parameters}, trained with Adam for "
+        "{epochs:epoch|epochs} at learning rate {rate:g}."
+    ),
+    "table.time": "{steps:step|steps}, {each} per step.",
     "table.training": "training",
     "table.validation": "validation",
     "table.lowest": (
         "The validation loss was lowest after epoch {epoch} of {epochs}. What was learned later helps only on the "
         "training rows: try --epochs {epoch}."
+    ),
+    "table.rose": (
+        "The training loss is {last:.4g} in the last epoch, after {first:.4g} in the first; an answer that knows "
+        "nothing has {chance:.4g}. The steps are too long: try --learning-rate {rate:g}."
     ),
     "table.figures": "How good it is",
     "table.part": "rows",
@@ -137,6 +145,6 @@ WORDS = {
         "Which class was taken for which, on the validation rows: a row is the truth, a column the answer."
     ),
     # predict
-    "predict.right": "{right} of {rows} rows right, {share}.",
-    "predict.error": "Typical error {rmse}, R² {explained}, on {rows} rows.",
+    "predict.right": "{right} of {rows:row|rows} right, {share}.",
+    "predict.error": "Typical error {rmse}, R² {explained}, on {rows:row|rows}.",
 }

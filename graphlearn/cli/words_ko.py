@@ -116,15 +116,23 @@ WORDS = {
     "table.dropped": "{all}행 가운데 빠진 값이 있는 {rows}행을 제외했습니다.",
     "table.constant": "모든 학습 행에서 값이 같아 배울 것이 없는 열: {columns}.",
     "table.network": (
-        "층별 유닛 수 {sizes}, 활성화 함수 {activation}, 매개변수 {count}개인 신경망을 Adam으로 학습합니다. 에폭 "
-        "{epochs}회, 학습률 {rate:g}."
+        "층별 유닛 수 {sizes}, 활성화 함수 {activation}, 매개변수 {count:,}개인 신경망을 Adam으로 학습합니다. 에폭 "
+        "{epochs:,}회, 학습률 {rate:g}."
     ),
-    "table.time": "{steps}단계, 한 단계에 {each}.",
+    "table.linear": (
+        "층별 유닛 수 {sizes}, 매개변수 {count:,}개이며 은닉층이 없는 신경망을 Adam으로 학습합니다. 에폭 {epochs:,}회, "
+        "학습률 {rate:g}."
+    ),
+    "table.time": "{steps:,}단계, 한 단계에 {each}.",
     "table.training": "학습",
     "table.validation": "검증",
     "table.lowest": (
         "검증 손실은 {epochs}에폭 중 {epoch}에폭 뒤에 가장 낮았습니다. 그 뒤에 배운 것은 학습 행에만 도움이 됩니다. "
         "--epochs {epoch} 옵션을 써 보세요."
+    ),
+    "table.rose": (
+        "학습 손실은 첫 에폭에 {first:.4g}, 마지막 에폭에 {last:.4g}입니다. 아무것도 모르는 채 답할 때의 손실은 "
+        "{chance:.4g}입니다. 한 걸음의 크기가 너무 큽니다. --learning-rate {rate:g} 옵션을 써 보세요."
     ),
     "table.figures": "성능",
     "table.part": "자료",

@@ -80,7 +80,8 @@ def bind(
     entries: Mapping[Any, Any] = at.leaf_values() if isinstance(at, HasValues) else (at or {})
     if not isinstance(entries, Mapping):
         raise UnknownNameError(
-            f"{what} needs a mapping from leaf or name to array, or a model; got {type(at).__name__}."
+            f"{what} needs a mapping from leaf or name to array, or a model; got {type(at).__name__}. Write "
+            f"{{{', '.join(f'{name!r}: ...' for name in table)}}}."
         )
     given: dict[Node, Any] = {}
     unused: dict[Node, Any] = {}

@@ -282,4 +282,6 @@ class Model:
 
     def __repr__(self) -> str:
         count = sum(self._values[leaf].size for leaf in self.parameters)
-        return f"<Model: {len(self.parameters)} parameters with {count:,} numbers, {self.precision}>"
+        tensors = len(self.parameters)
+        parts = f"{tensors} parameter{'s' * (tensors != 1)} with {count:,} number{'s' * (count != 1)}"
+        return f"<Model: {parts}, {self.precision}>"

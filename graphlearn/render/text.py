@@ -5,6 +5,7 @@ Rule: no line is wider than the page unless one unbreakable word is, and no line
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -75,8 +76,8 @@ def write_text(document: Document, width: int | None = None) -> str:
 
 
 def page_width() -> int:
-    """Return the width of the page in display cells: 120, or the terminal's where that is less."""
-    if not sys.stdout.isatty():
+    """Return the width of the page in display cells: 120, or that of the terminal or of COLUMNS where it is less."""
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
         return WIDEST
     return max(NARROWEST, min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns))
 

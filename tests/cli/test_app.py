@@ -71,7 +71,7 @@ def test_an_error_that_points_keeps_its_lines(capsys: Captured) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path, capsys: Captured) -> None:
-    assert main(["train", str(tmp_path / "no.csv"), "--target", "y", "-o", "n"]) == 2
+    assert main(["train", str(tmp_path / "no.csv"), "--target", "y", "-o", "n.safetensors"]) == 2
     assert "no.csv: No such file" in capsys.readouterr().err
 
 
@@ -123,7 +123,7 @@ def test_the_cache_is_told_and_cleared(tmp_path: Path, monkeypatch: pytest.Monke
     x = gl.input("x")
     gl.compile(gl.tanh(x) * 3.25)(x=1.0)
     assert main(["cache", "info"]) == 0
-    assert "1 objects" in capsys.readouterr().out
+    assert "1 object," in capsys.readouterr().out
     assert main(["cache", "clear", "--language", "ko"]) == 0
     out = capsys.readouterr().out
     assert "컴파일된 코드 1개를 지웠습니다." in out

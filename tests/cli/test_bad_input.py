@@ -41,7 +41,7 @@ TABLES: dict[str, tuple[Callable[[list[list[str]]], str], list[str]]] = {
         lambda rows: csv([["1.7e308", "1", "1"], ["-1.7e308", "1", "1"], *rows]),
         ["t.csv, line 2, column 1 ('a'): 1.7e+308", "-1.7e+308", "another unit"],
     ),
-    "one row": (lambda rows: csv(rows[:1]), ["the table needs 2 rows or more", "it has 1"]),
+    "one row": (lambda rows: csv(rows[:1]), ["the table needs 3 rows or more", "it has 1"]),
 }
 
 
@@ -62,7 +62,7 @@ def test_train_refuses_a_table_with(case: str, tmp_path: Path, capsys: pytest.Ca
     make, said = TABLES[case]
     table = tmp_path / "t.csv"
     table.write_text(make(ROWS), encoding="utf-8")
-    message = complains([str(table), "--target", "y", "-o", str(tmp_path / "net")], capsys)
+    message = complains([str(table), "--target", "y", "-o", str(tmp_path / "net.safetensors")], capsys)
     assert [part for part in said if part not in message] == [], message
     assert list(tmp_path.iterdir()) == [table]
 
@@ -70,6 +70,9 @@ def test_train_refuses_a_table_with(case: str, tmp_path: Path, capsys: pytest.Ca
 OUTPUTS = {
     "a folder": (".", "--out needs a file; got the folder"),
     "a file as folder": ("t.csv/net", "--out needs a place where files can be written"),
+    "a folder that is missing": ("no/net.safetensors", "--out needs a folder that is there"),
+    "a file of another kind": ("net.txt", "--out needs a name that ends with .safetensors; got 'net.txt'. Rename it"),
+    "a file of no kind": ("net", "--out needs a name that ends with .safetensors; got 'net'. Rename it"),
     "the table itself": ("t.csv", "--out needs another file than the one that is read"),
 }
 
@@ -85,14 +88,25 @@ def test_train_refuses_to_write_to(case: str, tmp_path: Path, capsys: pytest.Cap
 
 
 def test_train_says_which_table_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    message = complains([str(tmp_path / "no.csv"), "--target", "y", "-o", str(tmp_path / "net")], capsys)
+    message = complains([str(tmp_path / "no.csv"), "--target", "y", "-o", str(tmp_path / "net.safetensors")], capsys)
     assert "no.csv: No such file" in message
 
 
 def test_train_stops_where_it_diverges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "t.csv"
     table.write_text(csv(ROWS), encoding="utf-8")
-    arguments = [str(table), "--target", "y", "--layers", "none", "--learning-rate", "1e300", "-o", str(tmp_path / "n")]
+    arguments = [
+        str(table),
+        "--target",
+        "y",
+        "--layers",
+        "none",
+        "--learning-rate",
+        "1e300",
+        "-o",
+        str(tmp_path / "n.safetensors"),
+    ]
     message = complains(arguments, capsys)
-    assert "training stopped at step 1 (epoch 2)" in message and "smaller than 1e+300" in message
+    assert "training stopped in epoch 2: " in message and "nothing is written" in message
+    assert "Try a --learning-rate smaller than 1e+300." in message and "model" not in message
     assert list(tmp_path.iterdir()) == [table]

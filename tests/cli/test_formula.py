@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -80,25 +81,32 @@ def test_arrays_give_their_names_a_shape(capsys: Captured) -> None:
 
 
 def test_a_derivation_is_saved(tmp_path: Path, capsys: Captured) -> None:
-    path = tmp_path / "d" / "y.txt"
+    path = tmp_path / "y.txt"
     assert main(["derive", "x**2", "--at", "x=3", "-o", str(path)]) == 0
     assert "∂y/∂x" in path.read_text(encoding="utf-8")
     assert str(path) in capsys.readouterr().out.replace("\n  ", "")
     assert main(["derive", "x**2", "-o", str(tmp_path / "y.docx")]) == 2
     assert "'y.docx'" in capsys.readouterr().err
-    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+    assert main(["derive", "x**2", "-o", str(tmp_path / "d" / "y.txt")]) == 2
+    assert "--out needs a folder that is there" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["w*x", "--at", "w=1"], "'x'"),
-        (["w*x", "--at", "w=1,x=2,z=[1,2]"], "'z'"),
-        (["w*x", "--at", "w=1,x=2,z=1"], "'z'"),
+        (["w*x", "--at", "w=1"], "x has none. Add x=... to --at."),
+        (["a*b*c", "--at", "b=1"], "a, c have none. Add a=...,c=... to --at."),
+        (["w*x", "--at", "w=1,x=2,z=[1,2]"], "--at names 'z', which the formula does not have. Leave it out."),
+        (["w*x", "--at", "w=1,x=2,z=1"], "--at names 'z', which the formula does not have. Leave it out."),
+        (["softmax(x)", "--at", "x=[1,2]"], "this one has the shape (2,). Put sum(...) or mean(...) around it."),
+        (["x > 1"], "this one is bool. Choose by it: where(x > 0, a, b)."),
+        (["exp*2"], "exp is a function; write exp(...), or give the input another name"),
+        (["3"], "derive needs a formula with a name to differentiate by; got '3'."),
         (["w*x", "--wrt", "w,q"], "--wrt names 'q'"),
         (["w @ x", "--at", "w=[1,2],x=[1,2,3]"], "matmul"),
-        (["w*x", "--at", "w=[1,2],x=3"], "scalar"),
-        (["1 + 2"], "needs a node to differentiate by"),
+        (["w*x", "--at", "w=[1,2],x=3"], "a single number"),
+        (["1 + 2"], "needs a formula with a name to differentiate by"),
     ],
 )
 def test_a_formula_that_cannot_be_derived_is_one_paragraph(
@@ -107,7 +115,16 @@ def test_a_formula_that_cannot_be_derived_is_one_paragraph(
     assert main(["derive", *arguments]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert message in captured.err
+    said = " ".join(captured.err.split())
+    assert message in said
+    assert not re.search(r"\bgl\.|\w+=(?!\.\.\.)\{|wrt=|shapes=|array\}", said)  # the command line, not Python
+
+
+def test_gradients_in_a_diagram_need_a_single_number(tmp_path: Path, capsys: Captured) -> None:
+    arguments = ["draw", "softmax(x)", "--at", "x=[1,2]", "-o", str(tmp_path / "y.svg")]
+    assert main([*arguments, "--wrt", "x"]) == 2
+    assert "Put sum(...) or mean(...) around it" in " ".join(capsys.readouterr().err.split())
+    assert main(arguments) == 0
 
 
 def test_a_name_alone_has_the_derivative_one(capsys: Captured) -> None:

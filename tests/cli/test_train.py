@@ -66,7 +66,7 @@ def test_answers_can_be_piped(iris: Path, capsys: Captured) -> None:
 
 
 def test_the_same_seed_gives_the_same_file(iris: Path, tmp_path: Path) -> None:
-    again, other = tmp_path / "again", tmp_path / "other"
+    again, other = tmp_path / "again.safetensors", tmp_path / "other.safetensors"
     arguments = ["train", str(DATA / "iris.csv"), "--target", "species", "--layers", "6", "--epochs", "60", "-o"]
     assert main([*arguments, str(again)]) == 0
     assert main([*arguments, str(other), "--seed", "1"]) == 0
@@ -104,14 +104,17 @@ def test_a_number_is_learned_in_its_own_unit(tmp_path: Path, capsys: Captured) -
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_the_page_says_what_was_decided_and_fits(language: str, tmp_path: Path, capsys: Captured) -> None:
+def test_the_page_says_what_was_decided_and_fits(
+    language: str, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a long path would stay whole
     arguments = ["train", str(DATA / "penguins.csv"), "--target", "species", "--ignore", "island, sex,year"]
     arguments += [
         "--drop-missing",
         "--epochs",
         "30",
         "-o",
-        str(tmp_path / "p"),
+        "p.safetensors",
         "--language",
         language,
         "--width",
@@ -130,20 +133,74 @@ def test_the_page_says_what_was_decided_and_fits(language: str, tmp_path: Path, 
     }
     assert [words for words in expected[language] if words not in said] == []
     assert "4-8-8-3" in said
-    assert str(tmp_path / "p") in said
+    assert "p.safetensors" in said
 
 
 def test_a_constant_column_is_mentioned_and_harmless(tmp_path: Path, capsys: Captured) -> None:
     rows = [[x, 7, x > 10] for x in range(20)]
     table = write(tmp_path / "t.csv", ["x", "seven", "y"], [[a, b, int(c)] for a, b, c in rows])
-    assert main(["train", str(table), "--target", "y", "-o", str(tmp_path / "n"), "--epochs", "20"]) == 0
+    assert main(["train", str(table), "--target", "y", "-o", str(tmp_path / "n.safetensors"), "--epochs", "20"]) == 0
     assert "nothing can be learned from it: seven" in capsys.readouterr().out
+
+
+def test_columns_of_which_none_varies_are_refused(tmp_path: Path, capsys: Captured) -> None:
+    table = write(tmp_path / "t.csv", ["x", "seven", "y"], [[3, 7, k] for k in range(9)])
+    assert main(["train", str(table), "--target", "y", "-o", str(tmp_path / "n.safetensors")]) == 2
+    captured = capsys.readouterr()
+    assert "t.csv needs a column that varies; in the 7 rows to learn from" in " ".join(captured.err.split())
+    assert captured.out == "" and list(tmp_path.iterdir()) == [table]
+
+
+def test_one_row_is_no_training(tmp_path: Path, capsys: Captured) -> None:
+    arguments = ["--target", "y", "-o", str(tmp_path / "n.safetensors"), "--epochs", "2"]
+    two = write(tmp_path / "two.csv", ["x", "y"], [[1, 1.5], [2, 2.5]])
+    assert main(["train", str(two), *arguments]) == 2
+    assert "the table needs 3 rows or more" in " ".join(capsys.readouterr().err.split())
+    three = write(tmp_path / "three.csv", ["x", "y"], [[1, 1.5], [2, 2.5], [3, 4.5]])
+    assert main(["train", str(three), *arguments, "--validation", "0.9"]) == 0
+    assert "2 rows to learn from, 1 kept apart" in capsys.readouterr().out
+
+
+def test_numbers_go_with_their_nouns(tmp_path: Path, capsys: Captured) -> None:
+    table = write(tmp_path / "t.csv", ["x", "y"], [[k, 1.5 * k] for k in range(8)] + [["", 1]])
+    out = str(tmp_path / "n.safetensors")
+    assert main(["train", str(table), "--target", "y", "-o", out, "--epochs", "1", "--drop-missing"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Left out, since a cell is missing: 1 of 9 rows." in said
+    assert "97 parameters, trained with Adam for 1 epoch at" in said
+    assert "1 step, " in said
+    one = write(tmp_path / "one.csv", ["x", "y"], [[1, 1.5]])
+    assert main(["predict", out, str(one)]) == 0
+    assert "on 1 row." in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_network_without_a_hidden_layer_names_no_activation(language: str, tmp_path: Path, capsys: Captured) -> None:
+    table = write(tmp_path / "t.csv", ["x", "y"], [[k, 1.5 * k] for k in range(8)])
+    arguments = ["train", str(table), "--target", "y", "-o", str(tmp_path / "n.safetensors"), "--epochs", "1"]
+    assert main([*arguments, "--layers", "none", "--language", language]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "tanh" not in said
+    assert {"en": "1-1 units without a hidden layer, 2 parameters", "ko": "은닉층이 없는"}[language] in said
+
+
+def test_steps_that_are_too_long_are_told_with_the_option(tmp_path: Path, capsys: Captured) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    table = write(tmp_path / "t.csv", ["a", "b", "y"], np.column_stack([x, x[:, 0] - x[:, 1]]).tolist())
+    arguments = ["train", str(table), "--target", "y", "-o", str(tmp_path / "n.safetensors"), "--epochs", "5"]
+    assert main([*arguments, "--learning-rate", "1000"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "The steps are too long: try --learning-rate 100." in said and "--epochs" not in said
+    assert main(arguments) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "try --" not in said
 
 
 def test_rare_classes_stand_in_both_parts(tmp_path: Path, capsys: Captured) -> None:
     rows = [[i, "common"] for i in range(40)] + [[100, "rare"], [101, "rare"]]
     table = write(tmp_path / "t.csv", ["x", "y"], rows)
-    assert main(["train", str(table), "--target", "y", "-o", str(tmp_path / "n"), "--epochs", "5"]) == 0
+    assert main(["train", str(table), "--target", "y", "-o", str(tmp_path / "n.safetensors"), "--epochs", "5"]) == 0
     confusion = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip().startswith("rare ")]
     assert confusion
     assert sum(int(cell) for cell in confusion[-1][1:] if cell != "·") == 1
@@ -157,9 +214,14 @@ def test_rare_classes_stand_in_both_parts(tmp_path: Path, capsys: Captured) -> N
         (["--target", "sepal length (cm)"], r"column 5 ('species'): 'setosa' (150 such cells"),
         (["--target", "species", "--task", "regression"], r"'setosa'"),
         (["--target", "species", "--validation", "1.5"], r"--validation needs a share between 0 and 1; got 1.5"),
-        (["--target", "species", "--activation", "tahn"], r"activation needs"),
-        (["--target", "species", "--learning-rate", "-1"], r"learning_rate; got -1"),
-        (["--target", "species", "--learning-rate", "nan"], r"learning_rate; got nan"),
+        (
+            ["--target", "species", "--activation", "tahn"],
+            r"--activation needs one of log_sigmoid, log_softmax, relu, sigmoid, sin, softmax, softplus, tanh; got",
+        ),
+        (["--target", "species", "--learning-rate", "-1"], r"--learning-rate needs a finite number above 0; got -1"),
+        (["--target", "species", "--learning-rate", "nan"], r"--learning-rate needs a finite number above 0; got nan"),
+        (["--target", "species", "--activation", "log"], r"--activation needs one of"),
+        (["--target", "species", "--learning-rate", "0"], r"--learning-rate needs a finite number above 0; got 0"),
         (["--target", "species", "--seed", "-1"], r"seed"),
         (["--target", "species", "--delimiter", "ab"], r"--delimiter needs one character"),
     ],
@@ -167,8 +229,10 @@ def test_rare_classes_stand_in_both_parts(tmp_path: Path, capsys: Captured) -> N
 def test_a_bad_option_is_one_paragraph_and_writes_nothing(
     options: list[str], message: str, tmp_path: Path, capsys: Captured
 ) -> None:
-    assert main(["train", str(DATA / "iris.csv"), *options, "-o", str(tmp_path / "n")]) == 2
-    error = capsys.readouterr().err
+    assert main(["train", str(DATA / "iris.csv"), *options, "-o", str(tmp_path / "n.safetensors")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""  # before the page has a head
+    error = captured.err
     assert message in " ".join(error.split())
     assert error.startswith("graphlearn: ")
     assert "Traceback" not in error
@@ -178,16 +242,25 @@ def test_a_bad_option_is_one_paragraph_and_writes_nothing(
 def test_a_training_that_diverges_writes_nothing(tmp_path: Path, capsys: Captured) -> None:
     rows = [[x, 1e300 * x] for x in range(1, 30)]
     table = write(tmp_path / "t.csv", ["x", "y"], rows)
-    arguments = ["train", str(table), "--target", "y", "-o", str(tmp_path / "n"), "--learning-rate", "1e200"]
+    arguments = [
+        "train",
+        str(table),
+        "--target",
+        "y",
+        "-o",
+        str(tmp_path / "n.safetensors"),
+        "--learning-rate",
+        "1e200",
+    ]
     assert main([*arguments, "--layers", "none"]) == 2
     assert "graphlearn: " in capsys.readouterr().err
-    assert not (tmp_path / "n").exists()
+    assert not (tmp_path / "n.safetensors").exists()
 
 
 @pytest.mark.parametrize("rows", [[[1, 1]], [[1, 1.5], [2, 2.5]], [[1, "a"], [2, "b"], [3, "a"]]])
 def test_tiny_tables_train_or_say_why_not(rows: list[list[object]], tmp_path: Path, capsys: Captured) -> None:
     table = write(tmp_path / "t.csv", ["x", "y"], rows)
-    code = main(["train", str(table), "--target", "y", "-o", str(tmp_path / "n"), "--epochs", "2"])
+    code = main(["train", str(table), "--target", "y", "-o", str(tmp_path / "n.safetensors"), "--epochs", "2"])
     error = capsys.readouterr().err
     assert (code == 0 and not error) or (code == 2 and "needs" in error and "row" in error)
 

@@ -64,3 +64,11 @@ def test_a_name_without_translation_stays() -> None:
 def test_an_unknown_language_is_refused() -> None:
     with pytest.raises(OptionError, match=r"en, ko; got 'fr'"):
         words("fr")
+
+
+def test_a_number_goes_with_its_noun() -> None:
+    say = words("en")
+    assert say("table.time", steps=1, each="2 us") == "1 step, 2 us per step."
+    assert say("table.time", steps=1234, each="2 us") == "1,234 steps, 2 us per step."
+    assert say("cache.cleared", count=0) == "Removed 0 compiled objects."
+    assert words("ko")("table.time", steps=1234, each="2 us") == "1,234단계, 한 단계에 2 us."

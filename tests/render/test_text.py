@@ -167,8 +167,16 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(("columns", "width"), [("60", 60), ("200", 120), ("5", 20)])
 def test_the_page_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: str, width: int) -> None:
     monkeypatch.setenv("COLUMNS", columns)
+    for stdout in (Terminal(), io.StringIO()):  # COLUMNS says what a pipe leads to
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert text_writer.page_width() == width
+    assert max(map(cell_len, write_text(sample("en")).splitlines())) >= width
+
+
+@pytest.mark.parametrize("columns", [None, "", "wide"])
+def test_a_pipe_of_unknown_width_gets_the_widest_page(monkeypatch: pytest.MonkeyPatch, columns: str | None) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert text_writer.page_width() == 120
-    monkeypatch.setattr(sys, "stdout", Terminal())
-    assert text_writer.page_width() == width
-    assert max(map(cell_len, write_text(sample("en")).splitlines())) >= width
