@@ -77,7 +77,7 @@ def bind(
         UnknownNameError, MissingValueError, ShapeError, DTypeError: each names the culprit and the cure.
     """
     table = symbols(*roots)
-    entries: Mapping[Any, Any] = at.leaf_values() if isinstance(at, HasValues) else (at or {})
+    entries: Mapping[Any, Any] = at.leaf_values() if isinstance(at, HasValues) else {} if at is None else at
     if not isinstance(entries, Mapping):
         raise UnknownNameError(
             f"{what} needs a mapping from leaf or name to array, or a model; got {type(at).__name__}. Write "

@@ -15,6 +15,7 @@ from graphlearn.ops.intrinsics import equal, exp, log, where
 from graphlearn.ops.reductions import largest, max_, sum_
 from graphlearn.ops.shape import cast, expand_dims, squeeze
 from graphlearn.ops.structural import build, compound
+from graphlearn.ops.targets import numbering
 from graphlearn.types import ArrayType, Dim, format_shape, normalize_axes, promote, to_float
 
 
@@ -267,4 +268,5 @@ def one_hot(labels: Any, classes: int, dtype: str = "float64") -> Node:
         raise DTypeError(
             f"one_hot needs integer class numbers; got {labels.type}. Declare the input with dtype='int64'."
         )
-    return cast(equal(expand_dims(labels, -1), constant(np.arange(classes))), dtype)
+    rows = cast(equal(expand_dims(labels, -1), constant(np.arange(classes))), dtype)
+    return numbering(rows, labels, classes)

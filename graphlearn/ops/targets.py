@@ -15,7 +15,7 @@ import numpy as np
 from graphlearn.errors import DataError
 from graphlearn.graph.binding import at_place
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import symbols, topological
+from graphlearn.graph.traverse import topological
 
 
 class Demand(NamedTuple):
@@ -32,6 +32,8 @@ class Demand(NamedTuple):
 
 # A side table, since a node holds mathematics alone: node that a loss consists of -> what it demands.
 _DEMANDS: WeakKeyDictionary[Node, Demand] = WeakKeyDictionary()
+# Rows with a single 1 -> the class numbers that they were made of. They demand nothing unless a loss takes them.
+_LABELS: WeakKeyDictionary[Node, Demand] = WeakKeyDictionary()
 
 
 def demanding(node: Node, target: Node, classes: int = 0) -> Node:
@@ -40,18 +42,21 @@ def demanding(node: Node, target: Node, classes: int = 0) -> Node:
     return node
 
 
+def numbering(rows: Node, labels: Node, classes: int) -> Node:
+    """The rows, of which is noted that class numbers made them."""
+    _LABELS[rows] = Demand(labels, classes)
+    return rows
+
+
 def demands(roots: Iterable[Node]) -> tuple[Demand, ...]:
     """What a graph demands of its targets, each once, in topological order."""
     found: dict[Demand, None] = {}
     for node in topological(roots):
         if node in _DEMANDS:
             found[_DEMANDS[node]] = None
-        elif node.op.name == "bce" or (node.op.name == "cross_entropy" and not node.attr("normalized")):
-            found[Demand(node.inputs[1], 0)] = None
-        elif node.op.name == "cross_entropy":
-            classes = int(node.inputs[0].shape[-1])
-            labels = (leaf for leaf in symbols(node.inputs[1]).values() if not leaf.type.is_float)
-            found.update(dict.fromkeys(Demand(leaf, classes) for leaf in labels))
+        elif node.op.name in ("bce", "cross_entropy"):
+            target = node.inputs[1]
+            found[_LABELS.get(target, Demand(target, 0))] = None
     return tuple(found)
 
 

@@ -156,7 +156,7 @@ def test_summary_is_a_table_with_counts(xor_model: Make) -> None:
     assert "hidden1/W" in text and "(2, 3)" in text and "13 trained numbers in float32" in text
     bracketed = Model(input("x", ("batch", 2)) @ parameter("[w]", (2, 1)))
     assert "[w]" in bracketed.summary()
-    assert repr(bracketed) == "<Model: 1 parameters with 2 numbers, float32>"
+    assert repr(bracketed) == "<Model: 1 parameter with 2 numbers, float32>"
 
 
 def test_what_is_no_model() -> None:

@@ -86,6 +86,14 @@ def test_a_target_that_data_decide_is_looked_at_where_it_is_used() -> None:
         model.evaluate(model.loss, {"x": [1.0, 2.0], "t": [0, 2]}, backend="numpy")
 
 
+def test_rows_from_class_numbers_demand_nothing_by_themselves() -> None:
+    t = gl.input("t", "batch", dtype="int64")
+    rows, z = gl.one_hot(t, 3), gl.input("z", ("batch", 3))
+    assert gl.evaluate(gl.sum(rows), {t: [0, 3]}) == 1.0
+    with pytest.raises(gl.DataError, match=r"at\['t'\] needs class numbers from 0 to 2.*got 3 in row 1"):
+        gl.evaluate(gl.softmax_cross_entropy(z, rows, normalized=True), {t: [0, 3], z: np.ones((2, 3))})
+
+
 def test_what_a_loss_does_not_use_is_not_looked_at() -> None:
     model = binary(True)
     assert model.predict({"x": X, "t": [[7], [7], [7]]}, backend="numpy").shape == (3, 1)
