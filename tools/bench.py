@@ -1,9 +1,9 @@
-"""Time whole training runs side by side: graphlearn, NumPy by hand, and torch, JAX, scikit-learn where installed.
+"""Time whole training runs side by side: graphlearn, its NumPy reference, NumPy by hand, and peers where installed.
 
     python tools/run.py bench                            W1 and W4, and the deep chain
     python tools/run.py bench --workloads all --runs 9 --out tools/benchmark/results/NAME
 
-One process per peer, one thread each, all on one core. The peers take turns, in another order each round; reported
+The peers are torch, JAX and scikit-learn. One process per peer, one thread each, all on one core. The peers take turns, in another order each round; reported
 is the median. A time counts only if the run's final loss equals that of the float64 reference.
 """
 
@@ -30,6 +30,7 @@ from benchmark.workloads import RECIPES, workload  # noqa: E402  # after the pat
 
 PEERS = {
     "graphlearn": ("graphlearn_peer", "fit", "graphlearn"),
+    "NumPy reference": ("graphlearn_peer", "reference", "graphlearn"),
     "NumPy by hand": ("numpy_hand", "hand", "numpy"),
     "JAX, whole loop": ("jax_peer", "loop", "jax"),
     "PyTorch, eager": ("torch_peer", "eager", "torch"),

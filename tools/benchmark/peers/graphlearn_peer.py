@@ -10,14 +10,15 @@ import graphlearn as gl
 from benchmark.workloads import Layer, Workload
 
 NEEDS = "graphlearn"
-VARIANTS = {"fit": "Model.fit, compiled by Numba"}
+VARIANTS = {"fit": "Model.fit, compiled by Numba", "reference": "Model.fit by the NumPy reference interpreter"}
 
 
 class Run:
     """One workload in graphlearn."""
 
-    def __init__(self, w: Workload) -> None:
+    def __init__(self, w: Workload, backend: str) -> None:
         self.w = w
+        self.backend = backend
         x = gl.input("x", ("batch", w.sizes[0]))
         hidden = "relu" if w.activation == "none" else w.activation
         output = gl.nn.MLP(w.sizes[1:], activation=hidden)(x)
@@ -36,7 +37,7 @@ class Run:
         full = w.order is None
         self.model.fit(
             self.data, optimizer=self._optimizer(), epochs=w.steps if full else 1, batch_size=None if full else w.batch,
-            shuffle=False, order=w.order, progress=False,
+            shuffle=False, order=w.order, progress=False, backend=self.backend,
         )  # fmt: skip
         return dict(self.model.values)
 
@@ -54,4 +55,4 @@ class Run:
 
 def prepare(w: Workload, variant: str) -> Run:
     """Ready to run."""
-    return Run(w)
+    return Run(w, {"fit": "numba", "reference": "numpy"}[variant])
