@@ -3,8 +3,9 @@
     python tools/run.py bench                            W1 and W4, and the deep chain
     python tools/run.py bench --workloads all --runs 9 --out tools/benchmark/results/NAME
 
-The peers are torch, JAX and scikit-learn. One process per peer, one thread each, all on one core. The peers take turns, in another order each round; reported
-is the median. A time counts only if the run's final loss equals that of the float64 reference.
+The peers are torch, JAX and scikit-learn. One process per peer, one thread each, all on one core. They take turns, in
+another order each round; reported is the median. A time counts only if the run's final loss equals that of the float64
+reference.
 """
 
 from __future__ import annotations
