@@ -11,7 +11,7 @@ from typing import Any
 from graphlearn.backends.function import Function
 from graphlearn.backends.function import compile_graph as compile  # the public face's name
 from graphlearn.backends.numpy.interpreter import evaluate
-from graphlearn.calculus.gradient import grad, value_and_grad, vjp
+from graphlearn.calculus.gradient import grad, jvp, value_and_grad, vjp
 from graphlearn.calculus.simplify import simplify
 from graphlearn.errors import (
     DataError,
@@ -144,6 +144,7 @@ __all__ = [
     "greater_equal",
     "init",
     "input",
+    "jvp",
     "less",
     "less_equal",
     "log",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphlearn.calculus.forward import push_forward
 from graphlearn.calculus.reverse import differentiate
-from graphlearn.errors import ShapeError
+from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.traverse import require_nodes, symbols
 
@@ -79,3 +80,51 @@ def vjp(
         parts = [trace.gradients[w] for w in targets]
         totals = parts if not totals else [a + b for a, b in zip(totals, parts, strict=True)]
     return totals[0] if isinstance(wrt, Node) else tuple(totals)
+
+
+def jvp(
+    outputs: Node | Sequence[Node], wrt: Node | Sequence[Node], tangents: Node | Sequence[Node]
+) -> Node | tuple[Node, ...]:
+    """The Jacobian-vector product: how the outputs change along a direction. Forward mode, one sweep.
+
+    ``gl.jvp(gl.grad(loss, w), w, v)`` is the Hessian of a loss times v, without the Hessian.
+
+    Args:
+        outputs: a node or several, of any shapes and a real dtype; in any unit ``u``.
+        wrt: a node or several of a real dtype.
+        tangents: one array or node for each of ``wrt``, of its shape.
+
+    Returns:
+        A node of the shape and dtype of ``outputs`` and the unit ``u``; a tuple for a sequence. An output that nothing
+        of ``wrt`` influences gets zeros.
+
+    Raises:
+        ShapeError: a tangent has another shape than its node, or there are more or fewer of them.
+        DTypeError: a node is not real.
+        GraphUseError: something else than nodes.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> x = gl.input("x", (2,))
+        >>> gl.evaluate(gl.jvp(gl.square(x), x, [1.0, 0.0]), {x: [3.0, 5.0]})
+        array([6., 0.])
+    """
+    nodes = require_nodes(outputs, "jvp")
+    symbols(*nodes)
+    targets = require_nodes(wrt, "jvp by wrt")
+    moves = tuple(as_node(t) for t in ((tangents,) if isinstance(wrt, Node) else tuple(tangents)))
+    if len(moves) != len(targets):
+        raise ShapeError(f"jvp needs one tangent for each node of wrt; got {len(moves)} for {len(targets)}.")
+    for node in (*nodes, *targets):
+        if not node.type.is_float:
+            raise DTypeError(
+                f"jvp needs real nodes; got {node!r} of dtype {node.dtype}. Cast it to float64 first.", nodes=(node,)
+            )
+    for node, tangent in zip(targets, moves, strict=True):
+        if tangent.shape != node.shape:
+            raise ShapeError(
+                f"jvp needs a tangent of the shape of its node; got {tangent.shape} for {node!r}. Reshape it.",
+                nodes=(node,),
+            )
+    found = push_forward(nodes, targets, moves)
+    return found[0] if isinstance(outputs, Node) else found
