@@ -29,8 +29,8 @@ def push_forward(outputs: Sequence[Node], wrt: Sequence[Node], tangents: Sequenc
     Returns:
         One node for each output, of its shape and dtype; zeros where nothing of ``wrt`` influences it.
 
-    Source: Radul, Paszke, Frostig, Johnson and Maclaurin (2023), You only linearize once: tangents transpose to gradients,
-    POPL 2023, arXiv:2204.10923, whose transposition is used the other way round.
+    Source: Radul, Paszke, Frostig, Johnson and Maclaurin (2023), You only linearize once: tangents transpose to
+    gradients, POPL, arXiv:2204.10923, whose transposition is used the other way round.
     """
     with no_scope():
         order = topological(outputs)
