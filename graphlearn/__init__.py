@@ -34,6 +34,7 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import symbols
 from graphlearn.ops.activations import binary_cross_entropy, log_sigmoid, relu, sech2, sigmoid, softplus, square
+from graphlearn.ops.elementary import clip, reciprocal, rsqrt, xlogy
 from graphlearn.ops.elementwise import elementwise
 from graphlearn.ops.intrinsics import (
     absolute,
@@ -68,6 +69,19 @@ from graphlearn.ops.intrinsics import (
 )
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
+from graphlearn.ops.rectifiers import (
+    celu,
+    elu,
+    hard_sigmoid,
+    hard_tanh,
+    leaky_relu,
+    mish,
+    relu6,
+    selu,
+    silu,
+    softsign,
+    threshold,
+)
 from graphlearn.ops.reductions import max_ as max  # NumPy's name
 from graphlearn.ops.reductions import mean
 from graphlearn.ops.reductions import sum_ as sum  # NumPy's name
@@ -78,6 +92,7 @@ __version__ = "0.1.0"
 
 abs = absolute  # NumPy's name
 pow = power  # NumPy's name
+prelu = leaky_relu  # with a parameter as slope
 
 # Loaded on first use: public name -> (module, name in it; empty for the module itself).
 _LAZY = {
@@ -123,7 +138,9 @@ __all__ = [
     "binary_cross_entropy",
     "broadcast_to",
     "cast",
+    "celu",
     "check_grad",
+    "clip",
     "compile",
     "constant",
     "cos",
@@ -132,6 +149,7 @@ __all__ = [
     "div",
     "draw",
     "elementwise",
+    "elu",
     "equal",
     "erf",
     "evaluate",
@@ -142,9 +160,12 @@ __all__ = [
     "grad",
     "greater",
     "greater_equal",
+    "hard_sigmoid",
+    "hard_tanh",
     "init",
     "input",
     "jvp",
+    "leaky_relu",
     "less",
     "less_equal",
     "log",
@@ -161,6 +182,7 @@ __all__ = [
     "maximum",
     "mean",
     "minimum",
+    "mish",
     "mul",
     "neg",
     "nn",
@@ -172,17 +194,24 @@ __all__ = [
     "parse",
     "pow",
     "power",
+    "prelu",
+    "reciprocal",
     "relu",
+    "relu6",
     "reshape",
+    "rsqrt",
     "scope",
     "sech2",
+    "selu",
     "sigmoid",
     "sign",
+    "silu",
     "simplify",
     "sin",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "softsign",
     "sqrt",
     "square",
     "squeeze",
@@ -191,12 +220,14 @@ __all__ = [
     "sum",
     "symbols",
     "tanh",
+    "threshold",
     "to_networkx",
     "to_sympy",
     "transpose",
     "value_and_grad",
     "vjp",
     "where",
+    "xlogy",
 ]
 
 

@@ -268,7 +268,7 @@ def find_activation(activation: str | Function) -> Function:
     """
     if callable(activation):
         return activation
-    single = {name: function for name, function in FUNCTIONS.items() if len(signature(function).parameters) == 1}
+    single = {name: function for name, function in FUNCTIONS.items() if _required_operands(function) == 1}
     known = {**single, "softmax": softmax, "log_softmax": log_softmax}
     names = [*ACTIVATIONS, *(name for name in single if name not in BUILT_IN)]
     if activation not in names:
@@ -277,6 +277,11 @@ def find_activation(activation: str | Function) -> Function:
             f"activation needs a function of one node, or one of {', '.join(names)}; got {activation!r}.{advice}"
         )
     return known[activation]
+
+
+def _required_operands(function: Function) -> int:
+    """How many operands have no default: that of leaky_relu's slope is one."""
+    return sum(p.default is p.empty for p in signature(function).parameters.values())
 
 
 def _whole(value: object, needs: str) -> int:

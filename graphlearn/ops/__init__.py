@@ -1,7 +1,17 @@
 """Every operation, each defined once. Importing this package fills the registry."""
 
 from graphlearn.graph.op import BUILT_IN, OPS
-from graphlearn.ops import activations, intrinsics, linear, normalised, numpy_functions, reductions, shape
+from graphlearn.ops import (
+    activations,
+    elementary,
+    intrinsics,
+    linear,
+    normalised,
+    numpy_functions,
+    rectifiers,
+    reductions,
+    shape,
+)
 from graphlearn.ops.algebra import GRAPH, NUMPY
 from graphlearn.ops.elementwise import elementwise
 
@@ -9,11 +19,13 @@ __all__ = [
     "GRAPH",
     "NUMPY",
     "activations",
+    "elementary",
     "elementwise",
     "intrinsics",
     "linear",
     "normalised",
     "numpy_functions",
+    "rectifiers",
     "reductions",
     "shape",
 ]

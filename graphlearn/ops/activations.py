@@ -10,7 +10,10 @@ from graphlearn.ops.algebra import GRAPH
 from graphlearn.ops.elementwise import elementwise
 
 # What layers offer by name, besides the operations that a user defines.
-ACTIVATIONS = ("log_sigmoid", "log_softmax", "relu", "sigmoid", "sin", "softmax", "softplus", "tanh")
+ACTIVATIONS = (
+    "celu", "elu", "hard_sigmoid", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish", "relu", "relu6",
+    "selu", "sigmoid", "silu", "sin", "softmax", "softplus", "softsign", "tanh",
+)  # fmt: skip
 
 
 def _sigmoid_kernel(m: Any, x: Any) -> Any:

@@ -83,7 +83,8 @@ def elementwise(
 
     Args:
         name: its name, none of graphlearn's own. Defining your own name again serves the nodes made after it.
-        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra; the operands may broadcast.
+        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra; the operands may broadcast. An operand
+            with a default, as in ``lambda m, x, slope=0.01: ...``, may be left out and given by name.
         partials: one function ``(m, *inputs, output)`` per input; default: the graph derivative of the formula.
         kernel: the formula that is computed, where the textbook one overflows or cancels.
         notation: how it is written; default ``name(x)``.
@@ -124,7 +125,8 @@ def elementwise(
         reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
         formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain,
     )  # fmt: skip
-    return publish(register(op), arity, ())
+    options = [p for p in inspect.signature(formula).parameters.values() if p.default is not p.empty]
+    return publish(register(op), arity, (), options)
 
 
 def _require_own(name: str) -> None:
@@ -171,24 +173,48 @@ def _on_reals(function: Callable[..., Any], *operands: Any) -> Any:
     return function(*operands)
 
 
-def publish(op: Op, arity: int, numpy: Sequence[Any]) -> Callable[..., Node]:
-    """The public function of an elementwise op, with its documentation; NumPy's functions build it too."""
+def publish(op: Op, arity: int, numpy: Sequence[Any], options: Sequence[inspect.Parameter] = ()) -> Callable[..., Node]:
+    """The public function of an elementwise op, with its documentation; NumPy's functions build it too.
 
-    def function(*operands: Any) -> Node:
-        if len(operands) != arity:
-            raise GraphUseError(f"{op.name} needs {arity} operand{'s' * (arity != 1)}; got {len(operands)}.")
+    Args:
+        op: an elementwise operation.
+        arity: number of its operands.
+        numpy: NumPy's functions that build it.
+        options: the last operands, where these have defaults.
+    """
+
+    def function(*operands: Any, **named: Any) -> Node:
+        if named or len(operands) != arity:
+            operands = _completed(op, signature, operands, named)
         return apply(op, *operands)
 
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = _documentation(op)
     function.__dict__["op"] = op
     names = "xyz" if arity <= 3 else [f"x{k}" for k in range(arity)]
-    parameters = [inspect.Parameter(names[k], inspect.Parameter.POSITIONAL_ONLY) for k in range(arity)]
-    function.__dict__["__signature__"] = inspect.Signature(parameters, return_annotation=Node)
+    required = [inspect.Parameter(names[k], inspect.Parameter.POSITIONAL_ONLY) for k in range(arity - len(options))]
+    signature = inspect.Signature([*required, *options], return_annotation=Node)
+    function.__dict__["__signature__"] = signature
     FUNCTIONS[op.name] = function
     for target in numpy:
         NUMPY_BUILDERS[target] = function
     return function
+
+
+def _completed(op: Op, signature: inspect.Signature, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """All operands of a call that left some out or named some."""
+    try:
+        bound = signature.bind(*given, **named)
+    except TypeError:
+        needed = sum(p.default is p.empty for p in signature.parameters.values())
+        options = [f"{p.name}={p.default}" for p in signature.parameters.values() if p.default is not p.empty]
+        also = f", and takes {', '.join(options)}" if options else ""
+        by_name = f" and {', '.join(named)} by name" if named else ""
+        raise GraphUseError(
+            f"{op.name} needs {needed} operand{'s' * (needed != 1)}{also}; got {len(given)}{by_name}."
+        ) from None
+    bound.apply_defaults()
+    return bound.args
 
 
 def _documentation(op: Op) -> str:

@@ -10,8 +10,9 @@ from graphlearn.errors import GraphUseError, ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import NUMPY_BUILDERS, NUMPY_CURES
+from graphlearn.ops import elementary
 from graphlearn.ops.activations import square
-from graphlearn.ops.intrinsics import div, maximum, minimum, mul
+from graphlearn.ops.intrinsics import maximum, minimum, mul
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.reductions import max_
 from graphlearn.ops.shape import cast
@@ -44,8 +45,9 @@ def clip(a: Any, low: Any = None, high: Any = None) -> Node:
     """
     if low is None and high is None:
         raise GraphUseError("np.clip needs a bound; got neither. Give a_min or a_max.")
-    above = as_node(a) if low is None else maximum(a, low)
-    return above if high is None else minimum(above, high)
+    if low is None or high is None:
+        return minimum(a, high) if low is None else maximum(a, low)
+    return elementary.clip(a, low, high)
 
 
 def reciprocal(x: Any) -> Node:
@@ -61,7 +63,7 @@ def reciprocal(x: Any) -> Node:
             "Write 1 / node.",
             nodes=(node,),
         )
-    return div(1, node)
+    return elementary.reciprocal(node)
 
 
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Node:  # NumPy's names
@@ -120,6 +122,7 @@ NUMPY_CURES.update(
         "bitwise_xor": _TRUTH.format("np.not_equal(a, b)"),
         **dict.fromkeys(["remainder", "fmod", "floor_divide", "divmod", "cumsum", "cumprod", "sort", "argsort"], _DATA),
         **dict.fromkeys(["concatenate", "stack", "hstack", "vstack"], _NO_JOIN),
+        "take": "Write gl.one_hot(numbers, length) @ x, or x[number] for a number that is known.",
         **dict.fromkeys(["round", "rint", "floor", "ceil", "trunc", "fix"], _ROUND),
         **{name: _SHAPE.format(name) for name in ("shape", "ndim")},
         "size": "Write the product of node.shape; a free axis has the length gl.axis_size(name).",

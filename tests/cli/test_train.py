@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 import graphlearn as gl
 from graphlearn.cli import main
 from graphlearn.cli.network import load_network
+from graphlearn.ops.activations import ACTIVATIONS
 
 DATA = Path(gl.__file__).parent / "datasets" / "data"
 Captured = pytest.CaptureFixture[str]
@@ -216,7 +217,7 @@ def test_rare_classes_stand_in_both_parts(tmp_path: Path, capsys: Captured) -> N
         (["--target", "species", "--validation", "1.5"], r"--validation needs a share between 0 and 1; got 1.5"),
         (
             ["--target", "species", "--activation", "tahn"],
-            r"--activation needs one of log_sigmoid, log_softmax, relu, sigmoid, sin, softmax, softplus, tanh; got",
+            f"--activation needs one of {', '.join(ACTIVATIONS)}; got",
         ),
         (["--target", "species", "--learning-rate", "-1"], r"--learning-rate needs a finite number above 0; got -1"),
         (["--target", "species", "--learning-rate", "nan"], r"--learning-rate needs a finite number above 0; got nan"),

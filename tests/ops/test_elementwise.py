@@ -2,9 +2,11 @@
 
 import inspect
 
+import mpmath
 import numpy as np
 import pytest
 
+import graphlearn as gl
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import DataError, GraphUseError, UnsupportedOp
@@ -164,3 +166,49 @@ def test_whole_numbers_to_a_power_that_turns_out_below_0_are_refused_with_a_cure
     assert np.array_equal(evaluate(i**j, {i: [2, 3], j: [3, 0]}), [8, 1])
     with pytest.raises(DataError, match=r"got -1\. Make the base real"):
         evaluate(i**j, {i: [2, 3], j: [3, -1]})
+
+
+def test_an_operand_with_a_default_may_be_left_out_or_named():
+    k = gl.parameter("k", value=2.0)
+    assert gl.leaky_relu(x) is gl.leaky_relu(x, 0.01) is gl.leaky_relu(x, slope=0.01)
+    assert gl.prelu(x, k) is gl.leaky_relu(x, slope=k)
+    with pytest.raises(
+        GraphUseError, match=r"leaky_relu needs 1 operand, and takes slope=0\.01; got 1 and slop"
+    ):
+        gl.leaky_relu(x, slop=0.2)
+    with pytest.raises(GraphUseError, match=r"leaky_relu needs 1 operand.*; got 3"):
+        gl.leaky_relu(x, 1, 2)
+
+
+def test_an_operation_of_ones_own_may_have_defaults(fresh):
+    scaled = gl.elementwise("scaled_tanh", formula=lambda m, x, a=2: a * m.tanh(x / a))
+    assert gl.evaluate(scaled(x), {"x": 1.0}) == gl.evaluate(scaled(x, a=2), {"x": 1.0}) == 2 * np.tanh(0.5)
+
+
+@pytest.mark.parametrize(
+    ("x", "low", "high", "slopes"),
+    [(0.5, 0, 1, (1, 0, 0)), (-1, 0, 1, (0, 1, 0)), (2, 0, 1, (0, 0, 1)), (0, 0, 1, (1, 0, 0)), (5, 2, 1, (0, 0, 1))],
+)
+def test_clip_shares_its_derivative_between_no_two(x, low, high, slopes):
+    operands = gl.input("x"), gl.input("low"), gl.input("high")
+    y = gl.clip(*operands)
+    at = dict(zip(("x", "low", "high"), map(float, (x, low, high)), strict=True))
+    assert gl.evaluate(y, at) == np.clip(x, low, high)
+    found = gl.evaluate(gl.grad(y, list(operands)), at)
+    assert tuple(found) == slopes
+
+
+def test_the_alpha_of_celu_learns_where_its_derivative_cancels():
+    alpha = gl.parameter("alpha", value=1.0)
+    slope = gl.grad(gl.celu(x, alpha), alpha)
+    for q in (-1e-8, -1e-3, -0.2499, -0.25, -0.3):
+        with mpmath.workdps(40):
+            truth = mpmath.expm1(q) - q * mpmath.exp(q)
+        assert gl.evaluate(slope, {"x": q, "alpha": 1.0}) == pytest.approx(float(truth), rel=2e-15)
+
+
+def test_silu_and_mish_keep_digits_where_exp_is_subnormal():
+    for function in (gl.silu, gl.mish):
+        with mpmath.workdps(40):
+            truth = float(-mpmath.mpf(744) * mpmath.exp(-744))
+        assert gl.evaluate(function(x), {"x": -744.0}) == pytest.approx(truth, rel=1e-2)
