@@ -67,6 +67,7 @@ from graphlearn.ops.intrinsics import (
     tanh,
     where,
 )
+from graphlearn.ops.joining import concatenate, flip, pad, split, stack
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
 from graphlearn.ops.rectifiers import (
@@ -142,6 +143,7 @@ __all__ = [
     "check_grad",
     "clip",
     "compile",
+    "concatenate",
     "constant",
     "cos",
     "datasets",
@@ -156,6 +158,7 @@ __all__ = [
     "exp",
     "expand_dims",
     "expm1",
+    "flip",
     "from_sympy",
     "grad",
     "greater",
@@ -190,6 +193,7 @@ __all__ = [
     "numeric_grad",
     "one_hot",
     "optim",
+    "pad",
     "parameter",
     "parse",
     "pow",
@@ -212,9 +216,11 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "split",
     "sqrt",
     "square",
     "squeeze",
+    "stack",
     "state",
     "sub",
     "sum",

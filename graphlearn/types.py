@@ -18,6 +18,9 @@ from graphlearn.errors import DTypeError, ShapeError
 
 Dim = int | str
 Shape = tuple[Dim, ...]
+# What is taken along an axis: all of it (None), one place (an int, and the axis goes), or (first, count, step).
+Pick = int | tuple[int, int, int] | None
+Region = tuple[Pick, ...]
 
 DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
 TEXT = "UST"  # kinds of NumPy dtypes that hold text
@@ -287,6 +290,61 @@ def reshape_shape(old: Shape, new: Sequence[Dim]) -> Shape:
             )
         )
     return checked
+
+
+def region_shape(shape: Shape, region: Region) -> Shape:
+    """Shape of the part of an array that a region takes.
+
+    Args:
+        shape: of the array.
+        region: a pick for each axis.
+
+    Raises:
+        ShapeError: another number of axes, a place outside of its axis, or a part of a named axis.
+    """
+    if len(region) != len(shape):
+        raise ShapeError(
+            f"a slice needs a pick for each axis; got {len(region)} for {format_shape(shape)}. Add ':' for the others."
+        )
+    taken = [_picked(dim, pick, axis) for axis, (dim, pick) in enumerate(zip(shape, region, strict=True))]
+    return tuple(dim for dim in taken if dim is not None)
+
+
+def _picked(dim: Dim, pick: Pick, axis: int) -> Dim | None:
+    """Length that is left of an axis; None where the axis goes."""
+    if pick is None:
+        return dim
+    first, count, step = (pick, 1, 1) if isinstance(pick, int) else pick
+    if isinstance(dim, str):
+        raise ShapeError(
+            f"a slice needs the whole of a free axis; got a part of axis {axis}, {dim!r}. Write ':' there, or give the "
+            "axis a fixed length where the input is declared."
+        )
+    if count and not (0 <= first < dim and 0 <= first + (count - 1) * step < dim):
+        raise ShapeError(f"a slice needs places within axis {axis} of length {dim}; got {pick}. Count from 0.")
+    return None if isinstance(pick, int) else count
+
+
+def concatenate_shape(shapes: Sequence[Shape], axis: int) -> Shape:
+    """Shape of arrays laid one after the other along an axis.
+
+    Raises:
+        ShapeError: other axes differ, or the axis is free in one of them.
+    """
+    first = shapes[0]
+    if any(len(s) != len(first) or s[:axis] + s[axis + 1 :] != first[:axis] + first[axis + 1 :] for s in shapes):
+        got = " and ".join(dict.fromkeys(format_shape(s) for s in shapes))
+        raise ShapeError(f"concatenate needs equal shapes apart from axis {axis}; got {got}. Reshape or slice one.")
+    total = 0
+    for shape in shapes:
+        dim = shape[axis]
+        if isinstance(dim, str):
+            raise ShapeError(
+                f"concatenate needs fixed lengths along axis {axis}; got {format_shape(shape)}, where {dim!r} is free. "
+                "Concatenate along another axis, or give it a fixed length where the input is declared."
+            )
+        total += dim
+    return (*first[:axis], total, *first[axis + 1 :])
 
 
 def _inferred_dimension(old: Shape, wanted: Shape, left_over: Counter[str], known: int, total: int) -> Dim:

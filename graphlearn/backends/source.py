@@ -136,10 +136,13 @@ class Source:
         start = (str(buffer.start) if buffer.start else "") if fixed else f"at_{buffer.slot.number}"
         return ARENAS[arena_of(buffer.dtype)], start
 
-    def entry(self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str]) -> str:
+    def entry(
+        self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str], offset: Sequence[Count] = ()
+    ) -> str:
         """``pointer[offset + i*stride + j]``."""
         pointer, start = self.place(buffer)
         terms = [start] if start else []
+        terms += [self.size(term) for term in offset]
         steps = [(i, self.size(s)) for i, s in zip(indices, strides, strict=True) if s != ZERO]
         terms += [
             index if by == "1" else self._shared.get(f"{index}*{by}", f"{index}*{_factor(by)}") for index, by in steps
@@ -163,23 +166,31 @@ class Source:
         """Whether a buffer is a variable of the function and has no place in memory."""
         return buffer.is_number
 
-    def load(self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str]) -> str:
+    def load(
+        self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str], offset: Sequence[Count] = ()
+    ) -> str:
         """The text that reads an entry as a value."""
         if self.is_local(buffer):
             return self.name_of(buffer)
-        text = self.entry(buffer, strides, indices)
+        text = self.entry(buffer, strides, indices, offset)
         if buffer.dtype == "bool":
             return f"({text} != 0)"
         return f"int64({text})" if buffer.dtype == "uint8" else text
 
-    def store(self, buffer: Buffer, strides: Sequence[Count], indices: Sequence[str], value: str) -> None:
+    def store(
+        self,
+        buffer: Buffer,
+        strides: Sequence[Count],
+        indices: Sequence[str],
+        value: str,
+        offset: Sequence[Count] = (),
+    ) -> None:
         """Write an entry."""
         if self.is_local(buffer):
             self.line(f"{self.name_of(buffer)} = {value}")
-        elif buffer.dtype == "bool":
-            self.line(f"{self.entry(buffer, strides, indices)} = 1 if {value} else 0")
         else:
-            self.line(f"{self.entry(buffer, strides, indices)} = {value}")
+            entry = self.entry(buffer, strides, indices, offset)
+            self.line(f"{entry} = 1 if {value} else 0" if buffer.dtype == "bool" else f"{entry} = {value}")
 
     def slots(self) -> None:
         """At the entry: the first element of every slot that lies behind one of unknown length."""

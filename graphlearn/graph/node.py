@@ -197,6 +197,9 @@ class Node(NotANumber):
             self, shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, str)) else shape
         )
 
+    def __getitem__(self, key: Any) -> Node:
+        return _builder(np.ndarray.__getitem__)(self, key)
+
     # --- NumPy's protocols: ordinary NumPy code builds the graph -----------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Node:

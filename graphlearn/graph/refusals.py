@@ -64,14 +64,6 @@ class NotANumber:
             nodes=(self,),
         )
 
-    def __getitem__(self, key: object) -> NoReturn:
-        width = self.type.shape[-1] if self.type.shape else 0
-        cure = "Give the part as an input of its own."
-        if isinstance(width, int) and width > 1:
-            unit = ", ".join("1" if k == 0 else "0" for k in range(min(width, 3))) + (", ..." if width > 3 else "")
-            cure = f"For a column multiply: node @ [{unit}]. Or give the part as an input of its own."
-        raise GraphUseError(f"a node has no indexing: {self!r}. {cure}", nodes=(self,))
-
     def __len__(self) -> NoReturn:
         first = self.type.shape[0] if self.type.shape else None
         cure = "A scalar has no length."

@@ -5,12 +5,14 @@ from graphlearn.ops import (
     activations,
     elementary,
     intrinsics,
+    joining,
     linear,
     normalised,
     numpy_functions,
     rectifiers,
     reductions,
     shape,
+    slicing,
 )
 from graphlearn.ops.algebra import GRAPH, NUMPY
 from graphlearn.ops.elementwise import elementwise
@@ -22,12 +24,14 @@ __all__ = [
     "elementary",
     "elementwise",
     "intrinsics",
+    "joining",
     "linear",
     "normalised",
     "numpy_functions",
     "rectifiers",
     "reductions",
     "shape",
+    "slicing",
 ]
 
 BUILT_IN.update(OPS)  # all that were registered up to here; what comes later is a user's

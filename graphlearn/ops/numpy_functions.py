@@ -78,7 +78,6 @@ numpy_builder(np.astype, lambda x, dtype: cast(x, dtype))
 
 _SHAPE = "It is known without a value: write node.{}."
 _ROUND = "It has no slope to learn from: round the evaluated number."
-_NO_JOIN = "Give the parts as inputs with weights of their own: a @ V + b @ W is concatenate([a, b]) @ U."
 _DATA = "Compute it on the arrays before they come in."
 _TRUTH = "For truths write {}."
 NUMPY_CURES.update(
@@ -121,8 +120,15 @@ NUMPY_CURES.update(
         "bitwise_or": _TRUTH.format("np.logical_or(a, b)"),
         "bitwise_xor": _TRUTH.format("np.not_equal(a, b)"),
         **dict.fromkeys(["remainder", "fmod", "floor_divide", "divmod", "cumsum", "cumprod", "sort", "argsort"], _DATA),
-        **dict.fromkeys(["concatenate", "stack", "hstack", "vstack"], _NO_JOIN),
-        "take": "Write gl.one_hot(numbers, length) @ x, or x[number] for a number that is known.",
+        "column_stack": "Write np.stack(arrays, axis=1) for vectors, np.concatenate(arrays, axis=1) for matrices.",
+        "dstack": "Write np.concatenate(arrays, axis=2).",
+        "append": "Write np.concatenate([a, b]).",
+        "array_split": "Write np.split(node, places), with the places of the cuts.",
+        "hsplit": "Write np.split(node, sections, axis=1).",
+        "vsplit": "Write np.split(node, sections, axis=0).",
+        "fliplr": "Write np.flip(x, axis=1).",
+        "flipud": "Write np.flip(x, axis=0).",
+        "take": "Write gl.one_hot(numbers, length) @ node, or node[number] for a number that is known.",
         **dict.fromkeys(["round", "rint", "floor", "ceil", "trunc", "fix"], _ROUND),
         **{name: _SHAPE.format(name) for name in ("shape", "ndim")},
         "size": "Write the product of node.shape; a free axis has the length gl.axis_size(name).",

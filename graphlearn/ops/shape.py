@@ -36,7 +36,7 @@ def _infer_broadcast(types: tuple[ArrayType, ...], shape: tuple[Dim, ...]) -> Ar
     return source.with_shape(shape)
 
 
-def _shape_text(node: Node) -> str:
+def shape_text(node: Node) -> str:
     """The shape as derivations write it: ``(N, 3)``."""
     return format_shape(tuple("N" if d == "batch" else d for d in node.type.shape))
 
@@ -48,8 +48,8 @@ BROADCAST = structural(
     # The contribution has the large shape; un-broadcasting in reverse mode sums it.
     adjoint=lambda node, g: (g,),
     notation=Notation(
-        lambda n: rf"\operatorname{{{{broadcast}}}}_{{{{{_shape_text(n)}}}}}\left({{0}}\right)",
-        lambda n: f"broadcast({{0}}, {_shape_text(n)})",
+        lambda n: rf"\operatorname{{{{broadcast}}}}_{{{{{shape_text(n)}}}}}\left({{0}}\right)",
+        lambda n: f"broadcast({{0}}, {shape_text(n)})",
     ),
     doc="The array repeated along axes of length 1 and along new leading axes.",
 )
@@ -59,8 +59,8 @@ RESHAPE = structural(
     reference=lambda x, shape: np.reshape(x, shape),
     adjoint=lambda node, g: (reshape(g, node.inputs[0].shape),),
     notation=Notation(
-        lambda n: rf"\operatorname{{{{reshape}}}}_{{{{{_shape_text(n)}}}}}\left({{0}}\right)",
-        lambda n: f"reshape({{0}}, {_shape_text(n)})",
+        lambda n: rf"\operatorname{{{{reshape}}}}_{{{{{shape_text(n)}}}}}\left({{0}}\right)",
+        lambda n: f"reshape({{0}}, {shape_text(n)})",
     ),
     doc="The same entries, in row-major order, in another shape.",
 )

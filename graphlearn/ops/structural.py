@@ -67,11 +67,11 @@ def build(op: Op, inputs: Sequence[Any], **attrs: Any) -> Node:
     return make(op, tuple([as_node(x) for x in inputs]), tuple(sorted(attrs.items())))
 
 
-def numpy_builder(target: Any, function: Callable[..., Node]) -> None:
+def numpy_builder(target: Any, function: Callable[..., Any]) -> None:
     """Let a NumPy function on nodes build ``function``; options that it lacks are refused by name."""
     accepted = set(inspect.signature(function).parameters)
 
-    def call(*args: Any, **kwargs: Any) -> Node:
+    def call(*args: Any, **kwargs: Any) -> Any:
         extra = set(kwargs) - accepted
         if extra:
             raise GraphUseError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.names import Names
@@ -13,7 +13,18 @@ from graphlearn.graph.traverse import depends_on_axis, topological
 from graphlearn.program.arena import plan_arenas
 from graphlearn.program.expand import Expanded, expand
 from graphlearn.program.fuse import fuse
-from graphlearn.program.program import Buffer, Copy, FusedLoop, Gather, Load, Program, Step, reads_of, writes_of
+from graphlearn.program.program import (
+    Buffer,
+    Copy,
+    FusedLoop,
+    Gather,
+    Load,
+    Program,
+    Step,
+    Store,
+    reads_of,
+    writes_of,
+)
 from graphlearn.program.rules import COPY
 from graphlearn.program.schedule import schedule
 from graphlearn.program.together import Block, put_together
@@ -154,17 +165,19 @@ def _delay(body: list[Step], table: _Buffers) -> tuple[list[Step], list[Step]]:
             continue
         stores = list(step.stores)
         for k, store in enumerate(stores):
-            if store.buffer.role == "kept" and _still_read(store.buffer, store.strides, step, body[number + 1 :]):
+            if store.buffer.role == "kept" and _still_read(store, step, body[number + 1 :]):
                 temporary = table.temporary(store.buffer)
-                stores[k] = type(store)(temporary, store.strides, store.value)
+                stores[k] = replace(store, buffer=temporary)
                 delayed.append(Copy(temporary, store.buffer))
         body[number] = FusedLoop(step.axes, step.body, tuple(stores), step.reductions, step.nodes)
     return body, delayed
 
 
-def _still_read(buffer: Buffer, strides: Sequence[object], step: FusedLoop, after: Sequence[Step]) -> bool:
-    own = any(isinstance(v, Load) and v.buffer is buffer and v.strides != strides for v in step.body)
-    return own or any(buffer in reads_of(later) for later in after)
+def _still_read(store: Store, step: FusedLoop, after: Sequence[Step]) -> bool:
+    place = (store.strides, store.offset)
+    reads = [v for v in step.body if isinstance(v, Load) and v.buffer is store.buffer]
+    own = any((v.strides, v.offset) != place for v in reads)
+    return own or any(store.buffer in reads_of(later) for later in after)
 
 
 class _Buffers:

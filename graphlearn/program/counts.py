@@ -54,3 +54,11 @@ def times(a: Count, b: Count) -> Count:
 def row_major(shape: Sequence[Dim]) -> tuple[Count, ...]:
     """Elements from one entry to the next along each axis of a contiguous array."""
     return tuple(count(shape[k + 1 :]) for k in range(len(shape)))
+
+
+def total(terms: Sequence[Count]) -> tuple[Count, ...]:
+    """A sum of numbers of elements: one term for each product of free axes, none for what is 0."""
+    factors: dict[tuple[str, ...], int] = {}
+    for term in terms:
+        factors[term.axes] = factors.get(term.axes, 0) + term.factor
+    return tuple(Count(factor, axes) for axes, factor in sorted(factors.items()) if factor)

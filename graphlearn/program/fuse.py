@@ -6,8 +6,17 @@ from collections.abc import Callable, Sequence
 
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
-from graphlearn.program.access import Access, is_entrywise, is_reduction, loop_space, space
-from graphlearn.program.counts import ZERO, Count, row_major
+from graphlearn.program.access import (
+    Access,
+    is_assembly,
+    is_entrywise,
+    is_reduction,
+    loop_axes,
+    loop_space,
+    part_places,
+    space,
+)
+from graphlearn.program.counts import ZERO, Count, count, row_major
 from graphlearn.program.program import (
     Buffer,
     Compute,
@@ -44,6 +53,8 @@ def fuse(plan: Schedule, buffer_of: Callable[[Node], Buffer]) -> list[tuple[int,
         level = plan.level[node]
         if node.op.name == "matmul":
             steps.append((level, position[node], _matmul(node, plan, buffer_of)))
+        elif is_assembly(node):
+            steps += [(level, position[node], loop) for loop in _assembled(node, plan, buffer_of)]
         else:
             groups.setdefault((level, loop_space(node)), []).append(node)
     for (level, axes), members in groups.items():
@@ -62,7 +73,7 @@ class _Loop:
         self._buffer_of = buffer_of
         self._own: set[Node] = set()
         self._values: dict[Node, Value] = {}
-        self._loads: dict[tuple[Buffer, tuple[Count, ...]], Load] = {}
+        self._loads: dict[tuple[Buffer, tuple[Count, ...], tuple[Count, ...]], Load] = {}
         self._literals: dict[tuple[str, str], Literal] = {}
         self._casts: dict[tuple[Value, str], Compute] = {}
         self._body: list[Value] = []
@@ -83,6 +94,13 @@ class _Loop:
         if not made:
             return None
         return FusedLoop(self._axes, tuple(self._body), tuple(stores), tuple(reductions), tuple(made))
+
+    def lay(self, node: Node, part: Access | None, place: Access) -> FusedLoop:
+        """The loop that writes a part of an assembly to its place; zeros where there is no part."""
+        buffer = self._buffer_of(node)
+        value = self._literal(0, buffer.dtype) if part is None else self._from_memory(part)
+        store = Store(buffer, place.strides(len(self._axes)), self._as(value, buffer.dtype, node), place.offset)
+        return FusedLoop(self._axes, tuple(self._body), (store,), (), (node,))
 
     def _store(self, node: Node) -> Store:
         buffer = self._buffer_of(node)
@@ -133,9 +151,10 @@ class _Loop:
         if base.op.name == "axis_size":
             return self._values.setdefault(base, self._entered(Length(base.attr("axis_name"))))
         buffer, strides = self._buffer_of(base), access.strides(len(self._axes))
-        known = self._loads.get((buffer, strides))
+        key = (buffer, strides, access.offset)
+        known = self._loads.get(key)
         if known is None:
-            known = self._loads[buffer, strides] = Load(buffer, strides)
+            known = self._loads[key] = Load(*key)
             self._body.append(known)
         return known
 
@@ -176,6 +195,18 @@ class _Loop:
             known = self._casts[value, dtype] = Compute("cast", (value,), dtype, node)
             self._body.append(known)
         return known
+
+
+def _assembled(node: Node, plan: Schedule, buffer_of: Callable[[Node], Buffer]) -> list[FusedLoop]:
+    """An array that is written part by part, one loop for each part that has entries."""
+    loops = []
+    if node.op.name == "inlay":
+        whole = Access(node, node.shape, loop_axes(node.shape))
+        loops.append(_Loop(space(node.shape), plan, buffer_of).lay(node, None, whole))
+    for part, access, place in zip(node.inputs, plan.reads[node], part_places(node), strict=True):
+        if count(part.shape) != ZERO:
+            loops.append(_Loop(space(part.shape), plan, buffer_of).lay(node, access, place))
+    return loops
 
 
 def _operand_dtypes(node: Node) -> tuple[str | None, ...]:

@@ -76,10 +76,11 @@ class Buffer:
 
 @dataclass(frozen=True, eq=False)
 class Load:
-    """An entry of a buffer; ``strides`` in elements for each axis of the loop."""
+    """An entry of a buffer; ``strides`` in elements for each axis of the loop, from the sum ``offset`` on."""
 
     buffer: Buffer
     strides: tuple[Count, ...]
+    offset: tuple[Count, ...] = ()
 
     @property
     def dtype(self) -> str:
@@ -125,11 +126,12 @@ Value = Load | Literal | Length | Compute
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """Write a value to an entry of a buffer."""
+    """Write a value to an entry of a buffer; places as in `Load`."""
 
     buffer: Buffer
     strides: tuple[Count, ...]
     value: Value
+    offset: tuple[Count, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -175,7 +175,7 @@ def _reshape(inputs: Sequence[Node], attrs: Attrs) -> Node | None:
         return x
     if x.op.name == "reshape":
         return build("reshape", x.inputs, attrs)
-    if _long(x.shape) != _long(shape) and x.op.name in ("transpose", "broadcast_to"):
+    if _long(x.shape) != _long(shape) and x.op.name in ("transpose", "broadcast_to", "slice"):
         return build("reshape", [make(COPY, (x,), scope="")], attrs)
     return None
 
@@ -193,7 +193,7 @@ def _matmul(inputs: Sequence[Node], attrs: Attrs) -> Node | None:
 
 def _plain(x: Node) -> Node:
     source = x
-    while source.op.name in ("transpose", "reshape", "broadcast_to"):
+    while source.op.name in ("transpose", "reshape", "broadcast_to", "slice"):
         swapped = (*range(source.ndim - 2), source.ndim - 1, source.ndim - 2)
         regular = source.op.name == "reshape" or (source.op.name == "transpose" and source.attr("axes") == swapped)
         if not regular:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphlearn.graph.node import Node
-from graphlearn.program.access import Access, is_entrywise, is_reduction, loop_space, operands, space
+from graphlearn.program.access import Access, is_assembly, is_entrywise, is_reduction, loop_space, operands, space
 
 # Cost of computing an entry again, in additions; an op that is not listed is never computed twice.
 _LIGHT = dict.fromkeys(
@@ -40,7 +40,7 @@ class Schedule:
 
 def is_computed(node: Node) -> bool:
     """Whether a node is a step of its own, neither given nor a view."""
-    return is_entrywise(node) or is_reduction(node) or node.op.name == "matmul"
+    return is_entrywise(node) or is_reduction(node) or is_assembly(node) or node.op.name == "matmul"
 
 
 def schedule(order: Iterable[Node], last: Mapping[Node, int], early: frozenset[Node]) -> Schedule:
@@ -60,7 +60,9 @@ def schedule(order: Iterable[Node], last: Mapping[Node, int], early: frozenset[N
 
 def shares_loop(consumer: Node, access: Access) -> bool:
     """Whether the value read can be a local of the consumer's own loop."""
-    return is_entrywise(access.base) and consumer.op.name != "matmul" and access.matches(loop_space(consumer))
+    if consumer.op.name == "matmul" or is_assembly(consumer):
+        return False
+    return is_entrywise(access.base) and access.matches(loop_space(consumer))
 
 
 def _latest(

@@ -132,6 +132,8 @@ def _form(step: FusedLoop) -> Hashable | None:
             form.append((value.op, value.dtype, tuple(number[v] for v in value.operands)))
         else:
             form.append(value.axis)
+    if not all(same_entries(s.strides, s.buffer, step.axes) for s in step.stores):
+        return None
     form.extend((arrays[s.buffer], s.buffer.role, number[s.value]) for s in step.stores)
     return tuple(form)
 
@@ -146,7 +148,7 @@ def _may_join(members: Sequence[FusedLoop], columns: Sequence[tuple[Buffer, ...]
     others = [step for step in updates if step not in members]
     read = {b for step in members for b in reads_of(step)}
     written = {b for step in members for b in writes_of(step)}
-    return all(read.isdisjoint(writes_of(step)) and written.isdisjoint(reads_of(step)) for step in others)
+    return all((read | written).isdisjoint(writes_of(step)) and written.isdisjoint(reads_of(step)) for step in others)
 
 
 def _block(parts: Sequence[Buffer]) -> Block:

@@ -96,14 +96,21 @@ def elementwise_cases(op: Op, dtype: str = "float64") -> Iterator[Case]:
 
 # --- structural and compound ops -------------------------------------------------------------------------------------
 
+_REGIONS = (  # a pick for each axis: all, a place, or (first, count, step)
+    (1,), ((1, 2, 1),), ((2, 3, -1),), ((0, 2, 2),), ((0, 0, 1),),
+    (None, 2), (1, (0, 2, 2)), ((1, 2, -1), (2, 2, -2)), (None, (1, 1, 1)), (None, (0, 0, 1)),
+    (1, None, (2, 3, -1)), (None, 0, (0, 2, 1)), (0, 0, 1), (3, (1, 2, -1), None), (None, (0, 1, 1), 2),
+    (None, (1, 3, 1)), (None, (4, 3, -2)), ((4, 3, -1),), ((1, 2, 2), None),
+)  # fmt: skip
 # Attribute -> values, by the name and, where it has one, the annotation of the shape rule's parameter.
 _ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "axis: tuple[int, ...]": ((0,), (1,), (0, 1), (0, 2), ()),
     "axis: int": (0, 1, 2),
     "keepdims": (False, True),
     "normalized": (False, True),
-    "shape": ((3,), (6,), (3, 2), (1, 2, 3), (4, 2, 3), ("N", 3), (3, "N"), ("N", 1, 3), (1, 1)),
+    "shape": ((3,), (6,), (3, 2), (1, 2, 3), (4, 2, 3), ("N", 3), (3, "N"), ("N", 1, 3), (1, 1), ("N", 5)),
     "axes": ((0,), (1, 0), (2, 0, 1), (0, 2, 1)),
+    "region": _REGIONS,
     "dtype": ("float32", "float64", "int64"),
     "axis_name": ("N",),
 }
@@ -131,7 +138,10 @@ def operand_names(op: Op) -> tuple[str, ...]:
     if isinstance(op.reference, np.ufunc):
         return tuple(f"x{k}" for k in range(op.reference.nin))
     assert op.reference is not None
-    return tuple(name for name in inspect.signature(op.reference).parameters if name not in attribute_names(op))
+    found = [p for p in inspect.signature(op.reference).parameters.values() if p.name not in attribute_names(op)]
+    if any(p.kind is p.VAR_POSITIONAL for p in found):  # any number of operands: two
+        return tuple(f"{p.name}{k}" for p in found for k in range(2))
+    return tuple(p.name for p in found)
 
 
 def attribute_names(op: Op) -> dict[str, str]:

@@ -49,7 +49,7 @@ class _Loop:
             self._values(s.value for s in self._step.stores)
             for store in self._step.stores:
                 strides = self._strides(store.strides)
-                self._source.store(store.buffer, strides, self._indices, self._text[store.value])
+                self._source.store(store.buffer, strides, self._indices, self._text[store.value], store.offset)
 
     def write_results(self, reductions: Sequence[Reduce]) -> None:
         """Every thread combines the entries of a result, one after the other."""
@@ -150,7 +150,7 @@ class _Loop:
         if isinstance(value, Length):
             return source.length(value.axis)
         if isinstance(value, Load):
-            return source.load(value.buffer, self._strides(value.strides), self._indices)
+            return source.load(value.buffer, self._strides(value.strides), self._indices, value.offset)
         texts = [self._text[v] for v in value.operands]
         if value.op == "cast":
             return cpu.convert(texts[0], value.operands[0].dtype, value.dtype, source.literal)

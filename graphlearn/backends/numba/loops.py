@@ -160,7 +160,7 @@ class _Nest:
         for reduction in self._step.reductions:
             self._accumulate(reduction)
         for store, text in stores:
-            self._source.store(store.buffer, self._strides(store.strides), self._indices, text)
+            self._source.store(store.buffer, self._strides(store.strides), self._indices, text, store.offset)
 
     def _define(self, value: Value) -> None:
         """Give a value its text: a literal, an expression to be written where it is used, or a local."""
@@ -185,7 +185,7 @@ class _Nest:
         if isinstance(value, Length):
             return self._source.length(value.axis)
         if isinstance(value, Load):
-            return self._source.load(value.buffer, self._strides(value.strides), self._indices)
+            return self._source.load(value.buffer, self._strides(value.strides), self._indices, value.offset)
         return self._computed(value)
 
     def _computed(self, value: Compute) -> str:

@@ -176,9 +176,9 @@ def _matrix_entry(matrix: Matrix, at: Sequence[int], row: int, column: int) -> i
     return offset((*matrix.batch, *matrix.strides), (*at, row, column))
 
 
-def offset(strides: Iterable[Count], indices: Iterable[int]) -> int:
+def offset(strides: Iterable[Count], indices: Iterable[int], start: Iterable[Count] = ()) -> int:
     """Number of an entry in its buffer."""
-    return sum(s.factor * i for s, i in zip(strides, indices, strict=True))
+    return sum(s.factor * i for s, i in zip(strides, indices, strict=True)) + sum(term.factor for term in start)
 
 
 def tree(op: str, dtype: str, terms: list[str]) -> str:
@@ -215,7 +215,7 @@ class _Iterations:
                 if self._uses[value]:
                     self._define(value, at)
             for store in self._step.stores:
-                entry = offset(store.strides, at)
+                entry = offset(store.strides, at, store.offset)
                 written[store.buffer, entry] = self._named(store.buffer, entry, self._text(store.value, at))
             for r in self._step.reductions:
                 parts.setdefault((r, offset(r.strides, at)), []).append(self._text(r.value, at))
@@ -266,7 +266,7 @@ class _Iterations:
         if isinstance(value, Literal):
             return self._source.literal(value.value, value.dtype)
         if isinstance(value, Load):
-            return self._entries[value.buffer, offset(value.strides, at)]
+            return self._entries[value.buffer, offset(value.strides, at, value.offset)]
         if isinstance(value, Length):
             return self._source.length(value.axis)
         return self._computed(value, at)

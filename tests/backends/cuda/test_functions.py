@@ -76,6 +76,18 @@ def test_matrix_products(sizes: tuple[int, int, int], precision: str, in_lockste
     compare([x @ w, flipped, gl.tanh(x @ w)], precision, arrays)
 
 
+@pytest.mark.parametrize("rows", [0, 301])
+def test_parts_and_arrays_put_together(rows: int, in_lockstep: None) -> None:
+    x, w = gl.input("x", ("n", 7)), gl.input("w", (5, 3))
+    outputs = [
+        x[:, ::-2], x[:, 1] * x[:, -1], x[:, 2:5] @ w[::-1, 1:][:3], gl.reshape(w[::-1, 1:], -1)[::3],
+        gl.concatenate([gl.tanh(x[:, :3]), x[:, 5:]], 1), gl.stack([w, w + 1], 1), gl.pad(x, ((0, 0), (1, 2))),
+        gl.pad(w > 0, 1), gl.grad(gl.sum(gl.concatenate([x[:, 1:] ** 2, x[:, :1]], 1) ** 2), x),
+    ]  # fmt: skip
+    rng = np.random.default_rng(4)
+    compare(outputs, "float64", {"x": rng.normal(size=(rows, 7)), "w": rng.normal(size=(5, 3))})
+
+
 def test_no_two_threads_race(watched: None) -> None:
     x, w = gl.input("x", ("n", 70)), gl.input("w", (70, 3))
     rng = np.random.default_rng(5)

@@ -55,6 +55,28 @@ def test_one_function_serves_all_lengths_of_several_axes():
             np.testing.assert_allclose(g, w, rtol=1e-11, atol=1e-12)
 
 
+def test_parts_of_views_and_arrays_put_together():
+    x, n = gl.input("x", (4, 5)), gl.input("n", ("n", 2, 3))
+    flat = gl.reshape(x[::-1, 1:], 16)
+    outputs = [
+        x[::2][::-1, 1:][:, 0], x.T[1:, ::-2], x[1:] @ x[:3].T, flat[::3], gl.reshape(x, (2, 10))[:, 7:1:-2],
+        gl.broadcast_to(x[:, :1], (4, 5))[1:, ::-1] * x[1:], gl.sum(x[:, ::-1] * x[0], 0), x[1, 2] * x[3],
+        n[:, 1, ::-1], gl.transpose(n, (1, 2, 0))[1, 2], gl.sum(n[:, 0] @ x[:3, :2], 0),
+        gl.concatenate([gl.tanh(n[:, 0]), n[:, 1, 1:]], 1)[:, ::-1], gl.stack([n[:, 0], n[:, 1]], 2),
+        gl.concatenate([x[:, 1:3].T, x[:, :0].T, gl.constant(np.ones((5, 4)))], 0),
+        gl.pad(n[:, :, 1], ((0, 0), (2, 1)), constant_values=7.0), gl.reshape(gl.pad(x, 1)[::2], -1),
+        gl.concatenate([x[:2] > 1, x[2:] < 3]), gl.concatenate([x, gl.constant(np.arange(5).reshape(1, 5))]),
+    ]  # fmt: skip
+    loss = gl.sum(outputs[11] ** 3) + gl.sum(outputs[12][:, 0] * outputs[14][:, :2])
+    outputs += [gl.grad(loss, n), gl.grad(gl.sum(gl.tanh(outputs[0]) * flat[2:4]), x)]
+    function = compiled(outputs)
+    generator = np.random.default_rng(0)
+    for rows in (0, 1, 17):
+        at = {x: generator.normal(size=(4, 5)), n: generator.normal(size=(rows, 2, 3))}
+        for got, wanted in zip(function(at, {"n": rows}), evaluate(outputs, at), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-12)
+
+
 def test_an_output_may_be_a_leaf_a_constant_a_view_or_wanted_twice():
     x = gl.input("x", (2, 3))
     outputs = [

@@ -101,6 +101,21 @@ def test_updates_read_the_values_of_the_beginning():
     assert_same_run(Task(step, {}, values), "float64", [1] * 5)
 
 
+@pytest.mark.parametrize("length", [3, 3000])
+def test_updates_of_parts_and_of_arrays_put_together(length):
+    a = gl.parameter("a", value=np.linspace(-1, 1, length))
+    b = gl.parameter("b", value=np.linspace(0, 2, length))
+    c = gl.parameter("c", value=np.linspace(1, 2, length))
+    loss = gl.sum(a * b[::-1]) / length + gl.sum(gl.pad(c[1:], (2, 0))[:-1] * a[0])
+    updates = {
+        a: a[::-1] * 0.9,  # reads its old value from the other end
+        b: gl.concatenate([b[1:], b[:1]]) - 0.1 * gl.grad(loss, b),
+        c: gl.concatenate([c[2:], a[:2]]) - 0.1 * gl.grad(loss, c),
+    }
+    values = {leaf: leaf.attr("value").array.copy() for leaf in (a, b, c)}
+    assert_same_run(Task(TrainingStep(loss, updates, (), (), ""), {}, values), "float64", [1] * 4)
+
+
 def test_a_state_that_is_not_read_is_written():
     a, seen = gl.parameter("a", value=3.0), gl.state("seen", (), 0.0)
     count = gl.state("count", (), 0, "int64")
