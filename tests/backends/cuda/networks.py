@@ -21,6 +21,16 @@ class Task(NamedTuple):
     values: Mapping[gl.Node, np.ndarray]
 
 
+def branches(rows: int = 24) -> Task:
+    """A hidden layer over one part of the features, joined with another, and a penalty on part of the weights."""
+    rng = np.random.default_rng(6)
+    x, y = gl.input("x", ("batch", 6)), gl.input("y", ("batch", 1))
+    w, u = gl.parameter("w", (4, 3)), gl.parameter("u", (6, 1))
+    joined = gl.concatenate([gl.tanh(x[:, 1:5] @ w), x[:, ::-2]], 1)
+    loss = gl.losses.mse(joined @ u, y) + 0.01 * gl.sum(gl.pad(w, 1)[2:, ::-2] ** 2)
+    return task(loss, gl.optim.Momentum(0.05), {x: rng.normal(size=(rows, 6)), y: rng.normal(size=(rows, 1))})
+
+
 def xor(learning_rate: float = 0.5) -> Task:
     """2-3-1 on the four rows of XOR, by gradient descent."""
     x, y = gl.input("x", ("batch", 2)), gl.input("y", ("batch", 1))

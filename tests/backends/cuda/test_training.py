@@ -16,7 +16,7 @@ from graphlearn.backends.registry import load_backend
 from graphlearn.errors import DataError, EngineError, NonFiniteError, OptionError
 from graphlearn.program.build import Batching, build_training
 from tests.backends.cuda.lockstep import Lockstep
-from tests.backends.cuda.networks import Task, assert_trains_like_the_reference, classifier, task, train, xor
+from tests.backends.cuda.networks import Task, assert_trains_like_the_reference, branches, classifier, task, train, xor
 
 PRECISIONS = ("float32", "float64")
 
@@ -24,6 +24,11 @@ PRECISIONS = ("float32", "float64")
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_xor(precision: str, in_lockstep: None) -> None:
     assert_trains_like_the_reference(xor(), precision, [4] * 30)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_parts_and_arrays_put_together(precision: str, in_lockstep: None) -> None:
+    assert_trains_like_the_reference(branches(), precision, [24] * 5)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -128,6 +133,7 @@ def test_a_float32_kernel_computes_nothing_in_float64(make: Callable[[], Task], 
 def test_no_two_threads_race(most_threads: int, watched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "most_training_threads", lambda: most_threads)
     train("cuda", xor(), "float64", [4] * 2)
+    train("cuda", branches(23), "float64", [8, 8, 7], np.arange(23))
     train("cuda", classifier(), "float32", [8, 8, 7], np.arange(23))
     train("cuda", regression(300, 2), "float64", [300] * 2)
 

@@ -9,7 +9,7 @@ import graphlearn as gl
 from graphlearn.backends.registry import load_backend
 from graphlearn.errors import DataError
 from graphlearn.program.training import TrainingStep
-from tests.backends.cuda.networks import Task, classifier, train, xor
+from tests.backends.cuda.networks import Task, branches, classifier, train, xor
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 
@@ -37,10 +37,15 @@ def shuffled(count: int, total: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-@pytest.mark.parametrize("make", [xor, classifier])
+@pytest.mark.parametrize("make", [xor, classifier, branches])
 def test_full_batches(make, precision):
     task = make()
     assert_same_run(task, precision, [rows(task)] * 20)
+
+
+@pytest.mark.parametrize(("rows", "counts"), [(23, [8, 8, 7] * 4), (6, [2] * 9)])  # loops; unrolled
+def test_parts_in_batches(rows, counts):
+    assert_same_run(branches(rows), "float64", counts, shuffled(rows, sum(counts)))
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
