@@ -25,7 +25,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 REFERENCES: dict[str, Callable[[Array], Array]] = {
     "fexp": np.exp,
+    "fexp2": np.exp2,
     "fexpm1": np.expm1,
+    "fcbrt": np.cbrt,
     "flog": np.log,
     "flog1p": np.log1p,
     "ftanh": np.tanh,
@@ -34,7 +36,9 @@ REFERENCES: dict[str, Callable[[Array], Array]] = {
 }
 TRUTHS: dict[str, Callable[[Any], Any]] = {
     "fexp": mpmath.exp,
+    "fexp2": lambda x: mpmath.mpf(2) ** x,
     "fexpm1": mpmath.expm1,
+    "fcbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
     "flog": mpmath.log,
     "flog1p": mpmath.log1p,
     "ftanh": mpmath.tanh,

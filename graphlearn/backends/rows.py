@@ -16,7 +16,7 @@ SUFFIX = {"float32": "f32", "float64": "f64"}
 ARENAS = {"float32": "f32", "float64": "f64", "int64": "i64", "int32": "i32", "uint8": "u8"}
 _LOWEST = {"int64": -(2**63), "int32": -(2**31), "uint8": 0}
 
-_NUMBERS = {"zero": 0, "one": 1}  # that a row may mention
+_NUMBERS = {"zero": 0, "one": 1, "two": 2, "half": 0.5, "third": 1 / 3, "inf": math.inf}  # that a row may mention
 
 # How the text of a constant of a dtype is got.
 Constant = Callable[[float, str], str]
@@ -43,6 +43,20 @@ FLOAT = {
     "maximum": "fmax_{s}({0}, {1})",
     "minimum": "fmin_{s}({0}, {1})",
     "where": "({1} if {0} else {2})",
+    **{
+        name: f"math.{name}({{0}})"
+        for name in ("tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh")
+    },
+    "atan2": "math.atan2({0}, {1})",
+    "exp2": "fexp2_{s}({0})",
+    "log2": "math.log2({0})",
+    "log10": "math.log10({0})",
+    "cbrt": "fcbrt_{s}({0})",
+    "erfc": "math.erfc({0})",
+    "floor": "ffloor_{s}({0})",
+    "ceil": "fceil_{s}({0})",
+    "round": "frint_{s}({0})",
+    "mod": "({0} % {1})",
 }
 INTEGER = {
     "add": "({0} + {1})",
@@ -55,13 +69,15 @@ INTEGER = {
     "maximum": "max({0}, {1})",
     "minimum": "min({0}, {1})",
     "where": "({1} if {0} else {2})",
+    **dict.fromkeys(("floor", "ceil", "round"), "{0}"),
+    "mod": "(0 if {1} == 0 else {0} % {1})",
 }
 BOOLEAN = {
     "add": "({0} | {1})",
     "mul": "({0} & {1})",
     "maximum": "({0} | {1})",
     "minimum": "({0} & {1})",
-    "abs": "{0}",
+    **dict.fromkeys(("abs", "floor", "ceil", "round"), "{0}"),
     "where": "({1} if {0} else {2})",
     "less": "({0} < {1})",
     "less_equal": "({0} <= {1})",

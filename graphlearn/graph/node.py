@@ -135,6 +135,12 @@ class Node(NotANumber):
     def __rpow__(self, other: Any) -> Node:
         return _builder(np.power)(other, self)
 
+    def __mod__(self, other: Any) -> Node:
+        return apply("mod", self, other)
+
+    def __rmod__(self, other: Any) -> Node:
+        return apply("mod", other, self)
+
     def __matmul__(self, other: Any) -> Node:
         return _builder(np.matmul)(self, other)
 

@@ -33,10 +33,11 @@ class NotANumber:
     __float__ = _refusing("a node is not a number", _EVALUATE)
     __int__ = __index__ = __complex__ = __float__
     __round__ = __trunc__ = __floor__ = __ceil__ = _refusing(
-        "a node has no digits to round", "Round its value: round(float(gl.evaluate(node, at={...})))."
+        "a node has no digits to round",
+        "Write gl.round(node), gl.floor or gl.ceil; or round its value: round(float(gl.evaluate(node, at={...}))).",
     )
-    __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _refusing("a graph has no remainder", _DATA)
-    __floordiv__ = __rfloordiv__ = _refusing("a graph has no whole division", f"Divide with /. Or: {_DATA.lower()}")
+    __divmod__ = __rdivmod__ = _refusing("a node is one result, not two", "Write gl.floor(a / b) and a % b.")
+    __floordiv__ = __rfloordiv__ = _refusing("a graph has no whole division", "Write gl.floor(a / b).")
     __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _refusing("a graph shifts no bits", _DATA)
     __and__ = __rand__ = _refusing("& is not defined for a node", "Write gl.logical_and(a, b).")
     __or__ = __ror__ = _refusing("| is not defined for a node", "Write gl.logical_or(a, b).")

@@ -40,6 +40,19 @@ def _smaller(context: Any, x: Any, y: Any) -> Any:
     return context.nan if context.isnan(x) or context.isnan(y) else min(x, y)
 
 
+def _log_to(base: int) -> Callable[..., Any]:
+    return lambda context, x: _log(context, x) / context.ln(base)
+
+
+def _within(name: str, low: float, high: float) -> Callable[..., Any]:
+    """A function of the context that is real from ``low`` to ``high``; NaN elsewhere."""
+    return lambda context, x: getattr(context, name)(x) if low <= x <= high else context.nan
+
+
+def _cbrt(context: Any, x: Any) -> Any:
+    return context.sign(x) * context.cbrt(abs(x))
+
+
 # name -> function of mpmath's context and the operands
 INTRINSICS: dict[str, Callable[..., Any]] = {
     "add": lambda c, x, y: x + y,
@@ -57,6 +70,25 @@ INTRINSICS: dict[str, Callable[..., Any]] = {
     "cos": lambda c, x: c.cos(x),
     "tanh": lambda c, x: c.tanh(x),
     "erf": lambda c, x: c.erf(x),
+    "tan": lambda c, x: c.tan(x),
+    "asin": _within("asin", -1, 1),
+    "acos": _within("acos", -1, 1),
+    "atan": lambda c, x: c.atan(x),
+    "atan2": lambda c, y, x: c.atan2(y, x),
+    "sinh": lambda c, x: c.sinh(x),
+    "cosh": lambda c, x: c.cosh(x),
+    "asinh": lambda c, x: c.asinh(x),
+    "acosh": _within("acosh", 1, math.inf),
+    "atanh": _within("atanh", -1, 1),
+    "exp2": lambda c, x: c.power(2, x),
+    "log2": _log_to(2),
+    "log10": _log_to(10),
+    "cbrt": _cbrt,
+    "erfc": lambda c, x: c.erfc(x),
+    "floor": lambda c, x: c.floor(x),
+    "ceil": lambda c, x: c.ceil(x),
+    "round": lambda c, x: c.nint(x),
+    "mod": lambda c, x, y: x - y * c.floor(x / y),
     "abs": lambda c, x: c.fabs(x),
     "sign": lambda c, x: c.sign(x),
     "maximum": _larger,

@@ -79,7 +79,7 @@ _ADVICE = {
     "|": "Write 'or', or abs(x) for an absolute value.",
     "!": "Write 'not', or != for a comparison.",
     "~": "Write 'not'.",
-    "%": "There is no remainder.",
+    "%": "Write mod(a, b) for a remainder.",
     "'": "A formula has no text.",
     '"': "A formula has no text.",
 }

@@ -28,6 +28,17 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     return sympy.Piecewise((x, _truth(condition)), (y, True))
 
 
+def _round(x: Any) -> Any:
+    """The nearest whole number; where the one above a half is odd, the one below."""
+    above = sympy.floor(x + sympy.Rational(1, 2))
+    return sympy.Piecewise((above - 1, sympy.Eq(sympy.Mod(x, 2), sympy.Rational(1, 2))), (above, True))
+
+
+def _cbrt(x: Any) -> Any:
+    third = sympy.Rational(1, 3)
+    return sympy.Piecewise((x**third, x >= 0), (-((-x) ** third), True))
+
+
 INTRINSICS: dict[str, Callable[..., Any]] = {
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
@@ -44,6 +55,25 @@ INTRINSICS: dict[str, Callable[..., Any]] = {
     "cos": sympy.cos,
     "tanh": sympy.tanh,
     "erf": sympy.erf,
+    "tan": sympy.tan,
+    "asin": sympy.asin,
+    "acos": sympy.acos,
+    "atan": sympy.atan,
+    "atan2": sympy.atan2,
+    "sinh": sympy.sinh,
+    "cosh": sympy.cosh,
+    "asinh": sympy.asinh,
+    "acosh": sympy.acosh,
+    "atanh": sympy.atanh,
+    "exp2": lambda x: sympy.Integer(2) ** x,
+    "log2": lambda x: sympy.log(x) / sympy.log(2),
+    "log10": lambda x: sympy.log(x) / sympy.log(10),
+    "cbrt": _cbrt,
+    "erfc": sympy.erfc,
+    "floor": sympy.floor,
+    "ceil": sympy.ceiling,
+    "round": _round,
+    "mod": lambda x, y: x - y * sympy.floor(x / y),
     "abs": sympy.Abs,
     "sign": sympy.sign,
     "maximum": sympy.Max,
@@ -93,6 +123,17 @@ def expression(op: Op, *operands: Any) -> Any:
             f"{op.name} has no formula, so SymPy cannot write it. Only elementwise operations have one."
         )
     return op.formula(SYMPY, *[sympy.sympify(x, strict=True) for x in operands])
+
+
+def derivative(expr: Any, symbol: Any) -> Any:
+    """SymPy's derivative, with that of floor and ceiling, which SymPy leaves open: 0, as between their steps."""
+    return expr.diff(symbol).replace(_is_slope_of_steps, lambda _: sympy.S.Zero)
+
+
+def _is_slope_of_steps(part: Any) -> bool:
+    if isinstance(part, sympy.Derivative):
+        return isinstance(part.expr, (sympy.floor, sympy.ceiling))
+    return isinstance(part, sympy.Subs) and part.expr == 0
 
 
 SYMPY = SympyAlgebra()

@@ -2,10 +2,152 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
-from graphlearn.graph.op import CALL, PRODUCT, SUM, Notation
-from graphlearn.ops.elementwise import elementwise
+import numpy as np
+
+from graphlearn.graph.op import CALL, POWER, PRODUCT, SUM, Notation
+from graphlearn.ops.elementwise import elementwise, infer_number, infer_same, intrinsic, without_bools
+
+
+def _call(name: str, latex: str = "") -> Notation:
+    return Notation((latex or rf"\{name}") + r"\left({0}\right)", name + "({0})", CALL)
+
+
+def _operator(name: str) -> str:
+    return rf"\operatorname{{{{{name}}}}}"
+
+
+def _erfc(x: Any) -> Any:
+    """The C library's, entry by entry: SciPy's loses up to 480 ULP in the tail, where it squares the argument."""
+    array = np.asarray(x)
+    if array.dtype.kind == "c":
+        from scipy.special import erfc
+
+        return erfc(x)
+    dtype = array.dtype if array.dtype.kind == "f" else np.dtype(np.float64)
+    result = np.fromiter(map(math.erfc, array.ravel().tolist()), np.float64, array.size).reshape(array.shape)
+    return result.astype(dtype)[()]
+
+
+def _of_reals(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Whole numbers and bools stay as they are."""
+
+    def reference(x: Any) -> Any:
+        return x if np.asarray(x).dtype.kind in "biu" else function(x)
+
+    return reference
+
+
+def _over_hypotenuse(m: Any, x: Any) -> Any:
+    """``1 / sqrt(1 + x^2)``; the square does not overflow, and from 1e9 on the 1 counts for nothing."""
+    return m.where(m.abs(x) > 1e9, 1 / m.abs(x), 1 / m.sqrt(1 + x * x))
+
+
+def _over_square_sum(m: Any, part: Any, x: Any, y: Any) -> Any:
+    """``part / (x^2 + y^2)`` by shares of the larger of both: squares would overflow, or vanish."""
+    size = m.maximum(m.abs(x), m.abs(y))
+    return part / size / (m.square(x / size) + m.square(y / size)) / size
+
+
+tan = intrinsic(
+    "tan", np.tan, numpy=(np.tan,), doc="Tangent of an angle in radians.", domain=(-0.8, 0.8),
+    partials=(lambda m, x, y: 1 + y * y,), textbook=(lambda m, x, y: 1 + y**2,), notation=_call("tan"),
+)  # fmt: skip
+asin = intrinsic(
+    "asin", np.arcsin, numpy=(np.arcsin,), doc="Inverse sine, in radians; NaN outside -1 to 1.", domain=(-0.6, 0.6),
+    partials=(lambda m, x, y: 1 / m.sqrt((1 - x) * (1 + x)),), textbook=(lambda m, x, y: 1 / m.sqrt(1 - x**2),),
+    notation=_call("asin", r"\arcsin"),
+)  # fmt: skip
+acos = intrinsic(
+    "acos", np.arccos, numpy=(np.arccos,), doc="Inverse cosine, in radians; NaN outside -1 to 1.", domain=(-0.6, 0.6),
+    partials=(lambda m, x, y: -1 / m.sqrt((1 - x) * (1 + x)),), textbook=(lambda m, x, y: -1 / m.sqrt(1 - x**2),),
+    notation=_call("acos", r"\arccos"),
+)  # fmt: skip
+atan = intrinsic(
+    "atan", np.arctan, numpy=(np.arctan,), doc="Inverse tangent, in radians.",
+    partials=(lambda m, x, y: 1 / (1 + x * x),), textbook=(lambda m, x, y: 1 / (1 + x**2),),
+    notation=_call("atan", r"\arctan"),
+)  # fmt: skip
+atan2 = intrinsic(
+    "atan2", np.arctan2, numpy=(np.arctan2,), doc="Angle of the point (y, x), given in this order, from the x axis.",
+    partials=(
+        lambda m, y, x, z: _over_square_sum(m, x, x, y),
+        lambda m, y, x, z: -_over_square_sum(m, y, x, y),
+    ),
+    textbook=(lambda m, y, x, z: x / (x**2 + y**2), lambda m, y, x, z: -y / (x**2 + y**2)),
+    notation=Notation(r"\operatorname{{atan2}}\left({0}, {1}\right)", "atan2({0}, {1})", CALL), domain=(0.5, 2.0),
+)  # fmt: skip
+sinh = intrinsic(
+    "sinh", np.sinh, numpy=(np.sinh,), doc="Hyperbolic sine.", partials=(lambda m, x, y: m.cosh(x),),
+    notation=_call("sinh"),
+)  # fmt: skip
+cosh = intrinsic(
+    "cosh", np.cosh, numpy=(np.cosh,), doc="Hyperbolic cosine.", partials=(lambda m, x, y: m.sinh(x),),
+    notation=_call("cosh"),
+)  # fmt: skip
+asinh = intrinsic(
+    "asinh", np.arcsinh, numpy=(np.arcsinh,), doc="Inverse hyperbolic sine.",
+    partials=(lambda m, x, y: _over_hypotenuse(m, x),), textbook=(lambda m, x, y: 1 / m.sqrt(1 + x**2),),
+    notation=_call("asinh", _operator("arsinh")),
+)  # fmt: skip
+acosh = intrinsic(
+    "acosh", np.arccosh, numpy=(np.arccosh,), doc="Inverse hyperbolic cosine; NaN below 1.", domain=(1.2, 3.0),
+    partials=(lambda m, x, y: 1 / (m.sqrt(x - 1) * m.sqrt(x + 1)),),
+    textbook=(lambda m, x, y: 1 / m.sqrt(x**2 - 1),), notation=_call("acosh", _operator("arcosh")),
+)  # fmt: skip
+atanh = intrinsic(
+    "atanh", np.arctanh, numpy=(np.arctanh,), doc="Inverse hyperbolic tangent; NaN outside -1 to 1.",
+    partials=(lambda m, x, y: 1 / ((1 - x) * (1 + x)),), textbook=(lambda m, x, y: 1 / (1 - x**2),),
+    notation=_call("atanh", _operator("artanh")), domain=(-0.6, 0.6),
+)  # fmt: skip
+exp2 = intrinsic(
+    "exp2", np.exp2, numpy=(np.exp2,), doc="2 to the power of x.", partials=(lambda m, x, y: y * math.log(2),),
+    notation=Notation("2^{{{0}}}", "2^{0}", POWER, (POWER + 1,), POWER, ()),
+)  # fmt: skip
+log2 = intrinsic(
+    "log2", np.log2, numpy=(np.log2,), doc="Logarithm to base 2.", partials=(lambda m, x, y: 1 / x / math.log(2),),
+    textbook=(lambda m, x, y: 1 / (x * math.log(2)),), notation=_call("log2", r"\log_2"), domain=(0.5, 2.0),
+)  # fmt: skip
+log10 = intrinsic(
+    "log10", np.log10, numpy=(np.log10,), doc="Logarithm to base 10.",
+    partials=(lambda m, x, y: 1 / x / math.log(10),), textbook=(lambda m, x, y: 1 / (x * math.log(10)),),
+    notation=_call("log10", r"\log_{{10}}"), domain=(0.5, 2.0),
+)  # fmt: skip
+cbrt = intrinsic(
+    "cbrt", np.cbrt, numpy=(np.cbrt,), doc="Real cube root, also of negative numbers.", domain=(0.5, 2.0),
+    partials=(lambda m, x, y: 1 / (3 * y * y),), textbook=(lambda m, x, y: 1 / (3 * y**2),),
+    notation=Notation(r"\sqrt[3]{{{0}}}", "∛({0})", CALL),
+)  # fmt: skip
+erfc = intrinsic(
+    "erfc", _erfc, doc="1 - erf(x), accurate where erf is 1.",
+    partials=(lambda m, x, y: -2 / math.sqrt(math.pi) * m.exp(-x * x),),
+    notation=_call("erfc", _operator("erfc")), source="Abramowitz and Stegun (1964), eq. 7.1.2",
+)  # fmt: skip
+floor, ceil, round_ = (
+    intrinsic(
+        name, _of_reals(function), infer=infer_same, numpy=numpy, doc=doc, partials=(lambda m, x, y: 0,),
+        kink=f"the derivative of {name} is 0, also at its steps", notation=Notation(*brackets, CALL),
+    )
+    for name, function, numpy, doc, brackets in (
+        ("floor", np.floor, (np.floor,), "The largest whole number that is not above x.",
+         (r"\left\lfloor {0} \right\rfloor", "⌊{0}⌋")),
+        ("ceil", np.ceil, (np.ceil,), "The smallest whole number that is not below x.",
+         (r"\left\lceil {0} \right\rceil", "⌈{0}⌉")),
+        ("round", np.rint, (), "The nearest whole number, of two the even one.",
+         (r"\operatorname{{round}}\left({0}\right)", "round({0})")),
+    )
+)  # fmt: skip
+mod = intrinsic(
+    "mod", without_bools(np.remainder), infer=infer_number, numpy=(np.remainder,), domain=(0.5, 2.0),
+    doc="Remainder of x / y; it has the sign of y.",
+    partials=(lambda m, x, y, z: 1, lambda m, x, y, z: (z - x) / y),
+    textbook=(lambda m, x, y, z: 1, lambda m, x, y, z: -m.floor(x / y)),
+    kink="the derivative of mod by x is 1, also where it jumps",
+    notation=Notation(r"{0} \bmod {1}", "{0} mod {1}", PRODUCT, (PRODUCT, PRODUCT + 1)),
+)  # fmt: skip
 
 
 def _xlogy_kernel(m: Any, x: Any, y: Any) -> Any:

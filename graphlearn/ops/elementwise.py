@@ -35,6 +35,13 @@ def infer_float(types: tuple[ArrayType, ...]) -> ArrayType:
 
 
 @functools.lru_cache(maxsize=4096)
+def infer_number(types: tuple[ArrayType, ...]) -> ArrayType:
+    """Broadcast shape, promoted dtype; bools alone count as int64."""
+    same = infer_same(types)
+    return ArrayType(same.shape, "int64") if same.dtype == "bool" else same
+
+
+@functools.lru_cache(maxsize=4096)
 def infer_bool(types: tuple[ArrayType, ...]) -> ArrayType:
     """Broadcast shape, dtype bool."""
     return ArrayType(broadcast_shapes([t.shape for t in types]), "bool")
@@ -82,9 +89,9 @@ def elementwise(
     """Define an operation on entries from a formula alone.
 
     Args:
-        name: its name, none of graphlearn's own. Defining your own name again serves the nodes made after it.
-        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra; the operands may broadcast. An operand
-            with a default, as in ``lambda m, x, slope=0.01: ...``, may be left out and given by name.
+        name: none of graphlearn's own. Defining your own name again serves the nodes made after it.
+        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra; the operands may broadcast. One with a
+            default, as in ``lambda m, x, slope=0.01: ...``, may be left out, or given by name.
         partials: one function ``(m, *inputs, output)`` per input; default: the graph derivative of the formula.
         kernel: the formula that is computed, where the textbook one overflows or cancels.
         notation: how it is written; default ``name(x)``.
@@ -112,21 +119,23 @@ def elementwise(
     arity = len(inspect.signature(formula).parameters) - 1
     if arity < 1 or (partials is not None and len(partials) != arity):
         raise GraphUseError(
-            f"elementwise {name!r} needs a formula lambda m, x, ...: and one partial per operand; got {arity} "
-            f"operands and {'no' if partials is None else len(partials)} partials."
+            f"elementwise {name!r} needs a formula lambda m, x, ...: and one partial per operand; got {arity} operands "
+            f"and {'no' if partials is None else len(partials)} partials."
         )
-    call = f"{name}({', '.join(f'{{{k}}}' for k in range(arity))})"
-    latex = rf"\operatorname{{{{{name}}}}}\left({', '.join(f'{{{k}}}' for k in range(arity))}\right)".replace(
-        "_", r"\_"
-    )
+    operands = ", ".join(f"{{{k}}}" for k in range(arity))
+    latex = rf"\operatorname{{{{{name}}}}}\left({operands}\right)".replace("_", r"\_")
+    written = notation or Notation(latex, f"{name}({operands})", CALL)
     compute = functools.partial(_compute_real, kernel or formula)
     op = Op(
-        name, "defined", functools.partial(_infer_by_formula, compute), notation or Notation(latex, call, CALL),
+        name, "defined", functools.partial(_infer_by_formula, compute), written,
         reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
         formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain,
     )  # fmt: skip
-    options = [p for p in inspect.signature(formula).parameters.values() if p.default is not p.empty]
-    return publish(register(op), arity, (), options)
+    return publish(register(op), arity, (), _with_defaults(formula))
+
+
+def _with_defaults(formula: Callable[..., Any]) -> list[inspect.Parameter]:
+    return [p for p in inspect.signature(formula).parameters.values() if p.default is not p.empty]
 
 
 def _require_own(name: str) -> None:
@@ -167,8 +176,8 @@ def _type_of(operand: Any) -> ArrayType | None:
 
 
 def _on_reals(function: Callable[..., Any], *operands: Any) -> Any:
-    """A NumPy function on operands of which none is 8 bits wide: its half precision would be the reference."""
-    if all(np.asarray(x).dtype.itemsize == 1 for x in operands):
+    """A NumPy function where no array is wider than 8 bits: its half precision would be the reference."""
+    if all(isinstance(x, (int, float)) or np.asarray(x).dtype.itemsize == 1 for x in operands):
         return function(*[np.asarray(x, np.float64) for x in operands])
     return function(*operands)
 

@@ -18,7 +18,7 @@ from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, NUMPY_BUILDERS, POWER, PREFIX, PRODUCT, RELATION, SUM, Notation
 from graphlearn.ops.algebra import FUNCTIONS
-from graphlearn.ops.elementwise import infer_bool, infer_same, intrinsic, without_bools
+from graphlearn.ops.elementwise import infer_bool, infer_number, infer_same, intrinsic, without_bools
 from graphlearn.types import ArrayType, broadcast_shapes, promote
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -101,12 +101,6 @@ def _erf(x: Any) -> Any:
     return scipy_erf(x)
 
 
-@functools.lru_cache(maxsize=4096)
-def _infer_no_bool(types: tuple[ArrayType, ...]) -> ArrayType:
-    same = infer_same(types)
-    return ArrayType(same.shape, "int64") if same.dtype == "bool" else same
-
-
 def _require_whole_power(base: str, exponent: np.ndarray) -> None:
     if exponent.dtype.kind == "f" or base.startswith("float") or not np.any(exponent < 0):
         return
@@ -127,7 +121,7 @@ add = intrinsic(
     notation=Notation("{0} + {1}", "{0} + {1}", SUM, (SUM, SUM + 6)),
 )  # fmt: skip
 sub = intrinsic(
-    "sub", without_bools(np.subtract), infer=_infer_no_bool, numpy=(np.subtract,), doc="Difference of two arrays.",
+    "sub", without_bools(np.subtract), infer=infer_number, numpy=(np.subtract,), doc="Difference of two arrays.",
     partials=(lambda m, x, y, z: 1, lambda m, x, y, z: -1),
     notation=Notation("{0} - {1}", "{0} − {1}", SUM, (SUM, SUM + 6)),
 )  # fmt: skip
@@ -144,11 +138,11 @@ div = intrinsic(
     notation=Notation(r"\frac{{{0}}}{{{1}}}", "{0} / {1}", PRODUCT - 1, (PRODUCT, PRODUCT + 1), PREFIX, ()),
 )  # fmt: skip
 neg = intrinsic(
-    "neg", without_bools(np.negative), infer=_infer_no_bool, numpy=(np.negative,), doc="The opposite.",
+    "neg", without_bools(np.negative), infer=infer_number, numpy=(np.negative,), doc="The opposite.",
     partials=(lambda m, x, y: -1,), notation=Notation("-{0}", "−{0}", SUM + 5, (PRODUCT - 1,)),
 )  # fmt: skip
 _pow = intrinsic(
-    "pow", _power_of_arrays, infer=_infer_no_bool, domain=(0.5, 2.0),
+    "pow", _power_of_arrays, infer=infer_number, domain=(0.5, 2.0),
     doc="x to the power y. Whole-number operands stay whole, as in NumPy.",
     partials=(_power_by_base, lambda m, x, y, z: m.where(m.not_equal(x, 0), z * m.log(x), 0)),
     textbook=(_power_by_base, lambda m, x, y, z: z * m.log(x)),
@@ -212,7 +206,7 @@ absolute = intrinsic(
     kink="the derivative of |x| at 0 is 0", notation=Notation(r"\left|{0}\right|", "|{0}|", CALL),
 )  # fmt: skip
 sign = intrinsic(
-    "sign", without_bools(np.sign), infer=_infer_no_bool, numpy=(np.sign,), doc="-1, 0 or 1.",
+    "sign", without_bools(np.sign), infer=infer_number, numpy=(np.sign,), doc="-1, 0 or 1.",
     partials=(lambda m, x, y: 0,),
     kink="the derivative of sign is 0, also at 0", notation=_call("sign", r"\operatorname{{sign}}"),
 )  # fmt: skip

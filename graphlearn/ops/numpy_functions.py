@@ -66,30 +66,44 @@ def reciprocal(x: Any) -> Node:
     return elementary.reciprocal(node)
 
 
+def round_(a: Any, decimals: int = 0) -> Node:
+    """`numpy.round` to whole numbers.
+
+    Raises:
+        GraphUseError: other decimals.
+    """
+    if decimals != 0:
+        raise GraphUseError(
+            f"np.round on a node rounds to whole numbers; got decimals={decimals!r}. "
+            "Write np.round(x * 10**decimals) / 10**decimals."
+        )
+    return elementary.round_(a)
+
+
+def rint(x: Any) -> Node:
+    """`numpy.rint`, whose results are real."""
+    node = as_node(x)
+    return elementary.round_(node if node.type.is_float else cast(node, "float64"))
+
+
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Node:  # NumPy's names
     return clip(a, a_min if min is None else min, a_max if max is None else max)
 
 
-NUMPY_BUILDERS.update({np.square: square, np.positive: as_node, np.reciprocal: reciprocal})
+NUMPY_BUILDERS.update({np.square: square, np.positive: as_node, np.reciprocal: reciprocal, np.rint: rint})
 numpy_builder(np.dot, dot)
 numpy_builder(np.clip, _clip)
+numpy_builder(np.round, round_)
 numpy_builder(np.amax, lambda a, axis=None, keepdims=False: max_(a, axis, keepdims))
 numpy_builder(np.astype, lambda x, dtype: cast(x, dtype))
 
 _SHAPE = "It is known without a value: write node.{}."
-_ROUND = "It has no slope to learn from: round the evaluated number."
+_ROUND = "Write np.sign(x) * np.floor(np.abs(x))."
 _DATA = "Compute it on the arrays before they come in."
 _TRUTH = "For truths write {}."
 NUMPY_CURES.update(
     {
-        "tan": "Write np.sin(x) / np.cos(x).",
-        "sinh": "Write (np.exp(x) - np.exp(-x)) / 2.",
-        "cosh": "Write (np.exp(x) + np.exp(-x)) / 2.",
-        "exp2": "Write 2.0**x.",
-        "log2": "Write np.log(x) / np.log(2).",
-        "log10": "Write np.log(x) / np.log(10).",
         "logaddexp": "Write a + gl.softplus(b - a).",
-        "cbrt": "Write np.sign(x) * np.abs(x) ** (1 / 3).",
         "hypot": "Write np.sqrt(np.square(a) + np.square(b)).",
         "float_power": "Write np.power(a, b) of real numbers.",
         "fmax": "Write np.maximum(a, b).",
@@ -119,7 +133,7 @@ NUMPY_CURES.update(
         "bitwise_and": _TRUTH.format("np.logical_and(a, b)"),
         "bitwise_or": _TRUTH.format("np.logical_or(a, b)"),
         "bitwise_xor": _TRUTH.format("np.not_equal(a, b)"),
-        **dict.fromkeys(["remainder", "fmod", "floor_divide", "divmod", "cumsum", "cumprod", "sort", "argsort"], _DATA),
+        **dict.fromkeys(["fmod", "floor_divide", "divmod", "cumsum", "cumprod", "sort", "argsort"], _DATA),
         "column_stack": "Write np.stack(arrays, axis=1) for vectors, np.concatenate(arrays, axis=1) for matrices.",
         "dstack": "Write np.concatenate(arrays, axis=2).",
         "append": "Write np.concatenate([a, b]).",
@@ -129,7 +143,7 @@ NUMPY_CURES.update(
         "fliplr": "Write np.flip(x, axis=1).",
         "flipud": "Write np.flip(x, axis=0).",
         "take": "Write gl.one_hot(numbers, length) @ node, or node[number] for a number that is known.",
-        **dict.fromkeys(["round", "rint", "floor", "ceil", "trunc", "fix"], _ROUND),
+        **dict.fromkeys(["trunc", "fix"], _ROUND),
         **{name: _SHAPE.format(name) for name in ("shape", "ndim")},
         "size": "Write the product of node.shape; a free axis has the length gl.axis_size(name).",
     }

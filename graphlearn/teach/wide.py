@@ -73,11 +73,12 @@ def _by_real_part(name: str) -> Callable[..., Any]:
 
 
 _RELATIONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "sign")
+_REAL = ("floor", "ceil", "round", "mod", "atan2", "cbrt")  # of which NumPy has no complex function
 _LOGIC = ("logical_not", "logical_and", "logical_or")
 # What is not analytic. Inside the expansion of a compound, such as the shift of softmax, it chooses by the real part:
 # the compound is analytic although its parts are not.
 _CHOICES: dict[str, Callable[..., Any]] = {
-    **{name: _by_real_part(name) for name in (*_RELATIONS, *_LOGIC)},
+    **{name: _by_real_part(name) for name in (*_RELATIONS, *_LOGIC, *_REAL)},
     "abs": lambda x: np.where(np.real(x) < 0, -x, x),
     "maximum": lambda x, y: np.where(np.real(x) >= np.real(y), x, y),
     "minimum": lambda x, y: np.where(np.real(x) <= np.real(y), x, y),

@@ -113,7 +113,7 @@ MISTAKES = [
     ("sin(a b)", "expected ')'", 6),
     ("sin(,a)", "got ','", 4),
     ("sn(a)", "there is no function 'sn'. Did you mean sin?", 0),
-    ("quux(a)", "there is no function 'quux'. There are: abs, add", 0),
+    ("quux(a)", "there is no function 'quux'. There are: abs, acos", 0),
     ("sin + 1", "sin is a function; write sin(...)", 0),
     ("1 + maximum(a)", "maximum needs 2 operands; got 1", 4),
     ("max(a, b)", "for the larger of two write maximum(a, b)", 0),

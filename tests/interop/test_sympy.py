@@ -12,7 +12,7 @@ from graphlearn.graph.leaves import constant, input, parameter, state
 from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import symbols
 from graphlearn.interop.parser import parse
-from graphlearn.interop.sympy_algebra import SYMPY, expression
+from graphlearn.interop.sympy_algebra import SYMPY, derivative, expression
 from graphlearn.interop.sympy_graph import from_sympy, to_sympy
 from graphlearn.ops.reductions import mean, sum_
 from graphlearn.ops.shape import cast
@@ -34,7 +34,8 @@ def test_leaves_become_real_symbols_of_their_full_names():
 def test_every_elementwise_op_has_an_expression_of_equal_value(op):
     names = ["x", "y", "z"][: arity(op)]
     leaves = [input(n, (), "bool" if is_condition(op, k) else "float64") for k, n in enumerate(names)]
-    values = [True if is_condition(op, k) else VALUES[n] for k, n in enumerate(names)]
+    moved = max(0.0, op.domain[0] - VALUES["x"])  # into the domain of acosh
+    values = [True if is_condition(op, k) else VALUES[n] + moved for k, n in enumerate(names)]
     from graphlearn.graph.node import apply
 
     node = apply(op, *leaves)
@@ -80,6 +81,8 @@ def test_arrays_are_refused_and_scalar_reductions_pass():
     [
         x + y, x - y, -x, -2 * x, x / y, 1 / x, -1 / x, x / 2, 2 * x / (3 * y), x**2, x**3, 1 / x**2, sympy.sqrt(x),
         1 / sympy.sqrt(x), x**y, x**0.3, sympy.exp(-x), x * sympy.exp(-y) / (1 + sympy.exp(-y)) ** 2, sympy.log(x) * 3,
+        sympy.atan2(y, x) + sympy.atan(x) - sympy.asinh(y), sympy.asin(x) * sympy.acos(x), sympy.acosh(y),
+        sympy.atanh(x), sympy.erfc(x),
         sympy.sin(x) + sympy.cos(y) - sympy.tan(x), sympy.tanh(x), sympy.sinh(x) * sympy.cosh(y), sympy.erf(x),
         sympy.Abs(x - y), sympy.sign(x - y), sympy.Max(x, y, 1), sympy.Min(x, y, 1), sympy.pi * x, sympy.E - x,
         sympy.Rational(1, 3) * x, sympy.Float("0.1") + x, sympy.Integer(3), sympy.Integer(10) ** 30 * x,
@@ -96,6 +99,20 @@ def test_expressions_become_graphs_of_equal_value(expr):
     assert found == pytest.approx(float(expr.subs(VALUES).evalf(subs={x: 0.7, y: 1.3})), rel=1e-14)
     again = to_sympy(node)
     assert float(again.evalf(subs={x: 0.7, y: 1.3})) == pytest.approx(found, rel=1e-14)
+
+
+@pytest.mark.parametrize("expr", [sympy.floor(3 * x) - sympy.ceiling(3 * y), sympy.Mod(y, x)], ids=str)
+def test_steps_become_graphs_of_equal_value(expr):
+    at = {x: sympy.Rational(7, 10), y: sympy.Rational(13, 10)}
+    node = from_sympy(expr)
+    assert evaluate(node, {"x": 0.7, "y": 1.3}) == pytest.approx(float(expr.subs(at)), rel=1e-14)
+    again = to_sympy(node).subs({sympy.Symbol(s.name, real=True): v for s, v in at.items()})
+    assert float(again) == float(expr.subs(at))
+
+
+def test_the_derivative_of_steps_is_that_between_them():
+    real = sympy.Symbol("x", real=True)
+    assert derivative(real * sympy.floor(2 * real + 1) + sympy.ceiling(real), real) == sympy.floor(2 * real) + 1
 
 
 def test_relations_and_truth_become_bools():

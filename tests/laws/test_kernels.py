@@ -22,7 +22,7 @@ _MAGNITUDES = (
 )  # fmt: skip
 HARD = (0.0, *_MAGNITUDES, *(-m for m in _MAGNITUDES))
 FEWER = (0.0, 1e-20, 0.1, 0.5, 1.0, 3.0, 37.0, 100.0, 746.0)  # where there are several operands
-FEWER = (*FEWER, *(-x for x in FEWER))
+FEWER = (*FEWER, *(-x for x in FEWER if x))  # mpmath has no -0, which decides the sign of atan2
 SECOND = (-2.0, 0.0, 0.3, 1.0)  # the other operands, such as a target
 
 

@@ -172,9 +172,7 @@ def test_an_operand_with_a_default_may_be_left_out_or_named():
     k = gl.parameter("k", value=2.0)
     assert gl.leaky_relu(x) is gl.leaky_relu(x, 0.01) is gl.leaky_relu(x, slope=0.01)
     assert gl.prelu(x, k) is gl.leaky_relu(x, slope=k)
-    with pytest.raises(
-        GraphUseError, match=r"leaky_relu needs 1 operand, and takes slope=0\.01; got 1 and slop"
-    ):
+    with pytest.raises(GraphUseError, match=r"leaky_relu needs 1 operand, and takes slope=0\.01; got 1 and slop"):
         gl.leaky_relu(x, slop=0.2)
     with pytest.raises(GraphUseError, match=r"leaky_relu needs 1 operand.*; got 3"):
         gl.leaky_relu(x, 1, 2)
@@ -212,3 +210,38 @@ def test_silu_and_mish_keep_digits_where_exp_is_subnormal():
         with mpmath.workdps(40):
             truth = float(-mpmath.mpf(744) * mpmath.exp(-744))
         assert gl.evaluate(function(x), {"x": -744.0}) == pytest.approx(truth, rel=1e-2)
+
+
+def test_rounding_keeps_whole_numbers_and_takes_the_even_of_two():
+    i, r = gl.input("i", 3, dtype="int64"), gl.input("r", 6)
+    values = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])
+    np.testing.assert_array_equal(gl.evaluate(gl.round(r), {"r": values}), [-2, -2, -0.0, 0, 2, 2])
+    for function in (gl.round, gl.floor, gl.ceil):
+        assert function(i).dtype == "int64"
+        np.testing.assert_array_equal(gl.evaluate(function(i), {"i": [1, -2, 3]}), [1, -2, 3])
+
+
+def test_mod_has_the_sign_of_the_divisor():
+    a, b = gl.input("a", 4), gl.input("b", 4)
+    at = {"a": [5.5, -5.5, 5.5, -5.5], "b": [2.0, 2.0, -2.0, -2.0]}
+    assert a % b is gl.mod(a, b) and 7 % b is gl.mod(7, b)
+    np.testing.assert_array_equal(gl.evaluate(gl.mod(a, b), at), [1.5, 0.5, -0.5, -1.5])
+    np.testing.assert_array_equal(gl.evaluate(gl.grad(gl.sum(gl.mod(a, b)), b), at), [-2, 3, 3, -2])
+
+
+def test_derivatives_whose_textbook_forms_overflow():
+    for function, at, slope in (
+        (gl.asinh, 1e200, 1e-200),
+        (gl.acosh, 1e200, 1e-200),
+        (gl.reciprocal, 1e-150, -1e300),
+        (lambda u: gl.atan2(u, 0.0 * u + 1e-200), 1e-200, 5e199),
+    ):
+        assert gl.evaluate(gl.grad(function(x), x), {"x": at}) == pytest.approx(slope, rel=1e-14)
+
+
+def test_erfc_keeps_its_digits_in_the_tail():
+    for at in (0.3, 1.7, 5.3, 13.7, 25.9, -3.1):
+        with mpmath.workdps(40):
+            truth = float(mpmath.erfc(mpmath.mpf(at)))
+        assert gl.evaluate(gl.erfc(x), {"x": at}) == pytest.approx(truth, rel=4e-16 * 3)
+    assert gl.evaluate(gl.erfc(gl.input("e", 0)), {"e": []}).shape == (0,)

@@ -21,8 +21,10 @@ _DTYPES = ("float32", "float64", "int32", "int64", "uint8")
 _NUMBERS = {dtype: getattr(np, dtype) for dtype in _DTYPES}
 # Python's math raises where a GPU gives NaN or infinity, and computes float32 in float64.
 _SIMULATED_MATH = SimpleNamespace(
-    inf=math.inf, nan=math.nan, erf=math.erf,
-    **{name: getattr(np, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sin", "cos")},
+    inf=math.inf, nan=math.nan, erf=math.erf, erfc=math.erfc,
+    **{name: getattr(np, name) for name in ("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "floor", "ceil")},
+    **{name: getattr(np, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "copysign", "fmod")},
+    **{f"a{name}": getattr(np, f"arc{name}") for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")},
 )  # fmt: skip
 _SIMULATED = """
 def {name}_simulated(*arguments):

@@ -14,6 +14,14 @@ from graphlearn.backends.rows import Rows
 # NaN if either is NaN: a comparison with NaN is false, and NaN alone differs from itself.
 _MAXIMUM = "({0} if {0} >= {1} or {0} != {0} else {1})"
 _MINIMUM = "({0} if {0} <= {1} or {0} != {0} else {1})"
+# Half to even: up from the floor where the rest is above a half, or where it is a half and the floor is odd.
+_FLOOR, _REST = "math.floor({0})", "({0} - math.floor({0}))"
+_UP = f"({_REST} > {{half}} or ({_REST} == {{half}} and math.floor({_FLOOR} * {{half}}) != {_FLOOR} * {{half}}))"
+_ROUND = f"math.copysign(({_FLOOR} + {{one}} if {_UP} else {_FLOOR}), {{0}})"
+# A power, and one step of Newton for the digits that 1/3 has not.
+_POWER = "(abs({0}) ** {third})"
+_CBRT = f"math.copysign({_POWER} - ({_POWER} - abs({{0}}) / ({_POWER} * {_POWER})) * {{third}}, {{0}})"
+_FMOD = "math.fmod({0}, {1})"
 _MATH = ("exp", "expm1", "log", "log1p", "sqrt", "tanh")
 
 GPU = Rows(
@@ -23,6 +31,13 @@ GPU = Rows(
         **{name: f"math.{name}({{0}})" for name in _MATH},
         "maximum": _MAXIMUM,
         "minimum": _MINIMUM,
+        "exp2": "({two} ** {0})",
+        "cbrt": f"({_CBRT} if {{0}} != {{zero}} and abs({{0}}) < {{inf}} else {{0}})",
+        "floor": _FLOOR,
+        "ceil": "math.ceil({0})",
+        "round": _ROUND,
+        # of the sign of the divisor
+        "mod": f"({_FMOD} if {_FMOD} == {{zero}} or ({_FMOD} < {{zero}}) == ({{1}} < {{zero}}) else {_FMOD} + {{1}})",
     },
     {
         **cpu.INTEGER,

@@ -15,7 +15,9 @@ from graphlearn.backends.native.machine import Machine, Value
 # formula -> largest error found in float32 (every value) and float64 (2e7 values), in units in the last place
 LARGEST_ERRORS: dict[str, tuple[float, float]] = {
     "fexp": (1.09, 1.10),
+    "fexp2": (1.08, 1.13),
     "fexpm1": (1.80, 2.25),
+    "fcbrt": (0.75, 0.75),
     "flog": (0.95, 0.82),
     "flog1p": (0.96, 0.88),
     "ftanh": (2.60, 2.65),
@@ -161,6 +163,15 @@ def sigmoid(m: Machine, x: Value) -> Value:
     return m.select(m.less(x, 0.0), e, 1.0) / (e + 1.0)
 
 
+def exp2(m: Machine, x: Value) -> Value:
+    """2 to the power of ``x``."""
+    x = m.clamp(x, -2.0 * m.format.bias, m.format.bias + 2.0)
+    biased, n = _round_to_power(m, x, 1.0)
+    half = biased >> 1
+    first = _power_of_two(m, half)
+    return (_expm1_of_remainder(m, (x - n) * LN_2) * first + first) * _power_of_two(m, biased - half)
+
+
 def _half_expm1(m: Machine, biased: Value, r: Value) -> Value:
     """``(exp(x) - 1) / 2 = 2^(n-1) p + (2^(n-1) - 1/2)`` of a reduced argument; halved: ``2^1024`` overflows."""
     half_power = _power_of_two(m, biased - (m.format.bias + 1))
@@ -254,6 +265,42 @@ def _negated(m: Machine, biased: Value) -> Value:
     return (biased * -1) + 2 * m.format.bias
 
 
+def cbrt(m: Machine, x: Value) -> Value:
+    """Cube root: of the significand a line, two steps of Halley and one of Newton; a third of the exponent."""
+    scale = m.format.mantissa + 4 - (m.format.mantissa + 4) % 3  # a subnormal number times 2^scale is normal
+    size = m.magnitude(x)
+    subnormal = m.less(size, 2.0 ** (1 - m.format.bias))
+    exponent, f = _parts(m, m.select(subnormal, size * 2.0**scale, size))
+    k = _float_of(m, exponent)
+    biased, n = _round_to_power(m, k, 1.0 / 3.0)
+    rest = k - n * 3.0  # -1, 0 or 1
+    a = (f + 1.0) * (rest * (rest * 0.25 + 0.75) + 1.0)  # times 2^rest: from 1/3 to 2.83
+    y = a * 0.32 + 0.6
+    for _ in range(2):
+        cube = y * y * y
+        y = y * (cube + 2.0 * a) / (2.0 * cube + a)
+    y = y - (y - a / (y * y)) * (1.0 / 3.0)
+    root = y * _power_of_two(m, biased - m.format.bias)
+    root = m.with_sign(m.select(subnormal, root * 2.0 ** (-scale // 3), root), x)
+    finite = m.select(m.less(size, INFINITY), root, x)
+    return m.select(m.less(m.number(0.0), size), finite, x)
+
+
+def floor(m: Machine, x: Value) -> Value:
+    """The largest whole number that is not above ``x``."""
+    return m.call("llvm.floor", x)
+
+
+def ceil(m: Machine, x: Value) -> Value:
+    """The smallest whole number that is not below ``x``."""
+    return m.call("llvm.ceil", x)
+
+
+def rint(m: Machine, x: Value) -> Value:
+    """The nearest whole number, of two the even one."""
+    return m.call("llvm.rint", x)
+
+
 def sqrt(m: Machine, x: Value) -> Value:
     """Square root: one instruction, correctly rounded."""
     return m.call("llvm.sqrt", x)
@@ -272,7 +319,12 @@ def minimum(m: Machine, a: Value, b: Value) -> Value:
 # the name in generated code, before the format's suffix -> formula
 FORMULAS: dict[str, Callable[..., Value]] = {
     "fexp": exp,
+    "fexp2": exp2,
     "fexpm1": expm1,
+    "fcbrt": cbrt,
+    "ffloor": floor,
+    "fceil": ceil,
+    "frint": rint,
     "flog": log,
     "flog1p": log1p,
     "ftanh": tanh,

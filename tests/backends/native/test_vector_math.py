@@ -49,6 +49,8 @@ def test_edges(dtype):
     odd = [(0.0, 0.0), (-0.0, -0.0), (tiny, tiny), (-tiny, -tiny)]
     table = {
         "fexp": [(0.0, 1), (-0.0, 1), (tiny, 1), (INF, INF), (-INF, 0), (1e5, INF), (-1e5, 0)],
+        "fexp2": [(0.0, 1), (-0.0, 1), (tiny, 1), (10, 1024), (-2, 0.25), (INF, INF), (-INF, 0), (1e5, INF), (-1e5, 0)],
+        "fcbrt": [(0.0, 0.0), (-0.0, -0.0), (27, 3), (-8, -2), (1, 1), (INF, INF), (-INF, -INF)],
         "fexpm1": [*odd, (INF, INF), (-INF, -1), (1e5, INF), (-1e5, -1)],
         "flog": [(0.0, -INF), (-0.0, -INF), (1, 0), (INF, INF), (-INF, NAN), (-1, NAN), (-tiny, NAN)],
         "flog1p": [*odd, (-1, -INF), (-2, NAN), (INF, INF), (-INF, NAN)],
