@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphlearn.calculus.forward import push_forward
-from graphlearn.calculus.reverse import differentiate
+from graphlearn.calculus.reverse import differentiate, remember_origin
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.traverse import require_nodes, symbols
@@ -40,6 +40,7 @@ def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") 
     symbols(*require_nodes(output, "a gradient"))
     trace = differentiate(output, targets, disconnected=disconnected, record=False)
     gradients = tuple(trace.gradients[w] for w in targets)
+    remember_origin(gradients, output, targets)
     return gradients[0] if isinstance(wrt, Node) else gradients
 
 

@@ -205,7 +205,7 @@ def _add_train(commands: _Commands[argparse.ArgumentParser]) -> None:
         help=f"of the hidden layers: {', '.join(ACTIVATIONS)} (default: {usual.activation})")  # fmt: skip
     add("--epochs", type=_whole, default=usual.epochs, help=f"passes over the rows (default: {usual.epochs})")
     add("--learning-rate", type=float, default=usual.learning_rate, help=f"of Adam (default: {usual.learning_rate})")
-    add("--batch-size", type=_whole, default=usual.batch_size, help=f"rows of a step (default: {usual.batch_size})")
+    add("--batch-size", type=_whole, help="rows of a step (default: 32, or all where there are fewer)")
     add("--validation", type=float, default=usual.validation, metavar="SHARE",
         help=f"share of the rows that training never sees (default: {usual.validation})")  # fmt: skip
     add("--seed", type=int, default=usual.seed, help=f"of everything random (default: {usual.seed})")

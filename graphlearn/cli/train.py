@@ -30,6 +30,8 @@ from graphlearn.ops.activations import ACTIVATIONS
 
 Floats = NDArray[np.float64]
 
+_USUAL_BATCH = 32
+
 
 @dataclass(frozen=True)
 class Options:
@@ -47,7 +49,7 @@ class Options:
         activation: of the hidden layers.
         epochs: passes over the training rows.
         learning_rate: of Adam.
-        batch_size: rows of a step.
+        batch_size: rows of a step; None: 32, or all where there are fewer.
         validation: share of the rows that is kept apart, between 0 and 1.
         seed: of the split, the first values and the order of rows.
     """
@@ -63,7 +65,7 @@ class Options:
     activation: str = "tanh"
     epochs: int = 200
     learning_rate: float = 0.01
-    batch_size: int = 32
+    batch_size: int | None = None
     validation: float = 0.2
     seed: int = 0
 
@@ -193,6 +195,17 @@ def _recipe(columns: tuple[str, ...], target: Target, split: Split, options: Opt
     )  # fmt: skip
 
 
+def _batch_size(options: Options, rows: int) -> int:
+    if options.batch_size is None:
+        return min(_USUAL_BATCH, rows)
+    if options.batch_size > rows:
+        raise OptionError(
+            f"--batch-size needs at most the {rows} rows to learn from; got {options.batch_size}. Give fewer, or leave "
+            "the option out."
+        )
+    return options.batch_size
+
+
 def _learn(
     page: Page, words: Words, recipe: Recipe, split: Split, options: Options
 ) -> tuple[dict[str, Floats], History]:
@@ -207,7 +220,7 @@ def _learn(
         answers = (y, y_kept)
     model = gl.Model(network.output, loss=loss.named("L"), precision="float64", seed=options.seed)
     Z, Z_kept = (recipe.standardizer.transform(rows) for rows in (split.X, split.X_kept))
-    size = min(options.batch_size, len(Z))
+    size = _batch_size(options, len(Z))
     steps = options.epochs * -(-len(Z) // size) if size > 0 else 0
     try:
         with Bar(page, words, steps) as bar:

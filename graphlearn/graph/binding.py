@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from graphlearn.errors import DTypeError, MissingValueError, ShapeError, UnknownNameError
+from graphlearn.errors import DataError, DTypeError, MissingValueError, ShapeError, UnknownNameError
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import find_leaf, symbols
 from graphlearn.types import TEXT, ArrayType, dtype_cure, dtype_words, format_shape
@@ -149,7 +149,14 @@ def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
     Raises:
         DTypeError: objects, strings, complex numbers, or fractions for an integer leaf.
         ShapeError: another rank or another fixed length.
+        DataError: a masked array with masked entries.
     """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        masked = int(np.sum(np.ma.getmaskarray(value)))
+        raise DataError(
+            f"{what} needs a number in every place; got a masked array with {masked} masked "
+            "entries. Fill them, e.g. with value.filled(0), or leave out their rows."
+        )
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:

@@ -116,7 +116,9 @@ def _expand_logsumexp(node: Node) -> Node:
 
 
 def _operand(node: Node) -> tuple[Node, int]:
-    return node.inputs[0], node.attr("axis")
+    """The operand as a real array: a difference of whole numbers would leave their range."""
+    x = node.inputs[0]
+    return x if x.type.is_float else cast(x, node.dtype), node.attr("axis")
 
 
 def _expand_cross_entropy(node: Node) -> Node:

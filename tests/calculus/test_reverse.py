@@ -109,7 +109,15 @@ def test_a_derivative_that_became_constant_is_zero_and_no_error():
     first = grad(w.sum() * x, x)
     assert evaluate(grad(grad(x * y, x), y), {x: 1.0, y: 2.0}) == 1
     assert evaluate(first, {w: np.ones((2, 3)), x: 0.0}) == 6
-    assert evaluate(grad(grad(x * 3, x), x, disconnected="zero"), {x: 1.0}) == 0
+    assert evaluate(grad(grad(x * 3, x), x), {}) == 0
+    assert evaluate(grad(grad(y * x, y), y), {}) == 0, "the first derivative is the leaf x"
+    assert evaluate(grad(GRAPH.square(grad(y * x, y)) * 2.0, x), {x: 3.0}) == 12
+    inner = grad(y * GRAPH.sin(x), y)
+    assert evaluate(grad(GRAPH.square(inner), y), {x: 1.0}) == 0, "a penalty on a derivative that lost y"
+    with pytest.raises(DisconnectedError):
+        grad(x * 2.0, y)  # x stands here for its own sake
+    with pytest.raises(DisconnectedError):
+        grad(grad(y * x, y), w)
 
 
 def test_a_path_through_whole_numbers_carries_no_derivative():

@@ -110,3 +110,12 @@ def test_train_stops_where_it_diverges(tmp_path: Path, capsys: pytest.CaptureFix
     assert "training stopped in epoch 2: " in message and "nothing is written" in message
     assert "Try a --learning-rate smaller than 1e+300." in message and "model" not in message
     assert list(tmp_path.iterdir()) == [table]
+
+
+def test_train_refuses_a_batch_larger_than_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(csv(ROWS), encoding="utf-8")
+    arguments = [str(table), "--target", "y", "--batch-size", "1000", "-o", str(tmp_path / "net.safetensors")]
+    message = complains(arguments, capsys)
+    assert "--batch-size needs at most the" in message and "got 1000" in message
+    assert list(tmp_path.iterdir()) == [table]

@@ -153,7 +153,12 @@ def with_gradients(node: Node, given: Given) -> tuple[list[Node], Given]:
 
 @pytest.mark.parametrize(
     ("dtype", "precision"),
-    [("float64", "float64"), ("float64", "float32"), ("float32", "float64"), ("int64", "float64")],
+    [
+        ("float64", "float64"),
+        ("float64", "float32"),
+        ("float32", "float64"),
+        *((dtype, "float64") for dtype in ("int64", "int32", "uint8", "bool")),
+    ],
 )
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_values_of_all_cases(backend: str, dtype: str, precision: str) -> None:

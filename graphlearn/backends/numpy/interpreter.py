@@ -120,7 +120,8 @@ def evaluate(
     values = interpret(roots, binding, keep=check_finite)
     if check_finite:
         require_finite(roots, values)
-    arrays = tuple(np.asarray(values[root], root.dtype) for root in roots)
+    # Copies: a view of the caller's own array, such as a transpose, would be changed along with the result.
+    arrays = tuple(np.array(values[root], root.dtype) for root in roots)
     return arrays[0] if isinstance(outputs, Node) else arrays
 
 
