@@ -11,8 +11,8 @@ from graphlearn.ops.elementwise import elementwise
 
 # What layers offer by name, besides the operations that a user defines.
 ACTIVATIONS = (
-    "celu", "elu", "hard_sigmoid", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish", "relu", "relu6",
-    "selu", "sigmoid", "silu", "sin", "softmax", "softplus", "softsign", "tanh",
+    "celu", "elu", "gelu", "hard_sigmoid", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish", "relu",
+    "relu6", "selu", "sigmoid", "silu", "sin", "softmax", "softplus", "softsign", "tanh",
 )  # fmt: skip
 
 

@@ -245,3 +245,15 @@ def test_erfc_keeps_its_digits_in_the_tail():
             truth = float(mpmath.erfc(mpmath.mpf(at)))
         assert gl.evaluate(gl.erfc(x), {"x": at}) == pytest.approx(truth, rel=4e-16 * 3)
     assert gl.evaluate(gl.erfc(gl.input("e", 0)), {"e": []}).shape == (0,)
+
+
+@pytest.mark.parametrize(("dtype", "lowest"), [("float64", -36.5), ("float32", -12.5)])
+def test_gelu_keeps_its_digits_in_the_tail_and_its_slope_at_its_root(dtype, lowest):
+    z = gl.input("z", ("n",), dtype=dtype)
+    values = np.array([lowest, -9.3, -3.1, -0.8, -0.7517916, -0.75, -0.69, 0.4, 7.7], dtype)
+    found = gl.evaluate([gl.gelu(z), gl.grad(gl.sum(gl.gelu(z)), z)], {"z": values})
+    with mpmath.workdps(60):
+        points = [mpmath.mpf(float(v)) for v in values]
+        truths = [x * mpmath.ncdf(x) for x in points], [mpmath.ncdf(x) + x * mpmath.npdf(x) for x in points]
+    for ours, truth in zip(found, truths, strict=True):
+        np.testing.assert_allclose(ours.astype(np.float64), [float(t) for t in truth], rtol=20 * np.finfo(dtype).eps)

@@ -67,6 +67,7 @@ TITLES = {
     "chain.rsqrt": "reciprocal of the square root",
     "chain.xlogy": "x times log y",
     "chain.clip": "kept within bounds",
+    "chain.gelu": "x times the normal distribution (GELU)",
     "chain.bce": "sigmoid + binary cross-entropy",
     "chain.broadcast_to": "broadcast",
     "chain.reshape": "reshape",

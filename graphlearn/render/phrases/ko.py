@@ -67,6 +67,7 @@ TITLES = {
     "chain.rsqrt": "제곱근의 역수",
     "chain.xlogy": "x 곱하기 y의 로그",
     "chain.clip": "범위 안으로 자르기",
+    "chain.gelu": "x 곱하기 정규 분포 함수",
     "chain.bce": "시그모이드 + 이진 교차 엔트로피",
     "chain.broadcast_to": "브로드캐스트",
     "chain.reshape": "모양 바꾸기",
