@@ -80,7 +80,8 @@ def _sum_of_shares(group: Group, left: Math, story: Story, words: Phrases) -> tu
         symbol = Math(word + subscript(str(k)), rf"\text{{{word}}}_{{{k}}}")
         part, said = _share(share, symbol, story, words)
         rows += [replace(part[0], note=_joined(_through(share, story, words), part[0].note)), *part[1:]]
-        rows += _value_of_share(share, part[-1].right, story)
+        worked = [row for row in _with_numbers(share, story) if row.left is None] if story.adjoints else []
+        rows += [*worked, *_value_of_share(share, (worked or part)[-1].right, story)]
         sentences += said
         symbols.append(symbol)
     total = Math(" + ".join(s.text for s in symbols), " + ".join(s.latex for s in symbols))
@@ -191,10 +192,13 @@ def _summation(share: Share, source: Math) -> Math:
     lead = len(before) - len(after)
     kept = [k + lead for k, dim in enumerate(after) if dim != 1 or before[k + lead] == 1]
     summed = [k for k in range(len(before)) if k not in kept]
-    body = source.text if " " not in source.text else f"({source.text})"
+    one_array = source.text.startswith("[") and source.text.find("]") == len(source.text) - 1
+    body = source.text if one_array or " " not in source.text else f"({source.text})"
     if is_spread_number(share.expression) and len(summed) == lead:
         return Math(f"Σₙ {body}" if lead == 1 else f"Σ {body}", rf"\sum_{{n}} {source.latex}")
     if lead == 1 and summed == [0]:
+        if one_array:
+            return Math(f"Σₙ {body}", rf"\sum_{{n}} {source.latex}")
         return Math(f"Σₙ {body}[n]", rf"\sum_{{n}} \left({source.latex}\right)_{{n}}")
     if len(summed) == len(before):
         return Math(f"Σ {body}", rf"\sum \left({source.latex}\right)")
@@ -261,12 +265,17 @@ def _with_numbers(share: Share, story: Story) -> list[Row]:
     """The formula with numbers in place of names; where that is too long, the local derivative by itself."""
     if not _is_computed_as_read(share, story):
         return []
-    if share.simplified in share.step.contributions[:1]:
-        return []  # handed on as it is: its numbers stand in the row above
-    formula = story.numeric_writer.write(share.simplified, spell=share.simplified in story.numeric_writer.names)
+    handed_on = share.simplified in share.step.contributions[:1]
+    if handed_on and share.summed is None:
+        return []  # its numbers stand in the row above
+    numbers = story.numeric_writer
+    formula = numbers.write(share.simplified, spell=share.simplified in numbers.names and not handed_on)
     named = story.writer.write(share.simplified)
-    if share.summed is None and "…" not in formula.text and len(formula.text) <= NUMERIC_WIDTH and formula != named:
-        return [Row(right=formula)] if share.simplified.inputs and not share.simplified.is_leaf else []
+    if share.summed is not None:
+        formula, named = _summation(share, formula), _summation(share, named)
+    if "…" not in formula.text and cell_len(formula.text) <= NUMERIC_WIDTH:
+        shown = formula != named and share.simplified.inputs and not share.simplified.is_leaf
+        return [Row(right=formula)] if shown else []
     local = share.step.local
     if local is None or constant_array(local) is not None or local not in story.values or local in story.names:
         return []

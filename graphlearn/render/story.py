@@ -15,7 +15,8 @@ from graphlearn.render.document import Math
 from graphlearn.render.notation import Writer, scalar_math
 from graphlearn.render.numbers import array_math
 
-NUMERIC_WIDTH = 96  # display cells up to which a formula is repeated with numbers in place of names
+NUMERIC_WIDTH = 240  # display cells up to which a formula is repeated with numbers in place of names
+_ARRAY_WIDTH = 130  # of one array in it; a longer one is shown by its corners, and the formula is left out
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ def _number(array: np.ndarray) -> Math:
     """An array as it stands in a formula; a single number without the zeros behind it, if it is just that number."""
     if array.shape == () and array.dtype.kind == "f" and float(f"{array:.4g}") == array and 1e-4 <= abs(array) < 1e6:
         return scalar_math(float(array))
-    return array_math(array, width=NUMERIC_WIDTH)
+    return array_math(array, width=_ARRAY_WIDTH)
 
 
 class _Numbers(Mapping[Node, Math]):

@@ -75,8 +75,8 @@ def test_each_row_names_its_rule_its_local_derivative_and_how_the_shapes_combine
     found = steps(DERIVATION.document())
     assert plain(found["z1"].title) == "hyperbolic tangent"
     assert right_sides(found["z1"])[:2] == ["∂L/∂h ⊙ ∂h/∂z₁", "∂L/∂h ⊙ (1 − h²)"]
-    local = rows(found["z1"])[2]
-    assert (local.left.text, local.right.text) == ("1 − h²", array_math(1 - VALUES["h"] ** 2, width=130).text)
+    upstream = array_math(GRADIENTS["h"], width=130).text
+    assert right_sides(found["z1"])[2] == f"{upstream} ⊙ (1 − {array_math(VALUES['h'], width=130).text}²)"
     assert plain(found["W1"].title) == "matrix product, right factor"
     assert right_sides(found["W1"])[0] == "xᵀ ∂L/∂z₁"
     assert rows(found["W1"])[0].shape.text == "(2,N)(N,3) = (2,3)"
@@ -283,3 +283,12 @@ def test_a_chain_of_2000_nodes_is_derived_row_by_row_in_seconds():
     )
     assert max(map(cell_len, text.splitlines())) <= 120
     assert seconds < 12
+
+
+def test_every_gradient_row_of_a_parameter_has_its_numbers_substituted():
+    found = steps(DERIVATION.document())
+    for name, formula in {"W1": "]ᵀ [", "b1": "Σₙ [", "W2": "]ᵀ [", "b2": "Σₙ ["}.items():
+        named, substituted, result = right_sides(found[name])
+        assert formula in substituted
+        assert not any(letter in substituted for letter in ("∂", "h", "x", "z"))
+        assert named != substituted != result == array_math(GRADIENTS[name], width=130).text
