@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import architecture
+from tests import architecture, architecture_reach
 from tests.architecture import Module
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +27,9 @@ RULES: tuple[Rule, ...] = (
     architecture.missing_docstrings,
     architecture.asserts,
     architecture.leftovers,
+    architecture_reach.hidden_imports,
+    architecture_reach.foreign_libraries,
+    architecture_reach.prints,
 )
 
 
@@ -72,7 +75,7 @@ CLEAN = {
         import graphlearn as gl
         def main():
             'Run.'
-            import numba
+            import rich
         """,
     "errors.py": "",
     "types.py": """
@@ -157,6 +160,22 @@ BREACHES: dict[Rule, list[tuple[str, str, str]]] = {
         ("graph/bare.py", "x = 1  # noqa", "noqa"),
         ("graph/bare.py", "raise NotImplementedError()", "NotImplementedError"),
     ],
+    architecture_reach.hidden_imports: [
+        ("graph/sly.py", "from importlib import import_module as load", ":2: import_module"),
+        ("graph/sly.py", "def f(load=__import__):\n    return load('graphlearn.learn.model')", "__import__"),
+        ("graph/sly.py", "import pkgutil\npkgutil.resolve_name('graphlearn.learn.model:Model')", "resolve_name"),
+        ("graph/sly.py", "exec('import graphlearn.learn.model')", "exec"),
+        ("graph/sly.py", "import builtins\nbuiltins.exec('import graphlearn.learn.model')", "exec"),
+        ("graph/sly.py", "import sys\nmodel = sys.modules['graphlearn.learn.model']", "modules"),
+        ("graph/sly.py", "from sys import modules", "modules"),
+    ],
+    architecture_reach.foreign_libraries: [
+        ("graph/sly.py", "def f():\n    import networkx", "only interop may"),
+        ("learn/sly.py", "from torch import nn", "only nobody may"),
+    ],
+    architecture_reach.prints: [
+        ("graph/sly.py", "print(1)", "return the text instead"),
+    ],
 }
 
 
@@ -221,3 +240,10 @@ def test_a_folder_without_words_is_caught(text: str | None, tmp_path: Path) -> N
         readme.write_text(text, encoding="utf-8")
     (breach,) = architecture.folders_without_readme(architecture.read(root), root)
     assert breach.startswith("graphlearn/graph: no README.md")
+
+
+def test_every_exemption_is_still_used() -> None:
+    modules = {module.path: module for module in architecture.read(ROOT)}
+    for path, names in architecture_reach.ALLOWED_HIDDEN.items():
+        used = {name for name, _ in architecture_reach._mentions(modules[path])}
+        assert names <= used, f"{path} no longer needs {names - used}"
