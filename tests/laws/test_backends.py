@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphlearn.backends.cuda import device
 from graphlearn.backends.numpy.interpreter import interpret
 from graphlearn.backends.registry import load_backend, lowered
 from graphlearn.calculus.reverse import differentiate
@@ -23,9 +24,11 @@ from graphlearn.graph.op import Op
 from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.traverse import leaves
 from graphlearn.types import ArrayType
+from tests.backends.cuda import lockstep
 from tests.laws.operands import ALL_OPS, ELEMENTWISE, OTHERS, SIZES, arity, cases, is_condition
 
-BACKENDS = ("numba",)
+# The GPU's kernels run here in lockstep, one thread after the other.
+BACKENDS = ("numba", "cuda")
 PRECISIONS = ("float32", "float64")
 # Formulas of the backend are within 4 units in the last place, and so are NumPy's; kernels chain a few of them, and a
 # partial chains kernels.
@@ -35,6 +38,15 @@ WHOLE = (0, 1, 2, 3, 7, 100)
 CHUNK = 25  # outputs that are compiled together
 
 Given = dict[Node, np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def _lockstep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "is_simulated", lambda: False)
+    monkeypatch.setattr(device, "require_device", lambda: None)
+    monkeypatch.setattr(device, "upload", lockstep.upload)
+    monkeypatch.setattr(device, "allocate", lockstep.allocate)
+    monkeypatch.setattr(device, "load", lockstep.Lockstep(False).load)
 
 
 def compute(backend: str, outputs: Sequence[Node], given: Given, precision: str) -> tuple[np.ndarray, ...]:
