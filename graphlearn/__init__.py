@@ -118,6 +118,7 @@ __version__ = "0.1.0"
 
 abs = absolute  # NumPy's name
 pow = power  # NumPy's name
+subtract, multiply, divide, negative = sub, mul, div, neg  # NumPy's names
 prelu = leaky_relu  # with a parameter as slope
 
 # Loaded on first use: public name -> (module, name in it; empty for the module itself).
@@ -184,6 +185,7 @@ __all__ = [
     "datasets",
     "derive",
     "div",
+    "divide",
     "draw",
     "elementwise",
     "elu",
@@ -229,7 +231,9 @@ __all__ = [
     "mish",
     "mod",
     "mul",
+    "multiply",
     "neg",
+    "negative",
     "nn",
     "not_equal",
     "numeric_grad",
@@ -267,6 +271,7 @@ __all__ = [
     "stack",
     "state",
     "sub",
+    "subtract",
     "sum",
     "symbols",
     "tan",

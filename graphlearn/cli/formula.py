@@ -82,6 +82,7 @@ def _build(text: str, at: Sequence[str]) -> tuple[gl.Node, dict[str, Any]]:
     words = set(re.findall(r"[^\W\d]\w*", text))
     strange = [name for name in values if name not in words]
     if strange:
+        gl.parse(text)  # what is wrong with the formula itself is said first
         raise UnknownNameError(f"--at names {strange[0]!r}, which the formula does not have. Leave it out.")
     output = gl.parse(text, shapes={name: value.shape for name, value in values.items() if value.ndim})
     names = gl.symbols(output)

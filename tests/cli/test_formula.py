@@ -17,6 +17,11 @@ from graphlearn.errors import OptionError
 Captured = pytest.CaptureFixture[str]
 
 
+def test_a_formula_that_cannot_be_read_is_named_before_its_values(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", "__import__('os')", "--at", "x=2"]) == 2
+    assert "--at names" not in capsys.readouterr().err
+
+
 def test_values_are_numbers_and_arrays() -> None:
     values = read_values(["w=2, x = -.5e1", "A=[[0,1],[1,0]],v=[1,2]"])
     assert list(values) == ["w", "x", "A", "v"]
