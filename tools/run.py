@@ -93,6 +93,10 @@ class Environment:
         """Give the environment variables that activating ``.venv`` would give."""
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
         variables["VIRTUAL_ENV"] = str(self.folder)
+        program = str(self.scripts / "graphlearn")
+        with contextlib.suppress(ValueError):  # Windows: from another drive there is no relative path
+            program = os.path.relpath(program)
+        variables["GRAPHLEARN_COMMAND"] = f'"{program}"' if " " in program else program  # as the user's shell finds it
         variables["PATH"] = os.pathsep.join(filter(None, (str(self.scripts), variables.get("PATH"))))
         return variables
 

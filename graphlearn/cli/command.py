@@ -8,9 +8,13 @@ import shutil
 import sys
 from pathlib import Path
 
+VARIABLE = "GRAPHLEARN_COMMAND"  # set by tools/run.py, whose environment is not that of the shell it was called from
+
 
 def own_command() -> str:
-    """``graphlearn`` where the shell finds it, else this Python with ``-m graphlearn``."""
+    """What the variable says; ``graphlearn`` where the shell finds it; else this Python with ``-m graphlearn``."""
+    if os.environ.get(VARIABLE):
+        return os.environ[VARIABLE]
     if shutil.which("graphlearn") is not None:
         return "graphlearn"
     python = Path(sys.executable)

@@ -21,7 +21,7 @@ WORDS = {
     "demo.source": "Data: {source}. {licence}.",
     "demo.end": "That was the tour",
     "demo.seconds": "{seconds} s",
-    "demo.file.svg": "the graph with every value and gradient",
+    "demo.file.svg": "the graph with its values and gradients",
     "demo.file.txt": "the derivation",
     "demo.file.py": "the training loop that was compiled",
     "demo.next": "Go on with your own formula, or your own table:",

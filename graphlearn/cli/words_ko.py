@@ -21,7 +21,7 @@ WORDS = {
     "demo.source": "자료: {source}. {licence}.",
     "demo.end": "둘러보기를 마칩니다",
     "demo.seconds": "{seconds}초",
-    "demo.file.svg": "모든 값과 기울기를 적은 계산 그래프",
+    "demo.file.svg": "값과 기울기를 적은 계산 그래프",
     "demo.file.txt": "미분 과정",
     "demo.file.py": "컴파일된 학습 반복문의 코드",
     "demo.next": "이제 직접 만든 수식이나 표로 이어서 해 보세요.",

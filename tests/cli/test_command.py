@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from graphlearn.cli.command import own_command
+from graphlearn.cli.command import VARIABLE, own_command
+
+
+@pytest.fixture(autouse=True)
+def _started_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+
+
+def test_as_the_starter_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, ".venv/bin/graphlearn")
+    assert own_command() == ".venv/bin/graphlearn"
 
 
 def test_the_name_where_the_shell_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
