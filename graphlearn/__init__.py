@@ -12,6 +12,7 @@ from graphlearn.backends.function import Function
 from graphlearn.backends.function import compile_graph as compile  # the public face's name
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.gradient import grad, jvp, value_and_grad, vjp
+from graphlearn.calculus.matrices import hessian, jacobian
 from graphlearn.calculus.simplify import simplify
 from graphlearn.errors import (
     DataError,
@@ -206,8 +207,10 @@ __all__ = [
     "greater_equal",
     "hard_sigmoid",
     "hard_tanh",
+    "hessian",
     "init",
     "input",
+    "jacobian",
     "jvp",
     "leaky_relu",
     "less",

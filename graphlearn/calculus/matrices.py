@@ -1,0 +1,116 @@
+"""Jacobians and Hessians as graphs: one sweep per row or per column, stacked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from graphlearn.calculus.forward import push_forward
+from graphlearn.calculus.gradient import grad
+from graphlearn.calculus.reverse import differentiate
+from graphlearn.errors import DTypeError, ShapeError
+from graphlearn.graph.leaves import constant
+from graphlearn.graph.node import Node
+from graphlearn.graph.scope import no_scope
+from graphlearn.graph.traverse import require_nodes, symbols
+from graphlearn.ops.joining import stack
+from graphlearn.ops.shape import cast, reshape
+from graphlearn.types import Shape
+
+
+def jacobian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[Node, ...]:
+    """Every derivative of every entry of a node, as a graph.
+
+    Reverse mode per entry of the output, or forward mode per entry of ``wrt``, whichever are fewer; forward where the
+    output has a free axis, reverse where ``wrt`` has one.
+
+    Args:
+        output: real node of any shape, in any unit ``u``.
+        wrt: real node or several, of any shapes.
+
+    Returns:
+        A node of the shape ``output.shape + wrt.shape`` and the unit ``u / unit(wrt)``; a tuple for a sequence. The
+        graph grows with the number of sweeps; for a product with a vector, `jvp` and `vjp` need one.
+
+    Raises:
+        ShapeError: output and ``wrt`` both have a free axis, or one of them has no entry.
+        DTypeError: a node is not real.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> x = gl.input("x", (2,))
+        >>> gl.evaluate(gl.jacobian(gl.square(x), x), {x: [3.0, 5.0]})
+        array([[ 6.,  0.],
+               [ 0., 10.]])
+    """
+    (node,) = require_nodes(output, "a jacobian")
+    targets = require_nodes(wrt, "a jacobian by wrt")
+    symbols(node)
+    for each in (node, *targets):
+        if not each.type.is_float:
+            raise DTypeError(
+                f"a jacobian needs real nodes; got {each!r} of dtype {each.dtype}. Cast it to float64 first.",
+                nodes=(each,),
+            )
+    with no_scope():
+        blocks = tuple(_block(node, target) for target in targets)
+    return blocks[0] if isinstance(wrt, Node) else blocks
+
+
+def hessian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[tuple[Node, ...], ...]:
+    """The second derivatives of a scalar, as a graph.
+
+    Args:
+        output: real node of shape ``()``, in any unit ``u``.
+        wrt: real node or several.
+
+    Returns:
+        A node of the shape ``wrt.shape + wrt.shape`` and the unit ``u / unit(wrt)**2``; for a sequence a tuple of
+        tuples, the block of the i-th and the j-th node at ``[i][j]``. `jvp` of `grad` is its product with a vector.
+
+    Raises:
+        ShapeError: the output is not a scalar, or ``wrt`` has a free axis.
+        DisconnectedError: a node does not influence the output.
+        DTypeError: a node is not real.
+    """
+    targets = require_nodes(wrt, "a hessian by wrt")
+    firsts = tuple(grad(output, target) for target in targets)
+    blocks = tuple(tuple(jacobian(first, target) for target in targets) for first in firsts)  # type: ignore[arg-type]
+    return blocks[0][0] if isinstance(wrt, Node) else blocks  # type: ignore[return-value]  # nodes, one for one
+
+
+def _block(output: Node, wrt: Node) -> Node:
+    rows, columns = _count(output.shape), _count(wrt.shape)
+    shape = (*output.shape, *wrt.shape)
+    if rows is None and columns is None:
+        raise ShapeError(
+            f"a jacobian needs a fixed number of rows or of columns; got {output!r} by {wrt!r}, which both have a free "
+            "axis. Declare the input with a length.",
+            nodes=(output, wrt),
+        )
+    if 0 in (rows, columns):
+        raise ShapeError(f"a jacobian needs at least one entry; got {output!r} by {wrt!r}.", nodes=(output, wrt))
+    if columns is None or (rows is not None and rows <= columns):
+        parts = [_row(output, wrt, seed) for seed in _units(output, rows or 1)]
+        return reshape(stack(parts, 0), shape)
+    parts = [push_forward([output], [wrt], [unit])[0] for unit in _units(wrt, columns)]
+    return reshape(stack(parts, -1), shape)
+
+
+def _row(output: Node, wrt: Node, seed: Node) -> Node:
+    trace = differentiate(output, (wrt,), seed=seed, disconnected="zero", record=False)
+    return trace.gradients[wrt]
+
+
+def _count(shape: Shape) -> int | None:
+    """The number of entries; None where an axis is free."""
+    fixed = [d for d in shape if isinstance(d, int)]
+    return math.prod(fixed) if len(fixed) == len(shape) else None
+
+
+def _units(node: Node, count: int) -> list[Node]:
+    """The arrays of a node's shape that are 1 in one place and 0 elsewhere."""
+    fixed = tuple(d for d in node.shape if isinstance(d, int))
+    return [cast(constant(row.reshape(fixed)), node.dtype) for row in np.eye(count)]
