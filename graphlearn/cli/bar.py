@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
 from graphlearn.cli.page import MARGIN, Page
 from graphlearn.cli.words import Words
+from graphlearn.learn.progress import LiveBar
 
 
-class Bar:
+class Bar(LiveBar):
     """Shows step and loss while `Model.fit` runs; hand it over as ``progress=``.
 
     Enter it before `fit` does, and it also says that the code is being compiled.
@@ -23,7 +22,7 @@ class Bar:
     """
 
     def __init__(self, page: Page, words: Words, steps: int) -> None:
-        self._bar = RichProgress(
+        bar = RichProgress(
             TextColumn(" " * MARGIN + words("bar.step") + " {task.completed:,.0f}/{task.total:,.0f}", markup=False),
             BarColumn(bar_width=max(10, min(40, page.width - 50))),
             TextColumn("{task.description}", markup=False),
@@ -32,16 +31,8 @@ class Bar:
             disable=not page.live,
         )
         self._loss = words("bar.loss")
-        self._task = self._bar.add_task(words("train.compiling"), total=steps)
-
-    def __enter__(self) -> Bar:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+        super().__init__(bar)
+        self._task = bar.add_task(words("train.compiling"), total=steps)
 
     def show(self, steps: int, epoch: int, loss: float) -> None:
         """Move the bar."""

@@ -17,6 +17,7 @@ class _Places(string.Formatter):
     """Python's format, and ``{rows:row|rows}`` for a number with the noun that goes with it."""
 
     def format_field(self, value: Any, format_spec: str) -> Any:
+        """Put one value in its place: where the place offers two nouns, the number and the noun that fits it."""
         one, bar, many = format_spec.partition("|")
         return f"{value:,} {one if value == 1 else many}" if bar else super().format_field(value, format_spec)
 

@@ -15,22 +15,7 @@ def topological(roots: Iterable[Node]) -> list[Node]:
 
     The order depends on the graph alone: depth first, operands from left to right.
     """
-    order: list[Node] = []
-    done: set[Node] = set()
-    stack: list[Node] = list(roots)[::-1]
-    while stack:
-        node = stack.pop()
-        if node in done:
-            continue
-        for source in node.inputs:
-            if source not in done:
-                stack.append(node)
-                stack.extend(node.inputs[::-1])
-                break
-        else:
-            done.add(node)
-            order.append(node)
-    return order
+    return topological_above(roots, frozenset())
 
 
 def topological_above(roots: Iterable[Node], stop: Collection[Node]) -> list[Node]:
@@ -47,10 +32,12 @@ def topological_above(roots: Iterable[Node], stop: Collection[Node]) -> list[Nod
         node = stack.pop()
         if node in done:
             continue
-        waiting = () if node in stop else tuple([n for n in node.inputs if n not in done])
-        if waiting:
-            stack.append(node)
-            stack.extend(waiting[::-1])
+        operands = () if node in stop else node.inputs
+        for source in operands:
+            if source not in done:
+                stack.append(node)
+                stack.extend(operands[::-1])
+                break
         else:
             done.add(node)
             order.append(node)

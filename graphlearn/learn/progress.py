@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 _TARGET = 0.025  # seconds per chunk: short for a person, 1000 times longer than the cost of a call
 _GROWTH = 16
@@ -64,7 +64,27 @@ class Silence:
         """Show nothing."""
 
 
-class Bar:
+class LiveBar:
+    """Starts and stops a bar of rich's; what it shows is said by who inherits.
+
+    Args:
+        bar: a `rich.progress.Progress`.
+    """
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+class Bar(LiveBar):
     """A bar in the terminal: epoch, loss, time left.
 
     Args:
@@ -77,24 +97,14 @@ class Bar:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        self._bar: Any = RichProgress(
+        bar = RichProgress(
             TextColumn("epoch {task.fields[epoch]:>{task.fields[width]}}/{task.fields[epochs]}"),
             BarColumn(),
             TextColumn("loss {task.fields[loss]:.4g}"),
             TimeRemainingColumn(),
         )
-        self._task = self._bar.add_task(
-            "", total=steps, epoch=0, epochs=epochs, width=len(str(epochs)), loss=float("nan")
-        )
-
-    def __enter__(self) -> Bar:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+        super().__init__(bar)
+        self._task = bar.add_task("", total=steps, epoch=0, epochs=epochs, width=len(str(epochs)), loss=float("nan"))
 
     def show(self, steps: int, epoch: int, loss: float) -> None:
         """Move the bar."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from graphlearn.ops.elementwise import elementwise
@@ -176,11 +177,23 @@ softsign = elementwise(
     source="Bergstra, Desjardins, Lamblin and Bengio (2009), Quadratic polynomials learn better image features, "
     "technical report 1337, University of Montreal",
 )
+
+
+def _kept(low: float, high: float) -> Callable[..., Any]:
+    """The formula that keeps x within two bounds."""
+    return lambda m, x: m.minimum(m.maximum(x, low), high)
+
+
+def _inside(low: float, high: float, slope: float) -> Callable[..., Any]:
+    """A slope between two bounds, 0 on and beyond them."""
+    return lambda m, x, y: m.where(m.logical_and(x > low, x < high), slope, 0)
+
+
 hard_sigmoid = elementwise(
     "hard_sigmoid",
     doc="The logistic function in straight pieces: (x + 3) / 6, kept within 0 and 1.",
-    formula=lambda m, x: m.minimum(m.maximum((x + 3) / 6, 0), 1),
-    partials=(lambda m, x, y: m.where(m.logical_and(x > -3, x < 3), 1 / 6, 0),),
+    formula=lambda m, x: _kept(0, 1)(m, (x + 3) / 6),
+    partials=(_inside(-3, 3, 1 / 6),),
     kink="the derivative of hard_sigmoid at -3 and at 3 is 0",
     source="Howard and others (2019), Searching for MobileNetV3, ICCV, section 5.2",
     domain=(-5.0, 5.0),
@@ -188,16 +201,16 @@ hard_sigmoid = elementwise(
 hard_tanh = elementwise(
     "hard_tanh",
     doc="The number x kept within -1 and 1.",
-    formula=lambda m, x: m.minimum(m.maximum(x, -1.0), 1.0),
-    partials=(lambda m, x, y: m.where(m.logical_and(x > -1, x < 1), 1, 0),),
+    formula=_kept(-1.0, 1.0),
+    partials=(_inside(-1, 1, 1),),
     kink="the derivative of hard_tanh at -1 and at 1 is 0",
     source="Collobert (2004), Large scale machine learning, thesis, University of Paris VI",
 )
 relu6 = elementwise(
     "relu6",
     doc="Rectified linear unit that ends at 6.",
-    formula=lambda m, x: m.minimum(m.maximum(x, 0), 6),
-    partials=(lambda m, x, y: m.where(m.logical_and(x > 0, x < 6), 1, 0),),
+    formula=_kept(0, 6),
+    partials=(_inside(0, 6, 1),),
     kink="the derivative of relu6 at 0 and at 6 is 0",
     source="Krizhevsky (2010), Convolutional deep belief networks on CIFAR-10, University of Toronto",
     domain=(-2.0, 8.0),
