@@ -112,6 +112,7 @@ from graphlearn.ops.rectifiers import (
 from graphlearn.ops.reductions import max_ as max  # NumPy's name
 from graphlearn.ops.reductions import mean
 from graphlearn.ops.reductions import sum_ as sum  # NumPy's name
+from graphlearn.ops.running import cumsum
 from graphlearn.ops.shape import axis_size, broadcast_to, cast, expand_dims, reshape, squeeze, transpose
 from graphlearn.types import ArrayType
 
@@ -183,6 +184,7 @@ __all__ = [
     "constant",
     "cos",
     "cosh",
+    "cumsum",
     "datasets",
     "derive",
     "div",

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from graphlearn.backends.rows import ARENAS, literal
 from graphlearn.graph.node import Node
 from graphlearn.program.counts import ZERO, Count
-from graphlearn.program.program import Buffer, Program, arena_of
+from graphlearn.program.program import Program
+from graphlearn.program.steps import Buffer, arena_of
 from graphlearn.types import Dim
 
 _RESERVED = {

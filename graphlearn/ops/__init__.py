@@ -11,6 +11,7 @@ from graphlearn.ops import (
     numpy_functions,
     rectifiers,
     reductions,
+    running,
     shape,
     slicing,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "numpy_functions",
     "rectifiers",
     "reductions",
+    "running",
     "shape",
     "slicing",
 ]

@@ -133,7 +133,7 @@ NUMPY_CURES.update(
         "bitwise_and": _TRUTH.format("np.logical_and(a, b)"),
         "bitwise_or": _TRUTH.format("np.logical_or(a, b)"),
         "bitwise_xor": _TRUTH.format("np.not_equal(a, b)"),
-        **dict.fromkeys(["fmod", "floor_divide", "divmod", "cumsum", "cumprod", "sort", "argsort"], _DATA),
+        **dict.fromkeys(["fmod", "floor_divide", "divmod", "cumprod", "sort", "argsort"], _DATA),
         "column_stack": "Write np.stack(arrays, axis=1) for vectors, np.concatenate(arrays, axis=1) for matrices.",
         "dstack": "Write np.concatenate(arrays, axis=2).",
         "append": "Write np.concatenate([a, b]).",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphlearn.program.counts import ONE, Count
-from graphlearn.program.program import Buffer, FusedLoop, Slot, Step, arena_of, padded, reads_of, writes_of
+from graphlearn.program.steps import Buffer, FusedLoop, Slot, Step, arena_of, padded, reads_of, writes_of
 from graphlearn.program.together import Block
 
 

@@ -13,20 +13,10 @@ from graphlearn.graph.traverse import depends_on_axis, topological
 from graphlearn.program.arena import plan_arenas
 from graphlearn.program.expand import Expanded, expand
 from graphlearn.program.fuse import fuse
-from graphlearn.program.program import (
-    Buffer,
-    Copy,
-    FusedLoop,
-    Gather,
-    Load,
-    Program,
-    Step,
-    Store,
-    reads_of,
-    writes_of,
-)
+from graphlearn.program.program import Program
 from graphlearn.program.rules import COPY
 from graphlearn.program.schedule import schedule
+from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, Load, Step, Store, reads_of, writes_of
 from graphlearn.program.together import Block, put_together
 from graphlearn.program.training import TrainingStep
 from graphlearn.types import ArrayType, Shape
@@ -49,7 +39,7 @@ def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: s
         results.append(table.enter(root, f"output{number}", "output", dtype))
     order = topological(roots)
     plan = schedule(order, dict.fromkeys(roots, 0), frozenset(order))
-    steps = [step for _, step in fuse(plan, table.of)]
+    steps = [step for _, step in fuse(plan, table.of, table.room)]
     return Program(
         steps=tuple(steps),
         sections=("forward",) * len(steps),
@@ -107,7 +97,7 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
     order = topological(roots)
     last = {**dict.fromkeys(roots[1:], 0), roots[0]: -1}
     plan = schedule(order, last, frozenset(topological(roots[:1])))
-    levelled = fuse(plan, table.of)
+    levelled = fuse(plan, table.of, table.room)
     body = [s for _, s in levelled]
     first_update = next((k for k, (level, _) in enumerate(levelled) if level == 0), len(body))
     body, delayed = _delay(body, table)
@@ -219,6 +209,10 @@ class _Buffers:
     def temporary(self, target: Buffer) -> Buffer:
         """Scratch of the size of a buffer."""
         return Buffer(self._unique(f"next_{target.name}"), target.dtype, target.shape, "value", target.node)
+
+    def room(self, node: Node, shape: Shape) -> Buffer:
+        """Scratch of a shape, in a node's dtype."""
+        return Buffer(self._unique(f"room_{self.names.get(node, node.op.name)}"), node.dtype, shape, "value", node)
 
     def of(self, node: Node) -> Buffer:
         """The buffer of a leaf, of a constant array or of a stored node."""

@@ -17,7 +17,9 @@ from graphlearn.program.access import (
     space,
 )
 from graphlearn.program.counts import ZERO, Count, count, row_major
-from graphlearn.program.program import (
+from graphlearn.program.routines import ROUTINES, is_routine
+from graphlearn.program.schedule import Schedule
+from graphlearn.program.steps import (
     Buffer,
     Compute,
     FusedLoop,
@@ -27,11 +29,11 @@ from graphlearn.program.program import (
     MatMul,
     Matrix,
     Reduce,
+    Routine,
     Step,
     Store,
     Value,
 )
-from graphlearn.program.schedule import Schedule
 from graphlearn.types import Dim, Shape, promote
 
 # Ops whose operands are compared or tested in a dtype of their own, not in that of the result.
@@ -39,12 +41,15 @@ _COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_
 _TESTS = ("logical_not", "logical_and", "logical_or")
 
 
-def fuse(plan: Schedule, buffer_of: Callable[[Node], Buffer]) -> list[tuple[int, Step]]:
+def fuse(
+    plan: Schedule, buffer_of: Callable[[Node], Buffer], room_for: Callable[[Node, Shape], Buffer]
+) -> list[tuple[int, Step]]:
     """Steps with their levels, in the order in which they run.
 
     Args:
         plan: levels, accesses and what is stored.
         buffer_of: the buffer of a leaf, of a constant array or of a stored node; a root's is where it is written.
+        room_for: a scratch buffer of a shape for a node.
     """
     position = {node: k for k, node in enumerate(plan.order)}
     groups: dict[tuple[int, Shape], list[Node]] = {}
@@ -53,6 +58,8 @@ def fuse(plan: Schedule, buffer_of: Callable[[Node], Buffer]) -> list[tuple[int,
         level = plan.level[node]
         if node.op.name == "matmul":
             steps.append((level, position[node], _matmul(node, plan, buffer_of)))
+        elif is_routine(node):
+            steps.append((level, position[node], _routine(node, plan, buffer_of, room_for)))
         elif is_assembly(node):
             steps += [(level, position[node], loop) for loop in _assembled(node, plan, buffer_of)]
         else:
@@ -207,6 +214,15 @@ def _assembled(node: Node, plan: Schedule, buffer_of: Callable[[Node], Buffer]) 
         if count(part.shape) != ZERO:
             loops.append(_Loop(space(part.shape), plan, buffer_of).lay(node, access, place))
     return loops
+
+
+def _routine(
+    node: Node, plan: Schedule, buffer_of: Callable[[Node], Buffer], room_for: Callable[[Node, Shape], Buffer]
+) -> Routine:
+    record = ROUTINES[node.op.name]
+    scratch = None if record.scratch is None else room_for(node, record.scratch(node))
+    given = tuple([buffer_of(access.base) for access in plan.reads[node]])
+    return Routine(buffer_of(node), given, count(record.items(node)), scratch, node)
 
 
 def _operand_dtypes(node: Node) -> tuple[str | None, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphlearn.program.counts import Count, count, times
-from graphlearn.program.program import FusedLoop, Load
+from graphlearn.program.steps import FusedLoop, Load
 
 
 def merged_axes(step: FusedLoop) -> list[list[int]]:

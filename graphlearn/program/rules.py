@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.leaves import constant_array, typed_constant
 from graphlearn.graph.node import Node, as_node, make
 from graphlearn.graph.op import ATOM, Attrs, Notation, Op, find_op
 from graphlearn.graph.rewrite import rewrite
 from graphlearn.graph.traverse import topological
+from graphlearn.program.routines import ROUTINES
 from graphlearn.types import promote
 
 # The identity, as an entry-by-entry copy: gives a view an array of its own, and an output a place to be written.
@@ -34,12 +36,18 @@ def build(op: str | Op, inputs: Sequence[Node], attrs: Attrs = ()) -> Node:
     folded = _fold(record, inputs, attrs) if record.is_elementwise else None
     if folded is not None:
         return folded
+    if record.name in ROUTINES:
+        return make(record, _row_by_row(record, inputs, attrs), attrs, scope="")
     rule = _RULES.get(record.name)
     replacement = rule(inputs, attrs) if rule is not None else None
     if replacement is not None:
         return replacement
     if record.is_elementwise:
         return _without_broadcasts(record, inputs, attrs)
+    if record.name not in _PLAIN:
+        raise UnsupportedOp(
+            f'compiled code has no place for the operation {record.name!r}. Pass backend="numpy", which has.'
+        )
     return make(record, tuple(inputs), attrs, scope="")
 
 
@@ -201,6 +209,24 @@ def _plain(x: Node) -> Node:
         source = source.inputs[0]
     return x
 
+
+def _row_by_row(op: Op, inputs: Sequence[Node], attrs: Attrs) -> tuple[Node, ...]:
+    """Operands of a routine as arrays of their own; those of real numbers in the dtype of a result of real numbers."""
+    kind = make(op, tuple(inputs), attrs, scope="").type
+    ready = [build("cast", [n], (("dtype", kind.dtype),)) if n.type.is_float and kind.is_float else n for n in inputs]
+    return tuple([n if _is_array(n) else make(COPY, (n,), scope="") for n in ready])
+
+
+def _is_array(node: Node) -> bool:
+    """Whether a node's entries lie in memory in their order."""
+    while node.op.name == "reshape":
+        node = node.inputs[0]
+    return node.op.name not in ("transpose", "broadcast_to", "slice", "axis_size")
+
+
+# Structural operations that a program has a step or a view for; the others are routines.
+_PLAIN = ("axis_size", "cast", "broadcast_to", "transpose", "reshape", "slice", "concatenate", "inlay", "sum", "max",
+          "matmul")  # fmt: skip
 
 _RULES: dict[str, Rule] = {
     "mul": _mul, "sub": _sub, "div": _div, "neg": _neg, "abs": _abs, "pow": _pow, "cast": _cast,

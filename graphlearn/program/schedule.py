@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from graphlearn.graph.node import Node
 from graphlearn.program.access import Access, is_assembly, is_entrywise, is_reduction, loop_space, operands, space
+from graphlearn.program.routines import is_routine
 
 # Cost of computing an entry again, in additions; an op that is not listed is never computed twice.
 _LIGHT = dict.fromkeys(
@@ -40,7 +41,12 @@ class Schedule:
 
 def is_computed(node: Node) -> bool:
     """Whether a node is a step of its own, neither given nor a view."""
-    return is_entrywise(node) or is_reduction(node) or is_assembly(node) or node.op.name == "matmul"
+    return is_entrywise(node) or is_reduction(node) or is_assembly(node) or _is_whole(node)
+
+
+def _is_whole(node: Node) -> bool:
+    """Whether a node is a step that reads arrays from memory, with nothing computed on the way."""
+    return node.op.name == "matmul" or is_routine(node)
 
 
 def schedule(order: Iterable[Node], last: Mapping[Node, int], early: frozenset[Node]) -> Schedule:
@@ -60,7 +66,7 @@ def schedule(order: Iterable[Node], last: Mapping[Node, int], early: frozenset[N
 
 def shares_loop(consumer: Node, access: Access) -> bool:
     """Whether the value read can be a local of the consumer's own loop."""
-    if consumer.op.name == "matmul" or is_assembly(consumer):
+    if _is_whole(consumer) or is_assembly(consumer):
         return False
     return is_entrywise(access.base) and access.matches(loop_space(consumer))
 

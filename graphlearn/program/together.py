@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from graphlearn.program.counts import ONE, ZERO
-from graphlearn.program.program import (
+from graphlearn.program.steps import (
     Buffer,
     Compute,
     FusedLoop,

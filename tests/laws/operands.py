@@ -108,6 +108,7 @@ _ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "axis: int": (0, 1, 2),
     "keepdims": (False, True),
     "normalized": (False, True),
+    "reverse": (False, True),
     "shape": ((3,), (6,), (3, 2), (1, 2, 3), (4, 2, 3), ("N", 3), (3, "N"), ("N", 1, 3), (1, 1), ("N", 5)),
     "axes": ((0,), (1, 0), (2, 0, 1), (0, 2, 1)),
     "region": _REGIONS,

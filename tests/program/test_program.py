@@ -12,8 +12,9 @@ from graphlearn.graph.traverse import leaves, topological
 from graphlearn.program.build import Batching, build_function, build_training
 from graphlearn.program.counts import Count, count, row_major
 from graphlearn.program.expand import expand
-from graphlearn.program.program import FusedLoop, Load, MatMul, Program, arena_of, padded, reads_of, writes_of
+from graphlearn.program.program import Program
 from graphlearn.program.rules import build
+from graphlearn.program.steps import FusedLoop, Load, MatMul, arena_of, padded, reads_of, writes_of
 from graphlearn.program.training import TrainingStep
 from tests.laws.random_graphs import random_graph
 

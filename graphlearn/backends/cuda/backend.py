@@ -17,7 +17,8 @@ from graphlearn.errors import DataError, ShapeError
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
 from graphlearn.program.build import Batching, build_function, build_training
-from graphlearn.program.program import Buffer, Program, Slot, arena_of, padded
+from graphlearn.program.program import Program
+from graphlearn.program.steps import Buffer, Slot, arena_of, padded
 from graphlearn.program.training import TrainingStep
 
 _Launch = Callable[[int, int, tuple[Any, ...]], None]

@@ -1,4 +1,4 @@
-"""A `FusedLoop` as a kernel's text: entries, or results of reductions, shared out among threads."""
+"""A `FusedLoop` or a `Routine` as a kernel's text: entries, results or items, shared out among threads."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from graphlearn.backends import rows as cpu
 from graphlearn.backends.cuda.passes import Kind, Pass, needed
 from graphlearn.backends.cuda.rows import GPU, combine
 from graphlearn.backends.cuda.source import KernelSource
+from graphlearn.backends.routines import write_routine
 from graphlearn.program.counts import Count, count
 from graphlearn.program.merge import merged_axes
-from graphlearn.program.program import Compute, FusedLoop, Length, Literal, Load, Reduce, Value
+from graphlearn.program.steps import Compute, FusedLoop, Length, Literal, Load, Reduce, Routine, Value
 
 _TESTS = ("logical_not", "logical_and", "logical_or")
 
@@ -28,6 +29,12 @@ def write_loop_pass(source: KernelSource, each: Pass, step: FusedLoop) -> None:
         writer.write_trees(each.reductions)
     else:
         writer.write_results(each.reductions)
+
+
+def write_routine_pass(source: KernelSource, step: Routine) -> None:
+    """Every thread does its share of the items."""
+    with source.dealt(step.items, source.about(step.node)) as item:
+        write_routine(source, step, item)
 
 
 class _Loop:

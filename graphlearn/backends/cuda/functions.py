@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphlearn.backends.cuda.entries import write_loop_pass
+from graphlearn.backends.cuda.entries import write_loop_pass, write_routine_pass
 from graphlearn.backends.cuda.passes import Kind, Pass, passes
 from graphlearn.backends.cuda.products import TILE, write_tiled_product
 from graphlearn.backends.cuda.source import THREADS, Kernel, KernelSource
 from graphlearn.errors import OptionError
 from graphlearn.program.counts import Count, count
-from graphlearn.program.program import Buffer, FusedLoop, MatMul, Program, arena_of
+from graphlearn.program.program import Program
+from graphlearn.program.steps import Buffer, FusedLoop, MatMul, Routine, arena_of
 from graphlearn.types import Dim
 
 _GRID = 4096  # most blocks of a launch: some for each processor of the largest GPU; each goes on with a stride
-_NAMES = {Kind.ENTRIES: "entries", Kind.RESULTS: "reduce", Kind.TREE: "reduce", Kind.PRODUCT: "product"}
+_NAMES = {
+    Kind.ENTRIES: "entries",
+    Kind.RESULTS: "reduce",
+    Kind.TREE: "reduce",
+    Kind.PRODUCT: "product",
+    Kind.ROUTINE: "routine",
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def _launch(program: Program, each: Pass, number: int) -> Launch:
     name = source.unique(f"{_NAMES[each.kind]}_{number}")
     arguments = [*(source.name_of(b) for b in buffers), *source.lengths.values()]
     with source.block(f"def {name}({', '.join(arguments)}):"):
-        if each.kind in (Kind.ENTRIES, Kind.RESULTS):
+        if each.kind in (Kind.ENTRIES, Kind.RESULTS, Kind.ROUTINE):
             source.line("thread = cuda.grid(1)")
             source.line("threads = cuda.gridsize(1)")
         else:
@@ -72,6 +79,8 @@ def _launch(program: Program, each: Pass, number: int) -> Launch:
             write_loop_pass(source, each, each.step)
         elif isinstance(each.step, MatMul):
             write_tiled_product(source, each.step)
+        elif isinstance(each.step, Routine):
+            write_routine_pass(source, each.step)
         else:
             raise OptionError("a function needs the program of a graph; got that of a training step.")
     threads = THREADS if each.kind is Kind.PRODUCT else None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from graphlearn.program.counts import ONE, Count, count
-from graphlearn.program.program import (
+from graphlearn.program.program import Program
+from graphlearn.program.steps import (
     Buffer,
     Compute,
     Copy,
@@ -19,8 +20,8 @@ from graphlearn.program.program import (
     Gather,
     Load,
     MatMul,
-    Program,
     Reduce,
+    Routine,
     Step,
     Value,
     reads_of,
@@ -40,6 +41,7 @@ class Kind(Enum):
     RESULTS = "the results of a reduction, each combined by one thread"
     TREE = "the entries of each result of a reduction"
     PRODUCT = "the entries of a matrix product"
+    ROUTINE = "the items of a routine"
     GATHER = "the entries of a batch"
     COPY = "the entries of a buffer"
 
@@ -77,6 +79,8 @@ def passes(program: Program, few: int) -> list[Pass]:
 def _passes_of(step: Step, capacity: Mapping[str, int], few: int) -> list[Pass]:
     if isinstance(step, FusedLoop):
         return _loop_passes(step, capacity, few)
+    if isinstance(step, Routine):
+        return [Pass(Kind.ROUTINE, step, step.items, tuple(reads_of(step)), tuple(writes_of(step)))]
     kind = {MatMul: Kind.PRODUCT, Gather: Kind.GATHER, Copy: Kind.COPY}[type(step)]
     (target,) = writes_of(step)
     return [Pass(kind, step, target.count, tuple(reads_of(step)), (target,))]

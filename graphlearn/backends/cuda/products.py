@@ -8,7 +8,7 @@ from graphlearn.backends.cuda.rows import combine
 from graphlearn.backends.cuda.source import THREADS, KernelSource
 from graphlearn.backends.rows import SUFFIX
 from graphlearn.program.counts import ONE, Count, count
-from graphlearn.program.program import MatMul, Matrix
+from graphlearn.program.steps import MatMul, Matrix
 
 TILE = 16  # rows and columns that a block computes: one entry for each of its threads
 if TILE * TILE != THREADS:

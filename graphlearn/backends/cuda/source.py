@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from graphlearn.backends.rows import ARENAS
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ONE, Count, times
-from graphlearn.program.program import Buffer, Program, arena_of
+from graphlearn.program.program import Program
+from graphlearn.program.steps import Buffer, arena_of
 
 # Threads of a block in the kernels of functions, and the most that a training block has: 65,536 registers, which every
 # GPU since 2014 has for a block, leave each of them 255.

@@ -5,24 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphlearn.backends.cuda.entries import write_loop_pass
+from graphlearn.backends.cuda.entries import write_loop_pass, write_routine_pass
 from graphlearn.backends.cuda.passes import Kind, Pass, operations, own_entries, passes, rough
 from graphlearn.backends.cuda.products import write_product
 from graphlearn.backends.cuda.source import THREADS, Kernel, KernelSource
 from graphlearn.backends.rows import ARENAS
 from graphlearn.errors import OptionError
 from graphlearn.program.counts import ZERO, Count, count, row_major
-from graphlearn.program.program import (
-    ITEM_SIZE,
-    Buffer,
-    Copy,
-    FusedLoop,
-    Gather,
-    MatMul,
-    Program,
-    Slot,
-    arena_of,
-)
+from graphlearn.program.program import Program
+from graphlearn.program.steps import ITEM_SIZE, Buffer, Copy, FusedLoop, Gather, MatMul, Routine, Slot, arena_of
 
 _WARP = 32  # threads that a GPU runs in step
 _FEW = 8  # results up to which the one block combines them one after the other
@@ -190,6 +181,8 @@ class _Writer:
             write_loop_pass(self._source, each, step)
         elif isinstance(step, MatMul):
             write_product(self._source, step)
+        elif isinstance(step, Routine):
+            write_routine_pass(self._source, step)
         elif isinstance(step, Gather):
             _write_gather(self._source, step)
         else:

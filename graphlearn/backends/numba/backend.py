@@ -14,7 +14,8 @@ from graphlearn.backends.steps import check_steps, lengths_of
 from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node
 from graphlearn.program.build import Batching, build_function, build_training
-from graphlearn.program.program import Buffer, Gather, Program, arena_of
+from graphlearn.program.program import Program
+from graphlearn.program.steps import Buffer, Gather, arena_of
 from graphlearn.program.training import TrainingStep
 
 

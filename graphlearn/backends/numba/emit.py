@@ -9,9 +9,11 @@ from graphlearn.backends.native import Signature
 from graphlearn.backends.numba.loops import write_loop
 from graphlearn.backends.numba.products import write_product
 from graphlearn.backends.numba.unrolled import Unrolled, is_tiny
+from graphlearn.backends.routines import write_routine
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import count, row_major
-from graphlearn.program.program import Buffer, Copy, FusedLoop, Gather, MatMul, Program, Step, arena_of
+from graphlearn.program.program import Program
+from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, MatMul, Routine, Step, arena_of
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,19 @@ def _write_step(source: Source, step: Step, *, reciprocals: bool = False) -> Non
         write_loop(source, step, reciprocals=reciprocals)
     elif isinstance(step, MatMul):
         write_product(source, step)
+    elif isinstance(step, Routine):
+        _write_routine(source, step)
     elif isinstance(step, Gather):
         _write_gather(source, step)
     else:
         _write_copy(source, step)
+
+
+def _write_routine(source: Source, step: Routine) -> None:
+    source.line(f"# {source.about(step.node)}")
+    item = source.index(0)
+    with source.loops([(item, step.items)]):
+        write_routine(source, step, item)
 
 
 def _write_gather(source: Source, step: Gather) -> None:

@@ -9,7 +9,7 @@ from graphlearn.backends import rows
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ZERO, Count, count
 from graphlearn.program.merge import merged_axes
-from graphlearn.program.program import Compute, FusedLoop, Length, Literal, Load, Reduce, Value
+from graphlearn.program.steps import Compute, FusedLoop, Length, Literal, Load, Reduce, Value
 
 _INLINE = 60  # longest text of a value that is written where it is used
 _TESTS = ("logical_not", "logical_and", "logical_or")

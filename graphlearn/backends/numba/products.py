@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphlearn.backends import rows
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ONE, Count, count
-from graphlearn.program.program import MatMul, Matrix
+from graphlearn.program.steps import MatMul, Matrix
 from graphlearn.types import Dim
 
 _GUESS = 32  # length of a free axis without capacity, where loops and library are weighed

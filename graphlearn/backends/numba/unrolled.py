@@ -13,7 +13,8 @@ from graphlearn.backends.numba.loops import use_counts
 from graphlearn.backends.source import Source
 from graphlearn.graph.node import Node
 from graphlearn.program.counts import ONE, ZERO, Count, count
-from graphlearn.program.program import (
+from graphlearn.program.program import Program
+from graphlearn.program.steps import (
     Buffer,
     Compute,
     Copy,
@@ -24,8 +25,8 @@ from graphlearn.program.program import (
     Load,
     MatMul,
     Matrix,
-    Program,
     Reduce,
+    Routine,
     Step,
     Value,
 )
@@ -47,6 +48,8 @@ def _operations(step: Step) -> int:
         return each * count(step.axes).factor
     if isinstance(step, MatMul):
         return 2 * count([*step.batch, *step.sizes]).factor
+    if isinstance(step, Routine):
+        return _MOST + 1  # it walks through arrays by numbers that are known only at run time
     return (step.out if isinstance(step, Gather) else step.target).count.factor
 
 

@@ -75,6 +75,7 @@ TITLES = {
     "chain.slice": "part of an array",
     "chain.inlay": "laid into zeros",
     "chain.concatenate": "one after the other",
+    "chain.cumsum": "running sum",
     "chain.cast": "change of dtype",
     "chain.sum": "sum",
     "chain.max": "largest entry",

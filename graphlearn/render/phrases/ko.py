@@ -75,6 +75,7 @@ TITLES = {
     "chain.slice": "배열의 일부",
     "chain.inlay": "0으로 채운 배열에 넣기",
     "chain.concatenate": "이어 붙이기",
+    "chain.cumsum": "누적합",
     "chain.cast": "자료형 변환",
     "chain.sum": "합",
     "chain.max": "최댓값",

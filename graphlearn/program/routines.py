@@ -1,0 +1,38 @@
+"""Routines: operations that are neither a view nor a loop over entries, and how their work falls into items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from graphlearn.graph.node import Node
+from graphlearn.types import Shape
+
+
+class Plan(NamedTuple):
+    """How the work of a routine is shared out.
+
+    Args:
+        items: the product of these lengths is the number of items; no item may need what another writes.
+        scratch: shape of the room that the items share out, in the result's dtype; None: they need none.
+    """
+
+    items: Callable[[Node], Shape]
+    scratch: Callable[[Node], Shape] | None = None
+
+
+def _lines(node: Node) -> Shape:
+    """The lines along an axis."""
+    axis = node.attr("axis")
+    return (*node.shape[:axis], *node.shape[axis + 1 :])
+
+
+# Every emitting backend has the code for one item in `backends/routines.py`.
+ROUTINES: dict[str, Plan] = {
+    "cumsum": Plan(_lines),
+}
+
+
+def is_routine(node: Node) -> bool:
+    """Whether a node is computed by a routine."""
+    return node.op.name in ROUTINES

@@ -1,0 +1,307 @@
+"""What a program is made of: buffers in flat arenas, and the steps that read and write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphlearn.graph.node import Node
+from graphlearn.program.counts import Count, count
+from graphlearn.types import Dim, Shape
+
+ALIGNMENT = 64  # bytes; every slot begins on a cache line
+ITEM_SIZE = {"bool": 1, "uint8": 1, "int32": 4, "int64": 8, "float32": 4, "float64": 8}
+
+
+@dataclass(eq=False)
+class Slot:
+    """A stretch of an arena that buffers use one after the other.
+
+    Args:
+        dtype: of the arena.
+        count: elements; grows while it is planned.
+        offset: first element where all slots before are of known length, else None.
+        number: counts the slots of a program.
+    """
+
+    dtype: str
+    count: Count
+    number: int
+    offset: int | None = None
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A contiguous array, row by row.
+
+    Args:
+        name: how it is called in listings; unique in a program.
+        dtype: of its elements.
+        shape: ints and names of free axes.
+        role: ``"given"`` (an argument), ``"kept"`` (parameter, state, scalar or constant, in the arena from call to
+            call), ``"output"`` (an argument that is written) or ``"value"`` (scratch).
+        node: what it holds.
+        slot: its place in the arena, once planned; None for arguments and for single numbers.
+        within: its first element in the slot.
+    """
+
+    name: str
+    dtype: str
+    shape: Shape
+    role: str
+    node: Node
+    slot: Slot | None = None
+    within: int = 0
+
+    @property
+    def count(self) -> Count:
+        """Number of elements."""
+        return count(self.shape)
+
+    @property
+    def start(self) -> int:
+        """Its first element in its arena, where the plan has fixed it."""
+        if self.slot is None or self.slot.offset is None:
+            raise TypeError(f"{self.name} has no fixed place in an arena")
+        return self.slot.offset + self.within
+
+    @property
+    def is_number(self) -> bool:
+        """Whether this is a single scratch number that the plan gave no place in an arena: a local variable."""
+        return self.role == "value" and self.slot is None
+
+
+# --- what a loop computes --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Load:
+    """An entry of a buffer; ``strides`` in elements for each axis of the loop, from the sum ``offset`` on."""
+
+    buffer: Buffer
+    strides: tuple[Count, ...]
+    offset: tuple[Count, ...] = ()
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of the entry."""
+        return self.buffer.dtype
+
+
+@dataclass(frozen=True, eq=False)
+class Literal:
+    """A number that is known."""
+
+    value: float | int | bool
+    dtype: str
+
+
+@dataclass(frozen=True, eq=False)
+class Length:
+    """The length of a free axis."""
+
+    axis: str
+    dtype: str = "int64"
+
+
+@dataclass(frozen=True, eq=False)
+class Compute:
+    """An intrinsic on values of one entry; the operands have the dtype in which it is computed.
+
+    Args:
+        op: name of the intrinsic, or ``"cast"``.
+        operands: its operands.
+        dtype: of the result.
+        node: the node of the graph, for its name.
+    """
+
+    op: str
+    operands: tuple[Value, ...]
+    dtype: str
+    node: Node
+
+
+Value = Load | Literal | Length | Compute
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Write a value to an entry of a buffer; places as in `Load`."""
+
+    buffer: Buffer
+    strides: tuple[Count, ...]
+    value: Value
+    offset: tuple[Count, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Reduce:
+    """Combine a value over the loop axes that are not ``kept`` into a buffer.
+
+    Args:
+        op: ``"sum"`` or ``"max"``.
+        buffer: the result.
+        kept: loop axes that the result has, in order.
+        strides: of the result, for each loop axis (0 along those that are combined).
+        value: what is combined.
+        node: the node of the graph.
+    """
+
+    op: str
+    buffer: Buffer
+    kept: tuple[int, ...]
+    strides: tuple[Count, ...]
+    value: Value
+    node: Node
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class FusedLoop:
+    """One nest of loops that computes, stores and reduces.
+
+    Args:
+        axes: lengths, outermost first; empty for single numbers.
+        body: values in the order in which they are computed.
+        stores: written in every iteration, after all loads of that iteration.
+        reductions: combined over the loop.
+        nodes: the nodes that it computes, for names and sections.
+    """
+
+    axes: tuple[Dim, ...]
+    body: tuple[Value, ...]
+    stores: tuple[Store, ...]
+    reductions: tuple[Reduce, ...]
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """An operand of a matrix product: rows and columns of a buffer.
+
+    Args:
+        buffer: where the entries are.
+        strides: elements from row to row and from column to column; one of them is 1 unless the axis is trivial.
+        batch: elements from one matrix to the next along each batch axis.
+    """
+
+    buffer: Buffer
+    strides: tuple[Count, Count]
+    batch: tuple[Count, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class MatMul:
+    """``out = a @ b`` for every matrix of the batch.
+
+    Args:
+        out, a, b: the matrices.
+        sizes: rows of ``a``, columns of ``b``, the inner length.
+        batch: lengths of the batch axes.
+        node: the node of the graph.
+    """
+
+    out: Matrix
+    a: Matrix
+    b: Matrix
+    sizes: tuple[Dim, Dim, Dim]
+    batch: tuple[Dim, ...]
+    node: Node
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """What it computes."""
+        return (self.node,)
+
+
+@dataclass(frozen=True, eq=False)
+class Routine:
+    """An operation with code of its own: item after item, none of which needs another.
+
+    Args:
+        out: the result, row by row.
+        operands: row by row.
+        items: how many there are.
+        scratch: room that the items share out, or None.
+        node: the node of the graph.
+    """
+
+    out: Buffer
+    operands: tuple[Buffer, ...]
+    items: Count
+    scratch: Buffer | None
+    node: Node
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """What it computes."""
+        return (self.node,)
+
+
+@dataclass(frozen=True, eq=False)
+class Gather:
+    """Take the rows of the batch out of the data."""
+
+    data: Buffer
+    out: Buffer
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """What it computes."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Copy:
+    """Copy a whole buffer: the delayed write of an update whose old value was still read."""
+
+    source: Buffer
+    target: Buffer
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """What it computes."""
+        return ()
+
+
+Step = FusedLoop | MatMul | Routine | Gather | Copy
+
+
+def arena_of(dtype: str) -> str:
+    """The arena in which elements of a dtype live: bools are bytes."""
+    return "uint8" if dtype == "bool" else dtype
+
+
+def padded(elements: int, dtype: str) -> int:
+    """Elements rounded up so that what follows begins on a cache line."""
+    unit = ALIGNMENT // ITEM_SIZE[dtype]
+    return -(-elements // unit) * unit
+
+
+def reads_of(step: Step) -> list[Buffer]:
+    """Buffers that a step reads."""
+    if isinstance(step, FusedLoop):
+        return [v.buffer for v in step.body if isinstance(v, Load)]
+    if isinstance(step, MatMul):
+        return [step.a.buffer, step.b.buffer]
+    if isinstance(step, Routine):
+        return list(step.operands)
+    return [step.data if isinstance(step, Gather) else step.source]
+
+
+def writes_of(step: Step) -> list[Buffer]:
+    """Buffers that a step writes."""
+    if isinstance(step, FusedLoop):
+        return [s.buffer for s in step.stores] + [r.buffer for r in step.reductions]
+    if isinstance(step, MatMul):
+        return [step.out.buffer]
+    if isinstance(step, Routine):
+        return [step.out] if step.scratch is None else [step.out, step.scratch]
+    return [step.out if isinstance(step, Gather) else step.target]
+
+
+def same_entries(strides: Sequence[Count], buffer: Buffer, axes: Sequence[Dim]) -> bool:
+    """Whether a loop visits a buffer's entries one by one, in their order."""
+    return tuple(strides) == tuple(count(axes[k + 1 :]) for k in range(len(axes))) and buffer.count == count(axes)
