@@ -72,7 +72,7 @@ def test_ordinary_numpy_code_is_a_graph_builder():
         (lambda: np.clip(x, None, None), r"np\.clip needs a bound"),
         (lambda: np.reciprocal(input("i", 3, dtype="int64")), r"needs real numbers.*Write 1 / node"),
         (lambda: np.linalg.inv(x), r"np\.inv has no operation"),
-        (lambda: np.cumsum(x), r"np\.cumsum"),
+        (lambda: np.sort(x), r"np\.sort has no operation.*on the arrays"),
         (lambda: np.add.reduce(x), r"np\.add\.reduce has no counterpart"),
         (lambda: np.multiply.outer(x, x), r"np\.multiply\.outer"),
         (lambda: np.add(x, 1, out=np.zeros((2, 3))), r"np\.add with out"),
