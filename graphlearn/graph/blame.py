@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from graphlearn.errors import GraphLearnError
-from graphlearn.graph.scope import user_location
+from graphlearn.graph.lines import user_location
 
 if TYPE_CHECKING:
     from graphlearn.graph.node import Node

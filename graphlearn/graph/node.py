@@ -12,6 +12,7 @@ from graphlearn.errors import DTypeError, GraphLearnError, GraphUseError, Unsupp
 from graphlearn.graph.blame import blame
 from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.interning import TABLE, enter
+from graphlearn.graph.lines import Line, caller_line, line_text
 from graphlearn.graph.op import NUMPY_BUILDERS, Attrs, Op, find_op
 from graphlearn.graph.refusals import NotANumber, no_builder
 from graphlearn.graph.scope import current_scope
@@ -25,7 +26,7 @@ class Node(NotANumber):
     `gl.parameter`, operators and functions, never with this class.
     """
 
-    __slots__ = ("__weakref__", "attrs", "inputs", "name", "op", "scope", "type")
+    __slots__ = ("__weakref__", "attrs", "inputs", "line", "name", "op", "scope", "type")
 
     op: Op
     inputs: tuple[Node, ...]
@@ -33,6 +34,7 @@ class Node(NotANumber):
     type: ArrayType
     name: str
     scope: str
+    line: Line | None  # of the user's code that made it first; no part of what it is
 
     __hash__ = object.__hash__
 
@@ -71,6 +73,11 @@ class Node(NotANumber):
         return f"{self.scope}/{self.name}" if self.scope and self.name else self.name
 
     @property
+    def made_at(self) -> str:
+        """The line of code that made this node first, ``model.py:12``; empty for leaves and derivatives."""
+        return line_text(self.line)
+
+    @property
     def is_leaf(self) -> bool:
         """Whether this is an input, parameter, state or constant."""
         return self.op.kind == "leaf"
@@ -95,7 +102,7 @@ class Node(NotANumber):
             raise GraphUseError(
                 f"{self.op.name} {self.full_name!r} has its name already; name it where it is made.", nodes=(self,)
             )
-        return make(self.op, self.inputs, self.attrs, name=check_name(name))
+        return make(self.op, self.inputs, self.attrs, name=check_name(name), line=self.line)
 
     def __repr__(self) -> str:
         label = f" {self.full_name}" if self.full_name else ""
@@ -234,9 +241,18 @@ _set_attrs = Node.__dict__["attrs"].__set__
 _set_type = Node.__dict__["type"].__set__
 _set_name = Node.__dict__["name"].__set__
 _set_scope = Node.__dict__["scope"].__set__
+_set_line = Node.__dict__["line"].__set__
 
 
-def make(op: Op, inputs: tuple[Node, ...], attrs: Attrs = (), *, name: str = "", scope: str | None = None) -> Node:
+def make(
+    op: Op,
+    inputs: tuple[Node, ...],
+    attrs: Attrs = (),
+    *,
+    name: str = "",
+    scope: str | None = None,
+    line: Line | None = None,
+) -> Node:
     """The node of ``op`` on ``inputs``: the one that exists already, or a new one.
 
     Args:
@@ -245,6 +261,7 @@ def make(op: Op, inputs: tuple[Node, ...], attrs: Attrs = (), *, name: str = "",
         attrs: attributes in canonical form, sorted by name, hashable.
         name: the node's own name, or empty.
         scope: the scope that it belongs to; None means the one in force.
+        line: where it was made; None: in the line that calls.
 
     Raises:
         ShapeError, DTypeError: the inputs do not fit; the message names them.
@@ -261,10 +278,18 @@ def make(op: Op, inputs: tuple[Node, ...], attrs: Attrs = (), *, name: str = "",
         kind = op.infer(types, **dict(attrs)) if attrs else op.infer(types)
     except GraphLearnError as error:
         raise blame(error, op.name, inputs) from None
-    return enter(key, new_node(op, inputs, attrs, kind, name, scope))
+    return enter(key, new_node(op, inputs, attrs, kind, name, scope, caller_line() if line is None else line))
 
 
-def new_node(op: Op, inputs: tuple[Node, ...], attrs: Attrs, type_: ArrayType, name: str, scope: str) -> Node:
+def new_node(
+    op: Op,
+    inputs: tuple[Node, ...],
+    attrs: Attrs,
+    type_: ArrayType,
+    name: str,
+    scope: str,
+    line: Line | None = None,
+) -> Node:
     """A node that is not interned; only leaves are made so."""
     node = _new(Node)
     _set_op(node, op)
@@ -273,6 +298,7 @@ def new_node(op: Op, inputs: tuple[Node, ...], attrs: Attrs, type_: ArrayType, n
     _set_type(node, type_)
     _set_name(node, name)
     _set_scope(node, scope)
+    _set_line(node, line)
     return node
 
 
@@ -293,7 +319,7 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
     """The same operation, attributes and name on other inputs."""
     if inputs == node.inputs:
         return node
-    return make(node.op, inputs, node.attrs, name=node.name, scope=node.scope)
+    return make(node.op, inputs, node.attrs, name=node.name, scope=node.scope, line=node.line)
 
 
 def apply(op: str | Op, *inputs: Any, **attrs: Any) -> Node:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pathlib
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from graphlearn.errors import GraphUseError
+from graphlearn.graph.lines import unrecorded
 
 _SCOPE: ContextVar[str] = ContextVar("graphlearn_scope", default="")
-_PACKAGE = str(pathlib.Path(__file__).resolve().parents[1])
 
 current_scope = _SCOPE.get
 
@@ -40,20 +38,10 @@ def scope(name: str) -> Iterator[str]:
 
 @contextmanager
 def no_scope() -> Iterator[None]:
-    """Make nodes that belong to no scope, as calculus does."""
+    """Make nodes that belong to no scope and to no line of the user's code, as calculus does."""
     token = _SCOPE.set("")
     try:
-        yield
+        with unrecorded():
+            yield
     finally:
         _SCOPE.reset(token)
-
-
-def user_location() -> str:
-    """``, at file.py:12`` for the innermost frame outside this package; empty when there is none."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        filename = frame.f_code.co_filename
-        if not filename.startswith(_PACKAGE) and not filename.startswith("<"):
-            return f", at {pathlib.Path(filename).name}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]  # ends with None
-    return ""

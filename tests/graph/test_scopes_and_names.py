@@ -6,8 +6,9 @@ import pytest
 
 from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.leaves import constant, input, parameter
+from graphlearn.graph.lines import user_location
 from graphlearn.graph.names import Names
-from graphlearn.graph.scope import current_scope, no_scope, scope, user_location
+from graphlearn.graph.scope import current_scope, no_scope, scope
 from graphlearn.graph.traverse import find_leaf, symbols
 from graphlearn.ops.algebra import GRAPH
 

@@ -17,6 +17,7 @@ from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import leaves, require_nodes, topological
 from graphlearn.ops.targets import Demand, check_target, demands
+from graphlearn.types import format_shape
 
 _FREE = ("shape", "axis_name")  # attributes in which the name of a free axis may stand
 
@@ -110,7 +111,8 @@ def evaluate(
     Raises:
         MissingValueError, UnknownNameError, ShapeError, DTypeError: ``at`` does not fit the graph.
         DataError: a class number that the prediction has no class for.
-        NonFiniteError: with ``check_finite``, names the first node whose value is not finite.
+        NonFiniteError: with ``check_finite``, names the first node whose value is not finite, the line of code that
+            made it and the ranges of its operands.
     """
     roots = require_nodes(outputs, "evaluate")
     binding = bind(roots, at, sizes=sizes)
@@ -166,8 +168,26 @@ def require_finite(roots: Sequence[Node], values: Mapping[Node, np.ndarray]) -> 
     value = np.asarray(values[node])
     place = tuple(int(k) for k in np.argwhere(~np.isfinite(value))[0])
     cure = "Mend the array given for it." if node.is_leaf else f"Keep its operands where {node.op.name} is finite."
+    line = f", made at {node.made_at}" if node.line is not None else ""
+    ranges = "".join(
+        f"\n  {names.get(n, 'constant')}: {_range(np.asarray(values[n]))}" for n in dict.fromkeys(node.inputs)
+    )
     raise NonFiniteError(
         f"evaluate with check_finite needs finite values; the first that is not is {what}, with "
-        f"{value[place]}{at_place(place)}. {cure}",
-        nodes=(node,),
+        f"{value[place]}{at_place(place)}{line}. {cure}{ranges}",
+        nodes=(*node.inputs, node),
     )
+
+
+def _range(value: np.ndarray) -> str:
+    """``from -0.5 to 2, shape (4, 3)``."""
+    shape = f", shape {format_shape(value.shape)}" if value.shape else ""
+    if not value.size:
+        return f"no entries{shape}"
+    finite = value[np.isfinite(value)]
+    odd = [str(v) for v in (np.nan, np.inf, -np.inf) if np.any(value == v) or (v != v and np.any(np.isnan(value)))]
+    if not finite.size:
+        return " and ".join(odd) + shape
+    low, high = finite.min(), finite.max()
+    span = f"from {low:.6g} to {high:.6g}" if value.size > 1 else f"{low:.6g}"
+    return span + (f" and {' and '.join(odd)}" if odd else "") + shape
