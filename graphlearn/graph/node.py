@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
-from graphlearn.errors import DTypeError, GraphLearnError, GraphUseError, UnsupportedOp
+from graphlearn.errors import DTypeError, GraphLearnError, GraphUseError
 from graphlearn.graph.blame import blame
 from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.interning import TABLE, enter
 from graphlearn.graph.lines import Line, caller_line, line_text
-from graphlearn.graph.op import NUMPY_BUILDERS, Attrs, Op, find_op
-from graphlearn.graph.refusals import NotANumber, no_builder
+from graphlearn.graph.methods import ArrayMethods, builder
+from graphlearn.graph.op import Attrs, Op, find_op
+from graphlearn.graph.refusals import NotANumber
 from graphlearn.graph.scope import current_scope
-from graphlearn.types import ODD_SCALARS, ArrayType, Dim, Shape, check_dtype, odd_scalar
+from graphlearn.types import ODD_SCALARS, ArrayType, Shape, check_dtype, odd_scalar
 
 
-class Node(NotANumber):
+class Node(ArrayMethods, NotANumber):
     """A vertex of the graph: an operation applied to other nodes, or a leaf.
 
     Frozen, compared by identity; equal unnamed subexpressions are one object. Build nodes with `gl.input`,
@@ -137,10 +137,11 @@ class Node(NotANumber):
         return apply("div", other, self)
 
     def __pow__(self, other: Any) -> Node:
-        return _builder(np.power)(self, other)
+        return self._call(np.power, other)
 
     def __rpow__(self, other: Any) -> Node:
-        return _builder(np.power)(other, self)
+        node: Node = builder(np.power)(other, self)
+        return node
 
     def __mod__(self, other: Any) -> Node:
         return apply("mod", self, other)
@@ -149,10 +150,11 @@ class Node(NotANumber):
         return apply("mod", other, self)
 
     def __matmul__(self, other: Any) -> Node:
-        return _builder(np.matmul)(self, other)
+        return self._call(np.matmul, other)
 
     def __rmatmul__(self, other: Any) -> Node:
-        return _builder(np.matmul)(other, self)
+        node: Node = builder(np.matmul)(other, self)
+        return node
 
     def __neg__(self) -> Node:
         return apply("neg", self)
@@ -186,52 +188,6 @@ class Node(NotANumber):
                 nodes=(self,),
             )
         return self is other
-
-    @property
-    def T(self) -> Node:  # NumPy's name
-        """The transpose: axes in reverse order."""
-        return _builder(np.transpose)(self)
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """Sum over ``axis``; see `gl.sum`."""
-        return _builder(np.sum)(self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """Mean over ``axis``; see `gl.mean`."""
-        return _builder(np.mean)(self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """Largest entry over ``axis``; see `gl.max`."""
-        return _builder(np.max)(self, axis=axis, keepdims=keepdims)
-
-    def reshape(self, *shape: Dim) -> Node:
-        """The same entries in another shape; see `gl.reshape`."""
-        return _builder(np.reshape)(
-            self, shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, str)) else shape
-        )
-
-    def __getitem__(self, key: Any) -> Node:
-        return _builder(np.ndarray.__getitem__)(self, key)
-
-    # --- NumPy's protocols: ordinary NumPy code builds the graph -----------------------------------------------------
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Node:
-        if method != "__call__" or options:
-            what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f" with {', '.join(options)}")
-            raise UnsupportedOp(
-                f"{what} has no counterpart in a graph. Use the plain function, without out= or where=.", nodes=(self,)
-            )
-        return _builder(ufunc)(*inputs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Node:
-        return _builder(function)(*args, **kwargs)
-
-
-def _builder(function: Any) -> Callable[..., Node]:
-    try:
-        return NUMPY_BUILDERS[function]
-    except KeyError:
-        raise UnsupportedOp(no_builder(function)) from None
 
 
 _new = object.__new__

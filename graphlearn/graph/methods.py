@@ -1,0 +1,164 @@
+"""What a node has in common with an array: NumPy's protocols, so that NumPy code builds the graph, and its methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from graphlearn.errors import UnsupportedOp
+from graphlearn.graph.op import NUMPY_BUILDERS
+from graphlearn.graph.refusals import no_builder
+
+
+def builder(function: Any) -> Callable[..., Any]:
+    """What builds nodes in the place of a NumPy function.
+
+    Raises:
+        UnsupportedOp: nothing does; the message says what to write instead.
+    """
+    try:
+        return NUMPY_BUILDERS[function]
+    except KeyError:
+        raise UnsupportedOp(no_builder(function)) from None
+
+
+class ArrayMethods:
+    """Methods of `numpy.ndarray` that build nodes. Each is the function of its name; see ``gl.sum`` and so on."""
+
+    __slots__ = ()
+
+    def _call(self, function: Any, *args: Any, **options: Any) -> Self:
+        node: Self = builder(function)(self, *args, **options)
+        return node
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if method != "__call__" or options:
+            what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f" with {', '.join(options)}")
+            raise UnsupportedOp(
+                f"{what} has no counterpart in a graph. Use the plain function, without out= or where=.", nodes=(self,)
+            )
+        return builder(ufunc)(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return builder(function)(*args, **kwargs)
+
+    def __getitem__(self, key: Any) -> Self:
+        return self._call(np.ndarray.__getitem__, key)
+
+    @property
+    def T(self) -> Self:  # NumPy's name
+        """The transpose: axes in reverse order."""
+        return self._call(np.transpose)
+
+    # --- reductions --------------------------------------------------------------------------------------------------
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Sum over ``axis``; see `gl.sum`."""
+        return self._call(np.sum, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Mean over ``axis``; see `gl.mean`."""
+        return self._call(np.mean, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Product over ``axis``; see `gl.prod`."""
+        return self._call(np.prod, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Largest entry over ``axis``; see `gl.max`."""
+        return self._call(np.max, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Smallest entry over ``axis``; see `gl.min`."""
+        return self._call(np.min, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
+        """Variance over ``axis``; see `gl.var`."""
+        return self._call(np.var, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
+        """Standard deviation over ``axis``; see `gl.std`."""
+        return self._call(np.std, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def argmax(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Place of the largest entry along ``axis``; see `gl.argmax`."""
+        return self._call(np.argmax, axis=axis, keepdims=keepdims)
+
+    def argmin(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Place of the smallest entry along ``axis``; see `gl.argmin`."""
+        return self._call(np.argmin, axis=axis, keepdims=keepdims)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Whether an entry along ``axis`` is not 0; see `gl.any`."""
+        return self._call(np.any, axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Whether no entry along ``axis`` is 0; see `gl.all`."""
+        return self._call(np.all, axis=axis, keepdims=keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Self:
+        """Running sum along ``axis``; see `gl.cumsum`."""
+        return self._call(np.cumsum, axis=axis)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
+        """Sum of a diagonal; see `gl.trace`."""
+        return self._call(np.trace, offset, axis1, axis2)
+
+    # --- shape -------------------------------------------------------------------------------------------------------
+
+    def reshape(self, *shape: Any) -> Self:
+        """The same entries in another shape; see `gl.reshape`."""
+        return self._call(np.reshape, _unpacked(shape, (int, str)))
+
+    def ravel(self) -> Self:
+        """The entries in one row; see `gl.ravel`."""
+        return self._call(np.ravel)
+
+    def flatten(self) -> Self:
+        """The entries in one row, as `ravel`: nodes are never copies of each other."""
+        return self._call(np.ravel)
+
+    def transpose(self, *axes: Any) -> Self:
+        """The axes in another order, reversed where none is given; see `gl.transpose`."""
+        return self._call(np.transpose, _unpacked(axes, int) if axes else None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Self:
+        """Two axes exchanged; see `gl.swapaxes`."""
+        return self._call(np.swapaxes, axis1, axis2)
+
+    def squeeze(self, axis: Any = None) -> Self:
+        """Without axes of length 1; see `gl.squeeze`."""
+        return self._call(np.squeeze, axis=axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
+        """A diagonal; see `gl.diagonal`."""
+        return self._call(np.diagonal, offset, axis1, axis2)
+
+    def repeat(self, repeats: int, axis: int | None = None) -> Self:
+        """Each entry several times; see `gl.repeat`."""
+        return self._call(np.repeat, repeats, axis=axis)
+
+    def take(self, indices: Any, axis: int | None = None) -> Self:
+        """Entries by number; see `gl.take`."""
+        return self._call(np.take, indices, axis=axis)
+
+    # --- entries -----------------------------------------------------------------------------------------------------
+
+    def astype(self, dtype: Any) -> Self:
+        """The entries in another dtype; see `gl.cast`."""
+        return self._call(np.astype, dtype)
+
+    def clip(self, min: Any = None, max: Any = None) -> Self:  # NumPy's names
+        """The nearest number within bounds; see `gl.clip`."""
+        return self._call(np.clip, min, max)
+
+    def dot(self, other: Any) -> Self:
+        """Product as `numpy.dot`; see `gl.dot`."""
+        return self._call(np.dot, other)
+
+
+def _unpacked(given: tuple[Any, ...], single: type | tuple[type, ...]) -> Any:
+    """Lengths or axes given one by one, or as one sequence."""
+    return given[0] if len(given) == 1 and not isinstance(given[0], single) else given
