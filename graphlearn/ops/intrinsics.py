@@ -201,7 +201,7 @@ erf = intrinsic(
     notation=_call("erf", r"\operatorname{{erf}}"), source="Abramowitz and Stegun (1964), eq. 7.1.1",
 )  # fmt: skip
 absolute = intrinsic(
-    "abs", np.abs, infer=infer_same, numpy=(np.abs, np.fabs), doc="Absolute value.",
+    "abs", np.abs, infer=infer_same, numpy=(np.abs,), doc="Absolute value.",
     partials=(lambda m, x, y: m.sign(x),),
     kink="the derivative of |x| at 0 is 0", notation=Notation(r"\left|{0}\right|", "|{0}|", CALL),
 )  # fmt: skip
@@ -256,7 +256,7 @@ less, less_equal, greater, greater_equal, equal, not_equal = (
     for name, (function, latex, text) in _COMPARISONS.items()
 )
 logical_not = intrinsic(
-    "logical_not", np.logical_not, infer=infer_bool, numpy=(np.logical_not, np.invert),
+    "logical_not", np.logical_not, infer=infer_bool, numpy=(np.logical_not,),
     doc="True where the operand is zero or False.",
     partials=(None,), notation=Notation(r"\lnot {0}", "not {0}", PREFIX, (CALL,)),
 )  # fmt: skip

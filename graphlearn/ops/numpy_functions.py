@@ -12,7 +12,7 @@ from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import NUMPY_BUILDERS, NUMPY_CURES
 from graphlearn.ops import elementary
 from graphlearn.ops.activations import square
-from graphlearn.ops.intrinsics import maximum, minimum, mul
+from graphlearn.ops.intrinsics import absolute, logical_not, maximum, minimum, mul
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.reductions import max_
 from graphlearn.ops.shape import cast
@@ -86,11 +86,29 @@ def rint(x: Any) -> Node:
     return elementary.round_(node if node.type.is_float else cast(node, "float64"))
 
 
+def invert(x: Any) -> Node:
+    """`numpy.invert`, ``~x``, of truths.
+
+    Raises:
+        GraphUseError: numbers, whose bits NumPy inverts.
+    """
+    node = as_node(x)
+    if node.dtype != "bool":
+        raise GraphUseError(
+            f"np.invert and ~ on a node need truths, since NumPy inverts the bits of numbers; got {node!r}. Write "
+            "np.logical_not(x) for where x is 0, or -x - 1 for the bits.",
+            nodes=(node,),
+        )
+    return logical_not(node)
+
+
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Node:  # NumPy's names
     return clip(a, a_min if min is None else min, a_max if max is None else max)
 
 
-NUMPY_BUILDERS.update({np.square: square, np.positive: as_node, np.reciprocal: reciprocal, np.rint: rint})
+NUMPY_BUILDERS.update(
+    {np.square: square, np.positive: as_node, np.reciprocal: reciprocal, np.rint: rint, np.invert: invert}
+)
 numpy_builder(np.dot, dot)
 numpy_builder(np.clip, _clip)
 numpy_builder(np.round, round_)
