@@ -106,8 +106,21 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
     return clip(a, a_min if min is None else min, a_max if max is None else max)
 
 
+def fabs(x: Any) -> Node:
+    """`numpy.fabs`, whose results are real."""
+    node = as_node(x)
+    return absolute(node if node.type.is_float else cast(node, "float64"))
+
+
 NUMPY_BUILDERS.update(
-    {np.square: square, np.positive: as_node, np.reciprocal: reciprocal, np.rint: rint, np.invert: invert}
+    {
+        np.square: square,
+        np.positive: as_node,
+        np.reciprocal: reciprocal,
+        np.rint: rint,
+        np.invert: invert,
+        np.fabs: fabs,
+    }
 )
 numpy_builder(np.dot, dot)
 numpy_builder(np.clip, _clip)

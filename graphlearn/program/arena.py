@@ -31,7 +31,8 @@ def plan_arenas(
     # A single number is a local variable, unless a step takes its address.
     addressed = {b for step in steps if not isinstance(step, FusedLoop) for b in (*reads_of(step), *writes_of(step))}
     for number, step in enumerate(steps):
-        for buffer in dict.fromkeys(writes_of(step)):
+        # What is read and written by no step has no entries; it has a place nevertheless, for the text to name.
+        for buffer in dict.fromkeys((*reads_of(step), *writes_of(step))):
             if buffer.role == "value" and buffer.slot is None and (buffer.count != ONE or buffer in addressed):
                 _place(planner, buffer, owner)
         used = [owner[b].whole if b in owner else b for b in (*reads_of(step), *writes_of(step))]
