@@ -19,7 +19,7 @@ x = input("x", (2, 3))
 # Short compositions, whose top is another operation than the function names.
 COMPOSED = (
     np.matmul, np.positive, np.reciprocal, np.rint, np.isinf, np.isfinite, np.logical_xor, np.heaviside, np.trunc,
-    np.vecdot,
+    np.vecdot, np.invert,
 )  # fmt: skip
 UFUNCS = [f for f in NUMPY_BUILDERS if isinstance(f, np.ufunc) and f not in COMPOSED]
 
@@ -50,6 +50,13 @@ def test_array_functions_build_their_ops():
     assert np.matmul(x, np.ones((3, 1))).shape == matmul(x, np.ones((3, 1))).shape == (2, 1)
 
 
+def test_what_numpy_makes_real_is_real():
+    whole = input("i", 3, dtype="int64")
+    assert np.fabs(whole).dtype == np.rint(whole).dtype == "float64"
+    assert np.abs(whole).dtype == "int64"
+    assert (~(x > 0)).dtype == "bool"
+
+
 def test_an_array_on_the_left_does_not_swallow_the_node():
     for node in (np.ones(3) + x, np.float64(2) * x, np.ones((2, 3)) / x, np.ones((4, 2)) @ x, np.ones(3) < x):
         assert not isinstance(node, np.ndarray)
@@ -75,6 +82,8 @@ def test_ordinary_numpy_code_is_a_graph_builder():
         (lambda: np.dot(input("a", (2, 3, 4)), x), r"rank 2 at most; got ranks 3 and 2\. Write a @ b"),
         (lambda: np.clip(x, None, None), r"np\.clip needs a bound"),
         (lambda: np.reciprocal(input("i", 3, dtype="int64")), r"needs real numbers.*Write 1 / node"),
+        (lambda: np.invert(input("i", 3, dtype="int64")), r"need truths.*bits of numbers.*-x - 1"),
+        (lambda: ~x, r"need truths"),
         (lambda: np.linalg.inv(x), r"np\.inv has no operation"),
         (lambda: np.sort(x), r"np\.sort has no operation.*on the arrays"),
         (lambda: np.add.reduce(x), r"np\.add\.reduce has no counterpart"),

@@ -77,6 +77,14 @@ def test_parts_of_views_and_arrays_put_together():
             np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-12)
 
 
+def test_arrays_without_entries_are_put_together():
+    x = gl.input("x", (2, 0, 3))
+    joined = np.vstack([x, x])
+    value, whole = gl.compile([gl.sum(joined), joined])(x=np.zeros((2, 0, 3)))
+    assert value == 0
+    assert whole.shape == (4, 0, 3)
+
+
 def test_an_output_may_be_a_leaf_a_constant_a_view_or_wanted_twice():
     x = gl.input("x", (2, 3))
     outputs = [
