@@ -178,7 +178,7 @@ class Node(ArrayMethods, NotANumber):
         return apply("greater_equal", self, other)
 
     def __invert__(self) -> Node:
-        return _builder(np.invert)(self)
+        return self._call(np.invert)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, (bool, int, float, complex, np.generic, np.ndarray)):
