@@ -11,19 +11,23 @@ from graphlearn.graph.lines import user_location
 if TYPE_CHECKING:
     from graphlearn.graph.node import Node
 
+_LISTED = "\n  operands of "
+
 
 def blame(error: GraphLearnError, what: str, operands: tuple[Node, ...]) -> GraphLearnError:
     """The same error with the operands' names and types, and the line of the user's code.
+
+    Where the operation is made of others, what one of those listed gives way: its operands are not the user's.
 
     Args:
         error: says what was needed and what came.
         what: the operation.
         operands: what it was applied to; they are added to the error's nodes.
     """
+    said = error.message.split(_LISTED)[0]
     listed = ", ".join(f"{n.full_name or 'unnamed ' + n.op.name}: {n.type}" for n in operands)
     place = user_location()
-    where = f"operands of {what}: {listed}{place}" if operands else place.removeprefix(", ")
-    text = f"{error.message}\n  {where}" if where else error.message
+    text = f"{said}{_LISTED}{what}: {listed}{place}" if operands else "\n  ".join(filter(None, [said, place[2:]]))
     return type(error)(text, nodes=(*error.nodes, *operands))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def user_location() -> str:
 
 
 def _is_ours(filename: str) -> bool:
-    ours = _OURS[filename] = filename.startswith(_PACKAGE) or filename.startswith(_NOT_USERS)
+    ours = _OURS[filename] = filename.startswith((_PACKAGE + os.sep, *_NOT_USERS))
     return ours
 
 

@@ -30,8 +30,8 @@ def _infer_broadcast(types: tuple[ArrayType, ...], shape: tuple[Dim, ...]) -> Ar
     source = types[0]
     if broadcast_shapes([source.shape, shape]) != shape:
         raise ShapeError(
-            f"broadcast_to cannot shrink {format_shape(source.shape)} to {format_shape(shape)}. Reduce it with sum "
-            "first."
+            f"broadcast_to needs a shape with the axes of the array and perhaps more; got {format_shape(source.shape)} "
+            f"-> {format_shape(shape)}. Reduce it with sum first."
         )
     return source.with_shape(shape)
 

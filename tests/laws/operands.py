@@ -103,7 +103,7 @@ _REGIONS = (  # a pick for each axis: all, a place, or (first, count, step)
     (None, (1, 3, 1)), (None, (4, 3, -2)), ((4, 3, -1),), ((1, 2, 2), None),
 )  # fmt: skip
 # Attribute -> values, by the name and, where it has one, the annotation of the shape rule's parameter.
-_ATTRIBUTES: dict[str, tuple[Any, ...]] = {
+ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "axis: tuple[int, ...]": ((0,), (1,), (0, 1), (0, 2), ()),
     "axis: int": (0, 1, 2),
     "keepdims": (False, True),
@@ -149,23 +149,23 @@ def attribute_names(op: Op) -> dict[str, str]:
     """Attributes of an op -> key into the table of values."""
     parameters = list(inspect.signature(op.infer).parameters.values())[1:]
     keys = {p.name: f"{p.name}: {p.annotation}" for p in parameters}
-    return {name: key if key in _ATTRIBUTES else name for name, key in keys.items()}
+    return {name: key if key in ATTRIBUTES else name for name, key in keys.items()}
 
 
 def other_cases(op: Op, dtype: str = "float64") -> Iterator[Case]:
     """The op on small arrays, with each value of each attribute that fits."""
     keys = attribute_names(op)
     for shapes in _SHAPES[len(operand_names(op))]:
-        for values in itertools.product(*[_ATTRIBUTES[key] for key in keys.values()]):
+        for values in itertools.product(*[ATTRIBUTES[key] for key in keys.values()]):
             attrs = dict(zip(keys, values, strict=True))
-            if _in_range(attrs, shapes):
+            if in_range(attrs, shapes):
                 try:
                     yield make_case(op, [ArrayType(s, dtype) for s in shapes], attrs)
                 except ShapeError:
                     continue  # this value does not fit these shapes; `test_operands` sees to it that some do
 
 
-def _in_range(attrs: dict[str, Any], shapes: tuple[Shape, ...]) -> bool:
+def in_range(attrs: dict[str, Any], shapes: tuple[Shape, ...]) -> bool:
     """Attributes in the canonical form that the public functions give them: axes that the operand has."""
     rank = len(shapes[0]) if shapes else 0
     axis = attrs.get("axis", ())

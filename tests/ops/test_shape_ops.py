@@ -53,7 +53,7 @@ def test_shapes_in_all_their_forms():
     [
         (lambda: reshape(m, (4, 2)), "as many elements as before"),
         (lambda: reshape(n, 6), "where the input is declared"),
-        (lambda: broadcast_to(m, 3), "cannot shrink"),
+        (lambda: broadcast_to(m, 3), "the axes of the array and perhaps more"),
         (lambda: broadcast_to(m, (2, 4)), "3 and 4 meet"),
         (lambda: transpose(m, (0, 0)), "the axes 0 to 1, each once"),
         (lambda: transpose(m, (0,)), "the axes 0 to 1, each once"),
