@@ -61,6 +61,7 @@ from graphlearn.ops.elementary import (
 )
 from graphlearn.ops.elementary import round_ as round  # NumPy's name
 from graphlearn.ops.elementwise import elementwise
+from graphlearn.ops.gathering import scatter_add, take, take_along_axis
 from graphlearn.ops.intrinsics import (
     absolute,
     add,
@@ -112,8 +113,9 @@ from graphlearn.ops.rectifiers import (
 from graphlearn.ops.reductions import max_ as max  # NumPy's name
 from graphlearn.ops.reductions import mean
 from graphlearn.ops.reductions import sum_ as sum  # NumPy's name
+from graphlearn.ops.repeating import repeat, roll, tile
 from graphlearn.ops.running import cumsum
-from graphlearn.ops.shape import axis_size, broadcast_to, cast, expand_dims, reshape, squeeze, transpose
+from graphlearn.ops.shape import axis_size, broadcast_to, cast, expand_dims, ravel, reshape, squeeze, transpose
 from graphlearn.types import ArrayType
 
 __version__ = "0.1.0"
@@ -250,12 +252,16 @@ __all__ = [
     "pow",
     "power",
     "prelu",
+    "ravel",
     "reciprocal",
     "relu",
     "relu6",
+    "repeat",
     "reshape",
+    "roll",
     "round",
     "rsqrt",
+    "scatter_add",
     "scope",
     "sech2",
     "selu",
@@ -279,9 +285,12 @@ __all__ = [
     "subtract",
     "sum",
     "symbols",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
     "threshold",
+    "tile",
     "to_networkx",
     "to_sympy",
     "transpose",

@@ -13,6 +13,7 @@ from graphlearn.graph.blame import blaming
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Notation
+from graphlearn.ops.gathering import gather_indices
 from graphlearn.ops.intrinsics import where
 from graphlearn.ops.shape import broadcast_to, cast, expand_dims, reshape
 from graphlearn.ops.slicing import index, inlay
@@ -179,35 +180,57 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Node:
     return index(x, tuple(slice(None, None, -1) if k in axes else slice(None) for k in range(x.ndim)))
 
 
+_BORDERS = ("edge", "reflect", "symmetric", "wrap")
+
+
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Node:
-    """The array with a border of one value, as `numpy.pad` with mode "constant".
+    """The array with a border, as `numpy.pad`.
 
     Args:
         x: node or array.
         pad_width: entries before and after: a number, a pair, or a pair for each axis; 0 along free axes.
-        mode: "constant".
-        constant_values: the value of the border, a number or a scalar node.
+        mode: ``"constant"``: one value; ``"edge"``: the outermost entry again; ``"reflect"``: mirrored, that entry
+            once; ``"symmetric"``: mirrored, that entry twice; ``"wrap"``: from the other end.
+        constant_values: the value of a constant border, a number or a scalar node.
 
     Raises:
-        ShapeError: widths that do not fit the axes, negative ones, or a border along a free axis.
+        ShapeError: widths that do not fit the axes, negative ones, a border along a free axis, or one made of the
+            entries of an axis that has none.
         UnsupportedOp: another mode, or several values.
     """
     x, value = as_node(x), as_node(constant_values)
-    if mode != "constant" or value.shape != ():
-        got = f"mode {mode!r}" if mode != "constant" else f"values of shape {format_shape(value.shape)}"
-        raise UnsupportedOp(f"pad has one value for all borders, mode 'constant'; got {got}. Use gl.concatenate.")
+    if mode not in ("constant", *_BORDERS) or value.shape != ():
+        got = f"mode {mode!r}" if value.shape == () else f"values of shape {format_shape(value.shape)}"
+        raise UnsupportedOp(
+            f"pad has the modes constant, {', '.join(_BORDERS)}, and one value for all borders; got {got}. Use "
+            "gl.concatenate."
+        )
     with blaming("pad", x):
         widths = _widths(pad_width, x.ndim)
-        picks, shape = list[Pick](), list[Dim]()
-        for axis, (dim, (before, after)) in enumerate(zip(x.shape, widths, strict=True)):
-            picks.append(_padded(dim, before, after, axis))
-            shape.append(dim if isinstance(dim, str) else before + dim + after)
-    region = tuple(picks)
-    laid = inlay(x, region, tuple(shape))
+        picks = [_padded(dim, *width, axis) for axis, (dim, width) in enumerate(zip(x.shape, widths, strict=True))]
+        if mode != "constant":
+            return _from_entries(x, widths, mode)
+    shape = tuple(dim if isinstance(dim, str) else sum(w, dim) for dim, w in zip(x.shape, widths, strict=True))
+    laid = inlay(x, tuple(picks), shape)
     if laid is x or (not isinstance(constant_values, Node) and constant_values == 0):
         return laid
-    inside = inlay(broadcast_to(typed_constant(True, "bool"), x.shape), region, tuple(shape))
+    inside = inlay(broadcast_to(typed_constant(True, "bool"), x.shape), tuple(picks), shape)
     return where(inside, laid, cast(value, x.dtype))
+
+
+def _from_entries(x: Node, widths: Sequence[tuple[int, int]], mode: str) -> Node:
+    """A border of the array's own entries, axis by axis: by their numbers, which NumPy's own padding gives."""
+    for axis, width in enumerate(widths):
+        if any(width):
+            length = x.shape[axis]
+            if length == 0:
+                raise ShapeError(
+                    f"pad with mode {mode!r} needs entries to make the border of; got an axis {axis} of length 0. Use "
+                    "mode 'constant'."
+                )
+            numbers: Any = np.pad(np.arange(length), width, mode)  # type: ignore[call-overload]  # a mode as a variable
+            x = gather_indices(x, numbers, axis)
+    return x
 
 
 def _padded(dim: Dim, before: int, after: int, axis: int) -> Pick:

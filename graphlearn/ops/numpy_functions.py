@@ -148,7 +148,6 @@ NUMPY_CURES.update(
         "outer": "Write np.expand_dims(a, 1) * b for vectors.",
         "einsum": "Write it with @, * and np.sum.",
         "tensordot": "Write it with @ and np.reshape.",
-        "ravel": "Write np.reshape(x, -1).",
         "flatten": "Write np.reshape(x, -1).",
         "swapaxes": "Write np.transpose(x, axes).",
         "moveaxis": "Write np.transpose(x, axes).",
@@ -156,7 +155,6 @@ NUMPY_CURES.update(
         "bitwise_or": _TRUTH.format("np.logical_or(a, b)"),
         "bitwise_xor": _TRUTH.format("np.not_equal(a, b)"),
         **dict.fromkeys(["fmod", "floor_divide", "divmod", "cumprod", "sort", "argsort"], _DATA),
-        "take": "Write gl.one_hot(numbers, length) @ node, or node[number] for a number that is known.",
         **{name: _SHAPE.format(name) for name in ("shape", "ndim")},
         "size": "Write the product of node.shape; a free axis has the length gl.axis_size(name).",
     }

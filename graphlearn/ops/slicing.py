@@ -1,4 +1,7 @@
-"""Indexing: ``x[...]`` as a slice of the array, and its adjoint, which lays an array into zeros."""
+"""Indexing: ``x[...]`` as a slice of the array, and its adjoint, which lays an array into zeros.
+
+One array of whole numbers among the indices takes entries by number, beside the slice.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,18 @@ from graphlearn.errors import ShapeError, UnsupportedOp
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation
-from graphlearn.ops.shape import reshape, shape_text
+from graphlearn.ops.gathering import WHOLE, take
+from graphlearn.ops.shape import reshape, shape_text, transpose
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import ArrayType, Dim, Pick, Region, Shape, format_shape, region_shape
 
 _SELECT = (
-    "Indices are integers, slices, ... and None. To keep entries where a condition holds write gl.where(condition, x, "
-    "0); to take rows by number write gl.one_hot(numbers, length) @ x, or choose them before the arrays come in."
+    "Indices are integers, slices, ..., None and one array of whole numbers. To keep entries where a condition holds "
+    "write gl.where(condition, x, 0)."
+)
+_ONE_ARRAY = (
+    "Take along one axis after the other, x[rows][:, columns], for all pairs; for pairs in step write "
+    "gl.take_along_axis(x, numbers, axis)."
 )
 
 
@@ -116,34 +124,63 @@ def inlay(x: Any, region: Region, shape: Shape) -> Node:
 
 
 def index(x: Any, key: Any) -> Node:
-    """``x[key]`` as NumPy's basic indexing.
+    """``x[key]`` as NumPy's indexing with at most one array.
 
     Args:
         x: node or array.
-        key: integers, slices, ``...`` and None (a new axis), one or a tuple of them. Of a free axis only all, ``:``.
+        key: integers, slices, ``...``, None (a new axis) and one array, list or node of whole numbers, or a tuple of
+            these. Of a free axis only all, ``:``, or entries by an array of numbers.
 
     Raises:
         ShapeError: more indices than axes, a place outside of an axis, or a part of a free axis.
-        UnsupportedOp: a condition or an array as an index.
+        DataError: an array with a place outside of its axis; see `take`.
+        UnsupportedOp: a condition, or several arrays.
     """
     x = as_node(x)
+    given = key if isinstance(key, tuple) else (key,)
     with blaming("indexing", x):
-        keys = _full(key if isinstance(key, tuple) else (key,), x.shape)
+        keys = _full(given, x.shape)
+        if sum(_is_array(k) for k in keys) > 1:
+            raise UnsupportedOp(f"indexing has no operation for two arrays. {_ONE_ARRAY}")
         axes = iter(enumerate(x.shape))
         picks = [None if k is None else _pick(k, *next(axes)) for k in keys]
         region = tuple(pick for k, pick in zip(keys, picks, strict=True) if k is not None)
     part = take_region(x, region)
-    if None not in keys:
-        return part
-    rest = iter(part.shape)
-    new = [1 if k is None else next(rest) for k, p in zip(keys, picks, strict=True) if not isinstance(p, int)]
-    return reshape(part, tuple(new))
+    if any(k is None for k in keys):
+        rest = iter(part.shape)
+        new = [1 if k is None else next(rest) for k, p in zip(keys, picks, strict=True) if not isinstance(p, int)]
+        part = reshape(part, tuple(new))
+    for place, numbers in enumerate(keys):
+        if _is_array(numbers):
+            axis = sum(not _is_whole(k) for k in keys[:place])
+            return _by_number(part, numbers, axis, together=_stand_together(given))
+    return part
+
+
+def _stand_together(keys: tuple[Any, ...]) -> bool:
+    """Whether nothing stands between the integers and the array among the keys, not even an empty ``...``."""
+    chosen = [k for k, key in enumerate(keys) if _is_array(key) or _is_whole(key)]
+    return chosen[-1] - chosen[0] + 1 == len(chosen)
+
+
+def _by_number(part: Node, numbers: Any, axis: int, together: bool) -> Node:
+    """The array among the keys applied to what the others left.
+
+    As in NumPy, integers are indices in step with the array: where a slice or a new axis stands between them, the axes
+    of the result that are numbered come first.
+    """
+    taken = take(part, numbers, axis)
+    if together or not axis:
+        return taken
+    width = taken.ndim - part.ndim + 1
+    moved = range(axis, axis + width)
+    return transpose(taken, (*moved, *(k for k in range(taken.ndim) if k not in moved)))
 
 
 def _full(keys: tuple[Any, ...], shape: Shape) -> list[Any]:
     """One key for each axis, in the place of ``...`` too; None for each new axis."""
     for key in keys:
-        if not (key is None or key is Ellipsis or isinstance(key, slice) or _is_whole(key)):
+        if not (key is None or key is Ellipsis or isinstance(key, slice) or _is_whole(key) or _is_array(key)):
             raise UnsupportedOp(f"indexing has no operation for {_words(key)}. {_SELECT}")
     dots = [k for k, key in enumerate(keys) if key is Ellipsis]
     if len(dots) > 1:
@@ -156,6 +193,16 @@ def _full(keys: tuple[Any, ...], shape: Shape) -> list[Any]:
         )
     at = dots[0] if dots else len(keys)
     return [*keys[:at], *[slice(None)] * (len(shape) - used), *keys[at + 1 :]]
+
+
+def _is_array(key: Any) -> bool:
+    """Whether a key is an array of whole numbers, a list of them or a node."""
+    if isinstance(key, Node):
+        return key.dtype in WHOLE
+    if not isinstance(key, (np.ndarray, list)):
+        return False
+    array = np.asarray(key)
+    return (array.dtype.kind in "iu" and array.ndim > 0) or (array.size == 0 and isinstance(key, list))
 
 
 def _is_whole(key: Any) -> bool:
@@ -176,6 +223,8 @@ def _words(key: Any) -> str:
 
 def _pick(key: Any, axis: int, dim: Dim) -> Pick:
     """A key in canonical form."""
+    if _is_array(key):
+        return None  # taken by number afterwards
     if isinstance(key, slice):
         return _sliced(key, axis, dim)
     place = operator.index(key)

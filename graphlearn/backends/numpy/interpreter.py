@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from graphlearn.backends.steps import lengths_of
-from graphlearn.errors import NonFiniteError, UnsupportedOp
+from graphlearn.errors import GraphLearnError, NonFiniteError, UnsupportedOp
 from graphlearn.graph.binding import At, Binding, at_place, bind, entry
+from graphlearn.graph.blame import blame
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import leaves, require_nodes, topological
@@ -84,7 +85,10 @@ def _compute(node: Node, values: Mapping[Node, np.ndarray], binding: Binding, pr
         raise UnsupportedOp(
             f"the operation {node.op.name!r} has no NumPy reference, so it cannot be evaluated.", nodes=(node,)
         )
-    result = reference(*[values[n] for n in node.inputs], **resolve(node.attrs, binding.sizes))
+    try:
+        result = reference(*[values[n] for n in node.inputs], **resolve(node.attrs, binding.sizes))
+    except GraphLearnError as error:  # values that the operation refuses, such as an index out of range
+        raise blame(error, node.full_name or node.op.name, node.inputs) from None
     if node.type.weak:
         return result.item() if isinstance(result, np.generic) else result  # type: ignore[no-any-return]
     return np.asarray(result, dtype)
