@@ -30,6 +30,10 @@ def _lines(node: Node) -> Shape:
 # Every emitting backend has the code for one item in `backends/routines.py`.
 ROUTINES: dict[str, Plan] = {
     "cumsum": Plan(_lines),
+    "take": Plan(lambda node: (*node.shape[: node.attr("axis")], *node.inputs[1].shape)),
+    "scatter_add": Plan(_lines),
+    "take_along_axis": Plan(lambda node: node.shape),
+    "scatter_along_axis": Plan(_lines),
 }
 
 

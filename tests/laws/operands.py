@@ -21,6 +21,7 @@ from graphlearn.errors import ShapeError
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, make, new_node
 from graphlearn.graph.op import OPS, Op
+from graphlearn.ops.gathering import GATHERING, indexed_length
 from graphlearn.types import ArrayType, Shape
 
 SIZES = {"N": 4}  # lengths of free axes
@@ -109,7 +110,7 @@ ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "keepdims": (False, True),
     "normalized": (False, True),
     "reverse": (False, True),
-    "shape": ((3,), (6,), (3, 2), (1, 2, 3), (4, 2, 3), ("N", 3), (3, "N"), ("N", 1, 3), (1, 1), ("N", 5)),
+    "shape": ((3,), (6,), (2, 5), (3, 2), (1, 2, 3), (4, 2, 3), ("N", 3), (3, "N"), ("N", 1, 3), (1, 1), ("N", 5)),
     "axes": ((0,), (1, 0), (2, 0, 1), (0, 2, 1)),
     "region": _REGIONS,
     "dtype": ("float32", "float64", "int64"),
@@ -153,14 +154,16 @@ def attribute_names(op: Op) -> dict[str, str]:
 
 
 def other_cases(op: Op, dtype: str = "float64") -> Iterator[Case]:
-    """The op on small arrays, with each value of each attribute that fits."""
+    """The op on small arrays, with each value of each attribute that fits; operands called indices are whole."""
     keys = attribute_names(op)
-    for shapes in _SHAPES[len(operand_names(op))]:
+    names = operand_names(op)
+    for shapes in _SHAPES[len(names)]:
         for values in itertools.product(*[ATTRIBUTES[key] for key in keys.values()]):
             attrs = dict(zip(keys, values, strict=True))
             if in_range(attrs, shapes):
                 try:
-                    yield make_case(op, [ArrayType(s, dtype) for s in shapes], attrs)
+                    kinds = ["int64" if name == "indices" else dtype for name in names]
+                    yield make_case(op, [ArrayType(s, k) for s, k in zip(shapes, kinds, strict=True)], attrs)
                 except ShapeError:
                     continue  # this value does not fit these shapes; `test_operands` sees to it that some do
 
@@ -187,6 +190,10 @@ def make_case(op: Op, types: list[ArrayType], attrs: dict[str, Any]) -> Case:
     node = make(op, leaves, tuple(sorted(attrs.items())), scope="")
     generator = np.random.Generator(np.random.Philox(zlib.crc32(f"{op.name}{types}{attrs}".encode())))
     at = {leaf: draw(op, k, leaf.type, attrs, generator) for k, leaf in enumerate(leaves)}
+    if op.name in GATHERING:
+        length = indexed_length(node)
+        size = SIZES[length] if isinstance(length, str) else length
+        at[leaves[1]] = at[leaves[1]] % (2 * size) - size  # negative ones too
     return Case(node, at)
 
 
