@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from graphlearn.backends.numpy.interpreter import check_indices
 from graphlearn.backends.registry import check_precision, load_backend
 from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.binding import bind
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import leaves, require_nodes, symbols
+from graphlearn.ops.places import gathers
 
 
 class Function:
@@ -41,6 +43,7 @@ class Function:
         self._updates = dict(updates or {})
         self._roots = (*self._outputs, *self._updates.values())
         self._leaves = leaves(self._roots)
+        self._gathers = gathers(self._roots)
         symbols(*self._roots)
         self._require_known(inputs)
         self._compiled = load_backend(backend).compile_function(self._roots, self._leaves, precision)
@@ -83,6 +86,8 @@ class Function:
         if values is not None and named:
             raise NameClashError("call with one mapping, or with keywords; got both.")
         binding = bind(self._roots, named if values is None else values, what="the call")
+        for node in self._gathers:
+            check_indices(node, binding, "the call")
         results = self._compiled(binding.arrays, binding.sizes)
         count = len(self._outputs)
         outputs: np.ndarray | tuple[np.ndarray, ...] = results[0] if self._single else results[:count]

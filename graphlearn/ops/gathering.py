@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import DataError, DTypeError, OptionError, ShapeError
-from graphlearn.graph.binding import at_place
+from graphlearn.errors import OptionError, ShapeError
 from graphlearn.graph.blame import blaming
-from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation
 from graphlearn.ops.elementary import mod
 from graphlearn.ops.intrinsics import maximum, minimum
+from graphlearn.ops.places import as_indices, check_constant, check_places, require_whole
 from graphlearn.ops.shape import broadcast_to, cast, reshape, shape_text
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import (
@@ -30,63 +29,6 @@ from graphlearn.types import (
     normalize_axes,
 )
 
-WHOLE = ("uint8", "int32", "int64")
-
-
-# --- what is demanded of indices -------------------------------------------------------------------------------------
-
-
-def check_places(indices: Any, length: int, what: str) -> Any:
-    """The indices as an array of whole numbers, if all of them are places of an axis.
-
-    Args:
-        indices: whole numbers.
-        length: of the axis; places are ``-length`` to ``length - 1``.
-        what: how the message names them.
-
-    Raises:
-        DataError: names the first that is not, and where it stands.
-    """
-    array = np.asarray(indices)
-    bad = np.argwhere((array < -length) | (array >= length))
-    if len(bad):
-        place = tuple(int(k) for k in bad[0])
-        more = f", {len(bad)} such entries in all" if len(bad) > 1 else ""
-        cure = f"Count from 0, or from the end with {-length} to -1." if length else "The axis has no entries."
-        raise DataError(
-            f"{what} needs places from {-length} to {length - 1} along an axis of length {length}; got "
-            f"{array[place]}{at_place(place)}{more}. {cure}"
-        )
-    return array
-
-
-def _require_whole(kind: ArrayType, what: str) -> None:
-    if kind.dtype not in WHOLE:
-        cure = (
-            "Write gl.where(condition, x, 0) to keep entries where a condition holds."
-            if kind.dtype == "bool"
-            else "Declare the input with dtype='int64', or write gl.cast(indices, 'int64')."
-        )
-        raise DTypeError(f"{what} needs whole numbers as indices; got {kind}. {cure}")
-
-
-def as_indices(indices: Any) -> Node:
-    """Indices as a node; NumPy's narrow whole numbers and empty lists included."""
-    if isinstance(indices, Node):
-        return indices
-    array = np.asarray(indices)
-    if array.size == 0 and not isinstance(indices, np.ndarray):
-        array = array.astype(np.int64)
-    narrow = array.dtype.kind in "iu" and str(array.dtype) not in WHOLE
-    return as_node(array.astype(np.int64) if narrow else array)
-
-
-def _check_constant(indices: Node, length: Dim, what: str) -> None:
-    known = constant_array(indices)
-    if known is not None and known.dtype.kind in "iu" and isinstance(length, int):
-        check_places(known, length, what)
-
-
 # --- take and its adjoint --------------------------------------------------------------------------------------------
 
 
@@ -96,7 +38,7 @@ def _taken(shape: Shape, indices: Shape, axis: int) -> Shape:
 
 def _infer_take(types: tuple[ArrayType, ...], axis: int) -> ArrayType:
     x, indices = types
-    _require_whole(indices, "take")
+    require_whole(indices, "take")
     return x.with_shape(_taken(x.shape, indices.shape, axis))
 
 
@@ -106,7 +48,7 @@ def _take(x: Any, indices: Any, axis: int) -> Any:
 
 def _infer_scatter(types: tuple[ArrayType, ...], axis: int, shape: tuple[Dim, ...]) -> ArrayType:
     updates, indices = types
-    _require_whole(indices, "scatter_add")
+    require_whole(indices, "scatter_add")
     if axis >= len(shape) or updates.shape != _taken(shape, indices.shape, axis):
         wanted = format_shape(_taken(shape, indices.shape, axis)) if axis < len(shape) else f"rank {axis + 1} or more"
         raise ShapeError(
@@ -118,6 +60,11 @@ def _infer_scatter(types: tuple[ArrayType, ...], axis: int, shape: tuple[Dim, ..
 
 def _total(updates: ArrayType) -> str:
     return updates.dtype if updates.is_float else "int64"  # as sums
+
+
+def _broadcasts(shape: Shape, wanted: Shape) -> bool:
+    tail = wanted[len(wanted) - len(shape) :]
+    return len(shape) <= len(wanted) and all(d in (1, w) for d, w in zip(shape, tail, strict=True))
 
 
 def _zeros(shape: tuple[int, ...], updates: Any) -> Any:
@@ -175,7 +122,7 @@ def _added(updates: Node, indices: Node, axis: int, shape: Shape) -> Node:
 
 def _infer_along(types: tuple[ArrayType, ...], axis: int) -> ArrayType:
     x, indices = types
-    _require_whole(indices, "take_along_axis")
+    require_whole(indices, "take_along_axis")
     if _without(x.shape, axis) != _without(indices.shape, axis):
         raise ShapeError(
             f"take_along_axis needs indices of the array's shape apart from axis {axis}; got "
@@ -196,7 +143,7 @@ def _take_along(x: Any, indices: Any, axis: int) -> Any:
 
 def _infer_scatter_along(types: tuple[ArrayType, ...], axis: int, shape: tuple[Dim, ...]) -> ArrayType:
     updates, indices = types
-    _require_whole(indices, "scatter_along_axis")
+    require_whole(indices, "scatter_along_axis")
     if updates.shape != indices.shape or axis >= len(shape) or _without(shape, axis) != _without(indices.shape, axis):
         raise ShapeError(
             f"scatter_along_axis needs updates and indices of the result's shape apart from axis {axis}; got "
@@ -239,14 +186,6 @@ SCATTER_ALONG_AXIS = structural(
     ),
     doc="Zeros to which entries are added at a numbered place of each line: the adjoint of take_along_axis.",
 )
-GATHERING = ("take", "scatter_add", "take_along_axis", "scatter_along_axis")
-
-
-def indexed_length(node: Node) -> Dim:
-    """Length of the axis into which the indices of a node of these operations point."""
-    shape = node.shape if node.op.name.startswith("scatter") else node.inputs[0].shape
-    axis: int = node.attr("axis")
-    return shape[axis]
 
 
 def _added_along(updates: Node, indices: Node, axis: int, shape: Shape) -> Node:
@@ -285,12 +224,12 @@ def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
         x, axis = reshape(x, -1), 0
     with blaming("take", x, indices):
         (place,) = normalize_axes(axis, x.ndim, "take")
-        _require_whole(indices.type, "take")
+        require_whole(indices.type, "take")
         _check_mode(mode)
         length = x.shape[place]
         if mode != "raise":
             indices = _within(indices, length, mode)
-        _check_constant(indices, length, "take")
+        check_constant(indices, length, "take")
     return build(TAKE, [x, indices], axis=place)
 
 
@@ -337,7 +276,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Node:
         x, axis = reshape(x, -1), 0
     with blaming("take_along_axis", x, indices):
         (place,) = normalize_axes(axis, x.ndim, "take_along_axis")
-        _require_whole(indices.type, "take_along_axis")
+        require_whole(indices.type, "take_along_axis")
         if indices.ndim != x.ndim:
             raise ShapeError(
                 f"take_along_axis needs indices of the array's rank; got {format_shape(indices.shape)} for "
@@ -345,7 +284,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Node:
             )
         one = [(*n.shape[:place], 1, *n.shape[place + 1 :]) for n in (x, indices)]
         common = broadcast_shapes(one)
-        _check_constant(indices, x.shape[place], "take_along_axis")
+        check_constant(indices, x.shape[place], "take_along_axis")
     wide = [broadcast_to(n, (*common[:place], n.shape[place], *common[place + 1 :])) for n in (x, indices)]
     return build(TAKE_ALONG_AXIS, wide, axis=place)
 
@@ -377,14 +316,14 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Node:
     with blaming("scatter_add", *[n for n in (base, indices, updates) if n is not None]):
         shape = check_shape(x, "scatter_add") if base is None else base.shape
         (place,) = normalize_axes(axis, len(shape), "scatter_add")
-        _require_whole(indices.type, "scatter_add")
+        require_whole(indices.type, "scatter_add")
         wanted = _taken(shape, indices.shape, place)
-        if broadcast_shapes([updates.shape, wanted]) != wanted:
+        if not _broadcasts(updates.shape, wanted):
             raise ShapeError(
                 f"scatter_add needs updates that broadcast to {format_shape(wanted)}; got "
                 f"{format_shape(updates.shape)}. Reduce or reshape them."
             )
-        _check_constant(indices, shape[place], "scatter_add")
+        check_constant(indices, shape[place], "scatter_add")
     total = _added(broadcast_to(updates, wanted), indices, place, shape)
     return total if base is None else base + total
 

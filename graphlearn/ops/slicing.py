@@ -14,14 +14,15 @@ from graphlearn.errors import ShapeError, UnsupportedOp
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation
-from graphlearn.ops.gathering import WHOLE, take
+from graphlearn.ops.gathering import take
+from graphlearn.ops.places import WHOLE
 from graphlearn.ops.shape import reshape, shape_text, transpose
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import ArrayType, Dim, Pick, Region, Shape, format_shape, region_shape
 
 _SELECT = (
     "Indices are integers, slices, ..., None and one array of whole numbers. To keep entries where a condition holds "
-    "write gl.where(condition, x, 0)."
+    "write gl.where(condition, x, 0); an index that is real becomes whole with gl.cast(numbers, 'int64')."
 )
 _ONE_ARRAY = (
     "Take along one axis after the other, x[rows][:, columns], for all pairs; for pairs in step write "

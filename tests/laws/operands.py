@@ -21,7 +21,7 @@ from graphlearn.errors import ShapeError
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, make, new_node
 from graphlearn.graph.op import OPS, Op
-from graphlearn.ops.gathering import GATHERING, indexed_length
+from graphlearn.ops.places import GATHERING, indexed_length
 from graphlearn.types import ArrayType, Shape
 
 SIZES = {"N": 4}  # lengths of free axes

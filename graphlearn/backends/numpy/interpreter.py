@@ -17,6 +17,7 @@ from graphlearn.graph.blame import blame
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import leaves, require_nodes, topological
+from graphlearn.ops.places import check_places, indexed_length
 from graphlearn.ops.targets import Demand, check_target, demands
 from graphlearn.types import format_shape
 
@@ -148,6 +149,26 @@ def check_demand(demand: Demand, binding: Binding, what: str) -> None:
         value = np.asarray(interpret([target], binding)[target])
         given = " and ".join(entry(what, leaf) for leaf in below) or "a constant"
         check_target(demand, value, given if target.is_leaf else f"the target that is computed from {given}")
+
+
+def check_indices(node: Node, binding: Binding, what: str) -> None:
+    """Check the indices of one of the `gathers` of a graph, as far as the length of their axis is known.
+
+    Args:
+        node: what takes entries by number, or adds to them.
+        binding: arrays for the leaves of the indices, and lengths of free axes.
+        what: the argument's name, for messages.
+
+    Raises:
+        DataError: names the index, where it stands and the cure.
+    """
+    indices, dim = node.inputs[1], indexed_length(node)
+    length = binding.sizes.get(dim) if isinstance(dim, str) else dim
+    if length is not None:
+        below = leaves([indices], "input")
+        given = " and ".join(entry(what, leaf) for leaf in below) or "the constant index"
+        computed = "" if indices.is_leaf else "what is computed from "
+        check_places(interpret([indices], binding)[indices], length, f"{computed}{given}")
 
 
 def first_non_finite(roots: Sequence[Node], values: Mapping[Node, np.ndarray]) -> Node | None:

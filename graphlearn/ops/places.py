@@ -1,0 +1,95 @@
+"""Which numbers are places of an axis: what is demanded of indices, when they are made and when data are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from graphlearn.errors import DataError, DTypeError
+from graphlearn.graph.binding import at_place
+from graphlearn.graph.leaves import constant_array
+from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.traverse import leaves, topological
+from graphlearn.types import ArrayType, Dim
+
+WHOLE = ("uint8", "int32", "int64")
+# The operations whose second operand holds indices.
+GATHERING = ("take", "scatter_add", "take_along_axis", "scatter_along_axis")
+
+
+def check_places(indices: Any, length: int, what: str) -> Any:
+    """The indices as an array of whole numbers, if all of them are places of an axis.
+
+    Args:
+        indices: whole numbers.
+        length: of the axis; places are ``-length`` to ``length - 1``.
+        what: how the message names them.
+
+    Raises:
+        DataError: names the first that is not, and where it stands.
+    """
+    array = np.asarray(indices)
+    bad = np.argwhere((array < -length) | (array >= length))
+    if len(bad):
+        place = tuple(int(k) for k in bad[0])
+        more = f", {len(bad)} such entries in all" if len(bad) > 1 else ""
+        cure = f"Count from 0, or from the end with {-length} to -1." if length else "The axis has no entries."
+        raise DataError(
+            f"{what} needs places from {-length} to {length - 1} along an axis of length {length}; got "
+            f"{array[place]}{at_place(place)}{more}. {cure}"
+        )
+    return array
+
+
+def require_whole(kind: ArrayType, what: str) -> None:
+    """Check the dtype of indices.
+
+    Raises:
+        DTypeError: names the cure.
+    """
+    if kind.dtype not in WHOLE:
+        cure = (
+            "Write gl.where(condition, x, 0) to keep entries where a condition holds."
+            if kind.dtype == "bool"
+            else "Declare the input with dtype='int64', or write gl.cast(indices, 'int64')."
+        )
+        raise DTypeError(f"{what} needs whole numbers as indices; got {kind}. {cure}")
+
+
+def as_indices(indices: Any) -> Node:
+    """Indices as a node; NumPy's narrow whole numbers and empty lists included."""
+    if isinstance(indices, Node):
+        return indices
+    array = np.asarray(indices)
+    if array.size == 0 and not isinstance(indices, np.ndarray):
+        array = array.astype(np.int64)
+    narrow = array.dtype.kind in "iu" and str(array.dtype) not in WHOLE
+    return as_node(array.astype(np.int64) if narrow else array)
+
+
+def check_constant(indices: Node, length: Dim, what: str) -> None:
+    """Check indices that are known along an axis of fixed length; see `check_places`."""
+    known = constant_array(indices)
+    if known is not None and known.dtype.kind in "iu" and isinstance(length, int):
+        check_places(known, length, what)
+
+
+def indexed_length(node: Node) -> Dim:
+    """Length of the axis into which the indices of a node of these operations point."""
+    shape = node.shape if node.op.name.startswith("scatter") else node.inputs[0].shape
+    axis: int = node.attr("axis")
+    return shape[axis]
+
+
+def gathers(roots: Iterable[Node]) -> tuple[Node, ...]:
+    """The nodes of a graph whose indices have to be checked when data are given: those made of data or constants."""
+    return tuple(node for node in topological(roots) if node.op.name in GATHERING and _is_given(node))
+
+
+def _is_given(node: Node) -> bool:
+    indices = node.inputs[1]
+    if constant_array(indices) is not None:
+        return isinstance(indexed_length(node), str)  # along a fixed axis they were checked when the node was made
+    return not leaves([indices], "parameter", "state")
