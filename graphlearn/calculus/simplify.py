@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from graphlearn.calculus.rules import RULES, Rule
-from graphlearn.graph.node import Node, rebuild
+from graphlearn.calculus.rules import KINDS, RULES, Rule
+from graphlearn.errors import OptionError
+from graphlearn.graph.leaves import INPUT
+from graphlearn.graph.node import Node, new_node, rebuild
+from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.scope import no_scope
-from graphlearn.graph.traverse import topological_above
+from graphlearn.graph.traverse import require_nodes, topological_above
 
 _PASSES = 32  # applications of rules at one node; each makes the expression smaller, so few are ever needed
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """One application of a rule: ``rule`` made ``new`` of ``old``."""
+    """One application of a rule: ``rule`` made ``new`` of ``old``.
+
+    Args:
+        rule: its name.
+        kind: ``"exact"`` or ``"stabilising"``.
+        old: the node before; what lies below it is simplified already.
+        new: what took its place, itself perhaps simplified further by the next rewrite.
+        source: the node of the given graph that was being simplified.
+    """
 
     rule: str
     kind: str
     old: Node
     new: Node
+    source: Node
 
 
 @dataclass(frozen=True)
@@ -36,70 +49,126 @@ class Simplified:
     rewrites: tuple[Rewrite, ...]
 
 
-def rewrite_graph(
-    roots: Iterable[Node], *, kinds: Sequence[str] = ("exact", "stabilising"), keep: Iterable[Node] = ()
-) -> Simplified:
+def rewrite_graph(roots: Iterable[Node], *, kinds: Sequence[str] = KINDS, keep: Iterable[Node] = ()) -> Simplified:
     """Simplify a graph, inputs first, until no rule applies.
 
     Args:
         roots: outputs.
         kinds: which rules may be used.
         keep: nodes that stay as they are, such as those that a derivation refers to by name; what lies below them is
-            not visited.
+            not visited, and no rule sees what they are made of.
 
     Returns:
         The new graph and how it came about. Every new node has the shape and dtype of the old one.
     """
-    rules = [rule for rule in RULES if rule.kind in kinds]
     fixed = keep if isinstance(keep, (set, frozenset)) else set(keep)  # a large set is not copied for each small graph
+    rewriting = _Rewriting(_rules_by_op(tuple(kinds)), fixed)
     mapping: dict[Node, Node] = {}
-    done: dict[Node, Node] = {}
-    rewrites: list[Rewrite] = []
     with no_scope():
         for node in topological_above(roots, fixed):
             if node in fixed:
-                mapping[node] = done[node] = node
+                mapping[node] = rewriting.close(node)
                 continue
             fresh = rebuild(node, tuple([mapping[n] for n in node.inputs]))
-            mapping[node] = fresh if fresh.is_leaf else _settle(fresh, rules, done, rewrites)
-    return Simplified(mapping, tuple(rewrites))
+            mapping[node] = fresh if fresh.is_leaf else rewriting.settle(fresh, node)
+        return rewriting.finish(mapping)
 
 
-def _settle(node: Node, rules: Sequence[Rule], done: dict[Node, Node], rewrites: list[Rewrite]) -> Node:
-    """Apply rules at one node, and at the nodes that they make, until none applies."""
-    if node in done:
-        return done[node]
-    start = node
-    for _ in range(_PASSES):
-        found = _apply_one(node, rules)
-        if found is None:
-            break
-        rule, new = found
-        rewrites.append(Rewrite(rule.name, rule.kind, node, new))
-        # A replacement may hold new nodes below its top, to which rules apply as well.
-        settled = tuple([n if n.is_leaf or n in done else _settle(n, rules, done, rewrites) for n in new.inputs])
-        node = rebuild(new, settled)
-    done[start] = node
-    done[node] = node
-    return node
+@functools.cache
+def _rules_by_op(kinds: tuple[str, ...]) -> dict[str, tuple[Rule, ...]]:
+    """The rules that may apply at each operation, in the order of the table; at others those of ``"*"``."""
+    rules = [rule for rule in RULES if rule.kind in kinds]
+    names = {name for rule in rules for name in rule.ops}
+    return {name: tuple(rule for rule in rules if {name, "*"} & set(rule.ops)) for name in names | {"*"}}
 
 
-def _apply_one(node: Node, rules: Sequence[Rule]) -> tuple[Rule, Node] | None:
-    for rule in rules:
-        if node.op.name in rule.ops or "*" in rule.ops:
-            new = rule.rewrite(node)
-            if new is not None and new is not node and new.shape == node.shape and new.dtype == node.dtype:
-                return rule, new.named(node.name) if node.name and not new.is_leaf else new
-    return None
+class _Rewriting:
+    """The state of one simplification.
+
+    Args:
+        rules: by operation.
+        kept: nodes that stay as they are.
+    """
+
+    def __init__(self, rules: dict[str, tuple[Rule, ...]], kept: Collection[Node]) -> None:
+        self._rules = rules
+        self._kept = kept
+        self._done: dict[Node, Node] = {}
+        self._rewrites: list[Rewrite] = []
+        self._opened: dict[Node, Node] = {}  # leaf -> the kept node that it stands for
+
+    def close(self, node: Node) -> Node:
+        """A leaf in the place of a kept node, so that no rule sees what it is made of; a leaf stays."""
+        if node.is_leaf:
+            return node
+        if node not in self._done:
+            leaf = new_node(INPUT, (), (), node.type, "", "")
+            self._opened[leaf] = node
+            self._done[node] = self._done[leaf] = leaf
+        return self._done[node]
+
+    def settle(self, node: Node, source: Node) -> Node:
+        """Apply rules at one node, and at the nodes that they make, until none applies."""
+        start = node
+        for _ in range(_PASSES):
+            if node in self._done or node in self._kept:
+                break
+            found = self._apply_one(node)
+            if found is None:
+                break
+            rule, new = found
+            self._rewrites.append(Rewrite(rule.name, rule.kind, node, new, source))
+            # A replacement may hold new nodes below its top, to which rules apply as well.
+            settled = tuple([n if n.is_leaf or n in self._done else self.settle(n, source) for n in new.inputs])
+            node = new if new in self._kept else rebuild(new, settled)
+        if node in self._kept:
+            node = self.close(node)
+        elif node in self._done:
+            node = self._done[node]
+        self._done[start] = self._done[node] = node
+        return node
+
+    def _apply_one(self, node: Node) -> tuple[Rule, Node] | None:
+        for rule in self._rules.get(node.op.name, self._rules["*"]):
+            new = rule.apply(node)
+            if new is not None:
+                return rule, new
+        return None
+
+    def finish(self, mapping: dict[Node, Node]) -> Simplified:
+        """The result, with the kept nodes themselves in the place of the leaves that stood for them."""
+        rewrites = tuple(self._rewrites)
+        if not self._opened:
+            return Simplified(mapping, rewrites)
+        nodes = [*mapping.values(), *(n for rewrite in rewrites for n in (rewrite.old, rewrite.new))]
+        back = substitute(nodes, self._opened)
+        recorded = tuple(Rewrite(r.rule, r.kind, back[r.old], back[r.new], r.source) for r in rewrites)
+        return Simplified({old: back[new] for old, new in mapping.items()}, recorded)
 
 
-def simplify(node: Node) -> Node:
-    """An equal graph (in exact arithmetic) that is shorter to read.
+def simplify(node: Node, *, kinds: Sequence[str] = KINDS) -> Node:
+    """An equal graph (in exact arithmetic) that is shorter to read, and that computes no less accurately.
 
     Args:
         node: output of any shape.
+        kinds: which rules: ``"exact"`` ones are equal in exact arithmetic, where both forms are defined;
+            ``"stabilising"`` ones are also at least as accurate in floating point. `Model.fit` applies the latter.
 
     Returns:
-        A node of the same shape and dtype. `rewrite_graph` also tells which rules were used.
+        A node of the same shape and dtype. `gl.rewrites` also tells which rules were used.
+
+    Raises:
+        OptionError: no such kind.
+        GraphUseError: something else than a node.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> z = gl.input("z", 3)
+        >>> gl.simplify(gl.log(gl.exp(z) / gl.sum(gl.exp(z))))
+        <log_softmax float64[3]>
     """
-    return rewrite_graph([node]).mapping[node]
+    (output,) = require_nodes(node, "simplify")
+    for kind in kinds:
+        if kind not in KINDS:
+            raise OptionError(f"kinds needs some of {', '.join(map(repr, KINDS))}; got {kind!r}.")
+    return rewrite_graph([output], kinds=kinds).mapping[output]

@@ -118,10 +118,10 @@ def test_closed_forms_and_summary():
     document = DERIVATION.document()
     forms = {row.left.text: row.right.text for row in section(document, "In one line")[0].rows}
     assert forms == {
-        "∂L/∂W₁": "xᵀ (((p − t) / N) W₂ᵀ ⊙ (1 − h²))",
-        "∂L/∂b₁": "sum(((p − t) / N) W₂ᵀ ⊙ (1 − h²), axis=0)",
-        "∂L/∂W₂": "hᵀ ((p − t) / N)",
-        "∂L/∂b₂": "sum((p − t) / N, axis=0)",
+        "∂L/∂W₁": "xᵀ ((p − t) W₂ᵀ ⊙ (1 − h²)) / N",
+        "∂L/∂b₁": "sum((p − t) W₂ᵀ ⊙ (1 − h²), axis=0) / N",
+        "∂L/∂W₂": "hᵀ (p − t) / N",
+        "∂L/∂b₂": "sum(p − t, axis=0) / N",
     }
     table = section(document, "Gradients")[0]
     assert [plain(row[2]) for row in table.rows] == [array_math(GRADIENTS[w.name], width=130).text for w in NET.wrt]
