@@ -13,7 +13,9 @@ from graphlearn.backends.function import compile_graph as compile  # the public 
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.gradient import grad, jvp, value_and_grad, vjp
 from graphlearn.calculus.matrices import hessian, jacobian
+from graphlearn.calculus.scalarize import scalarize
 from graphlearn.calculus.simplify import simplify
+from graphlearn.calculus.specialize import specialize
 from graphlearn.errors import (
     DataError,
     DisconnectedError,
@@ -261,6 +263,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scalarize",
     "scatter_add",
     "scope",
     "sech2",
@@ -275,6 +278,7 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "specialize",
     "split",
     "sqrt",
     "square",

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from graphlearn.errors import DataError, DTypeError, MissingValueError, ShapeError, UnknownNameError
+from graphlearn.graph.kin import Kin, kin
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import find_leaf, symbols
 from graphlearn.types import TEXT, ArrayType, dtype_cure, dtype_words, format_shape
@@ -68,7 +69,8 @@ def bind(
     Args:
         roots: outputs of the graph.
         at: leaf or full name -> array-like; or a model; or None when every leaf has a value of its own. Leaves that
-            this graph does not use only tell the lengths of their axes; unknown names are refused.
+            this graph does not use only tell the lengths of their axes; unknown names are refused. What a leaf was
+            made from (`kin`) stands for it: an array for its entries, an input for the one of fixed lengths.
         what: the argument's name, for messages.
         sizes: lengths of free axes that no given array shows.
         defaults: leaf -> array-like, for leaves that ``at`` does not give.
@@ -85,11 +87,15 @@ def bind(
         )
     given: dict[Node, Any] = {}
     unused: dict[Node, Any] = {}
+    families = _families(table)
     for key, value in entries.items():
         if not isinstance(key, (Node, str)):
             raise UnknownNameError(
                 f"{what} needs nodes or names as keys; got {key!r}. The names are: {', '.join(table)}."
             )
+        if key in families:
+            given.update(_taken_apart(value, families[key], key, what))
+            continue
         leaf = find_leaf(table, key, what)
         if leaf is not None:
             given[leaf] = value
@@ -109,6 +115,26 @@ def bind(
             if isinstance(dim, str):
                 binding.sizes.setdefault(dim, length)
     return binding
+
+
+def _families(table: Mapping[str, Node]) -> dict[Node | str, list[tuple[Node, Kin]]]:
+    """An array, by itself and by its name -> the leaves of this graph that are its entries."""
+    families: dict[Node | str, list[tuple[Node, Kin]]] = {}
+    for leaf in table.values():
+        known = kin(leaf)
+        if known is not None and known.place is not None:
+            keys: list[Node | str] = [*known.ancestors, known.ancestors[-1].full_name]
+            for key in keys:
+                if key not in table:
+                    families.setdefault(key, []).append((leaf, known))
+    return families
+
+
+def _taken_apart(value: Any, family: list[tuple[Node, Kin]], key: Node | str, what: str) -> dict[Node, Any]:
+    """The entries of an array that is given as a whole, of a graph that has its entries as leaves."""
+    name = key.full_name if isinstance(key, Node) else key
+    array = check_array(value, family[0][1].type, f"{what}[{name!r}]" if what.isidentifier() else f"{name!r} of {what}")
+    return {leaf: array[known.place] for leaf, known in family}
 
 
 def entry(what: str, leaf: Node) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RELATION, SUM, PRODUCT, PREFIX, POWER, CALL, ATOM = 10, 20, 30, 40, 50, 90, 100
 
 Attrs = tuple[tuple[str, Any], ...]
+FREE_ATTRIBUTES = ("shape", "axis_name")  # in which the name of a free axis may stand
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
+from graphlearn.graph.kin import kin
 from graphlearn.graph.node import Node
 
 
@@ -130,11 +131,17 @@ def require_nodes(form: object, what: str) -> tuple[Node, ...]:
 def find_leaf(table: dict[str, Node], key: Node | str, what: str) -> Node | None:
     """The leaf that a key of ``at`` or ``data`` means; None for a node that this graph does not use.
 
+    A leaf whose lengths were fixed is also meant by the one that it was made from.
+
     Raises:
         UnknownNameError: a string that no leaf bears.
     """
     if isinstance(key, Node):
-        return key if table.get(key.full_name) is key else None
+        leaf = table.get(key.full_name)
+        if leaf is key or leaf is None:
+            return leaf
+        known = kin(leaf)
+        return leaf if known is not None and known.place is None and key in known.ancestors else None
     try:
         return table[key]
     except KeyError:

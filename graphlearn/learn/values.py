@@ -10,6 +10,7 @@ import numpy as np
 from graphlearn.backends.registry import lowered
 from graphlearn.errors import GraphUseError, OptionError, ShapeError
 from graphlearn.graph.binding import check_array
+from graphlearn.graph.kin import kin
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import find_leaf
 from graphlearn.learn.finite import lower
@@ -108,6 +109,9 @@ def initial_value(leaf: Node, precision: str, seed: int) -> np.ndarray:
     if literal is not None:
         what = f"the value= of the {leaf.op.name} {leaf.full_name!r}"
         return lower(literal.array, dtype, leaf, what, "Give a finite one.")
+    known = kin(leaf)
+    if known is not None and known.place is not None:  # an entry begins as it does in its array
+        return initial_value(known.ancestors[-1], precision, seed)[known.place]  # type: ignore[no-any-return]
     shape = tuple(d for d in leaf.shape if isinstance(d, int))  # those of a parameter are all fixed
     rule = leaf.attr("init") or default(shape)
     if rule in FACTORIES:

@@ -14,14 +14,13 @@ from typing import Any
 from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.leaves import INPUT, constant_array, typed_constant
 from graphlearn.graph.node import Node, as_node, make, new_node
-from graphlearn.graph.op import Attrs, Op
+from graphlearn.graph.op import FREE_ATTRIBUTES, Attrs, Op
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import topological
 from graphlearn.ops.algebra import GRAPH
 from graphlearn.program.rules import build, relu_masks
 from graphlearn.types import ArrayType, Dim
 
-_FREE = ("shape", "axis_name")  # attributes in which the name of a free axis may stand
 _EXACT_IN_FLOAT32 = ("bool", "uint8")
 
 
@@ -92,7 +91,7 @@ class _Expansion:
     def _attrs(self, attrs: Attrs) -> Attrs:
         if not self._sizes:
             return attrs
-        return tuple((k, self._fixed(v) if k in _FREE and isinstance(v, tuple) else v) for k, v in attrs)
+        return tuple((k, self._fixed(v) if k in FREE_ATTRIBUTES and isinstance(v, tuple) else v) for k, v in attrs)
 
     def _lowered(self, node: Node) -> Node:
         """The node in the run's precision: what is declared float64 and comes out so is rounded, casts apart."""

@@ -1,8 +1,8 @@
 r"""How a name looks: `W2` as W₂ in text and ``W_{2}`` in LaTeX; nothing that tells two names apart is dropped.
 
 Only trailing digits right after a letter become a subscript, and only a whole word such as ``sigma`` becomes a Greek
-letter. The scopes before the last slash are kept as they are written. Two spellings of one sign (``sigma1``, ``σ₁``)
-look alike.
+letter. An entry such as `W2[0,1]` is written as its array is, W₂[0,1]. The scopes before the last slash are kept as
+they are written. Two spellings of one sign (``sigma1``, ``σ₁``) look alike.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ _SUPERSCRIPTS = str.maketrans("0123456789-+=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻
 _FROM_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 # A letter (no digit, no underscore) must stand right before the digits, so that w1 and w_1 stay apart.
 _INDEXED = re.compile(r"(?P<stem>.*[^\W\d_₀-₉])(?P<index>[0-9]+|[₀-₉]+)", re.DOTALL)
+_ENTRY = re.compile(r"(?P<array>.+)(?P<entry>\[[0-9]+(?:,[0-9]+)*\])", re.DOTALL)
 
 
 def subscript(text: str) -> str:
@@ -87,8 +88,8 @@ def display_name(name: str) -> str:
     >>> display_name("z1"), display_name("hidden1/W"), display_name("sigma2"), display_name("w_1")
     ('z₁', 'hidden1/W', 'σ₂', 'w_1')
     """
-    path, stem, index = _split(printable(name))
-    return path + _GREEK.get(stem, (stem,))[0] + subscript(index)
+    path, stem, index, entry = _split(printable(name))
+    return path + _GREEK.get(stem, (stem,))[0] + subscript(index) + entry
 
 
 def latex_name(name: str) -> str:
@@ -103,7 +104,7 @@ def latex_name(name: str) -> str:
     >>> print(latex_name("W2"), latex_name("hidden1/W"), latex_name("sigma"), latex_name("y_pred"))
     W_{2} \mathrm{hidden1/W} \sigma \mathrm{y\_pred}
     """
-    path, stem, index = _split(printable(name))
+    path, stem, index, entry = _split(printable(name))
     letter = _GREEK.get(stem, (stem,))[0]
     if letter in _LETTERS:
         body = (_upright(path) if path else "") + _LETTERS[letter]
@@ -111,7 +112,7 @@ def latex_name(name: str) -> str:
         body = stem
     else:
         body = _upright(path + stem)
-    return body + (f"_{{{index}}}" if index else "")
+    return body + (f"_{{{index}}}" if index else "") + entry
 
 
 def name_math(name: str) -> Math:
@@ -123,13 +124,15 @@ def name_math(name: str) -> Math:
     return Math(display_name(name), latex_name(name))
 
 
-def _split(name: str) -> tuple[str, str, str]:
-    """Return the scopes with their last slash, the word, and its index in plain digits."""
+def _split(name: str) -> tuple[str, str, str, str]:
+    """Return the scopes with their last slash, the word, its index in plain digits, and the entry in brackets."""
     head, slash, last = name.rpartition("/")
-    match = _INDEXED.fullmatch(last)
+    found = _ENTRY.fullmatch(last)
+    array, entry = (last, "") if found is None else (found["array"], found["entry"])
+    match = _INDEXED.fullmatch(array)
     if match is None:
-        return head + slash, last, ""
-    return head + slash, match["stem"], match["index"].translate(_FROM_SUBSCRIPTS)
+        return head + slash, array, "", entry
+    return head + slash, match["stem"], match["index"].translate(_FROM_SUBSCRIPTS), entry
 
 
 def _upright(text: str) -> str:

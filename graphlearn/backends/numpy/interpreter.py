@@ -16,17 +16,16 @@ from graphlearn.graph.binding import At, Binding, at_place, bind, entry
 from graphlearn.graph.blame import blame
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
+from graphlearn.graph.op import FREE_ATTRIBUTES
 from graphlearn.graph.traverse import leaves, require_nodes, topological
 from graphlearn.ops.places import check_places, indexed_length
 from graphlearn.ops.targets import Demand, check_target, demands
 from graphlearn.types import format_shape
 
-_FREE = ("shape", "axis_name")  # attributes in which the name of a free axis may stand
-
 
 def resolve(attrs: Iterable[tuple[str, Any]], sizes: Mapping[str, int]) -> dict[str, Any]:
     """Attributes with the lengths of free axes put in place of their names."""
-    return {key: _resolved(value, sizes) if key in _FREE else value for key, value in attrs}
+    return {key: _resolved(value, sizes) if key in FREE_ATTRIBUTES else value for key, value in attrs}
 
 
 def _resolved(value: Any, sizes: Mapping[str, int]) -> Any:
