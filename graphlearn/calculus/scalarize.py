@@ -152,12 +152,19 @@ def _written_out(node: Node, operands: Sequence[Entries], at: _Place) -> Entries
     found = _moved(node, operands)
     found = _linear(node, operands, at) if found is None else found
     if found is None:
-        raise UnsupportedOp(
-            f"scalarize has no way to write out {node!r}: it neither moves nor adds entries. Compute it before, and "
-            "give its result as an input.",
-            nodes=(node,),
-        )
+        raise _no_way(node)
     return found
+
+
+def _no_way(node: Node) -> UnsupportedOp:
+    places = [n for n in node.inputs if not n.type.is_float and constant_array(n) is None]
+    why, cure = "it neither moves nor adds entries", "Compute it before, and give its result as an input"
+    if places and any(n.type.is_float for n in node.inputs):
+        why = f"{places[0]!r} decides at run time which entries it takes"
+        cure = "Put a constant in its place, gl.constant(array)"
+    return UnsupportedOp(
+        f"scalarize has no way to write out {node!r}: {why}. {cure}.", nodes=(*places, node) if places else (node,)
+    )
 
 
 def _expanded(node: Node, operands: Sequence[Entries]) -> Entries:

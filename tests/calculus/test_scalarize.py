@@ -14,6 +14,7 @@ from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import symbols, topological
 from graphlearn.learn.model import Model
 from graphlearn.ops.activations import sigmoid
+from graphlearn.ops.gathering import take
 from graphlearn.ops.intrinsics import tanh
 from graphlearn.ops.normalised import log_softmax, logsumexp, softmax, softmax_cross_entropy
 from graphlearn.ops.reductions import max_, mean
@@ -145,6 +146,14 @@ def test_what_has_a_free_axis_or_no_way_is_refused(network):
     )  # fmt: skip
     with pytest.raises(UnsupportedOp, match="no way to write out <squares_of_all float64"):
         scalarize(build(squares, [input("x", 2)]))
+
+
+def test_entries_that_are_chosen_at_run_time_are_refused():
+    x = input("x", 3)
+    entries = scalarize(take(x, constant([2, 0, 2])))
+    assert [n.full_name for n in entries] == ["x[2]", "x[0]", "x[2]"]
+    with pytest.raises(UnsupportedOp, match=r"<input rows int64\[2\]> decides at run time which entries it takes"):
+        scalarize(take(x, input("rows", 2, "int64")))
 
 
 def test_a_linear_operation_without_a_row_is_written_as_sums():
