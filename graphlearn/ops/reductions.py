@@ -1,4 +1,4 @@
-"""Reductions over axes: sum, mean, max."""
+"""Reductions over axes: sum, mean, max, min, any, all, and the places of the largest and the smallest entry."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from graphlearn.errors import ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
-from graphlearn.graph.op import CALL, Notation
-from graphlearn.ops.intrinsics import equal, where
+from graphlearn.graph.op import Op
+from graphlearn.ops.intrinsics import equal, greater, logical_not, not_equal, where
 from graphlearn.ops.shape import broadcast_to, cast, element_count, reshape
-from graphlearn.ops.structural import axis_text, build, compound, numpy_builder, structural
+from graphlearn.ops.structural import build, compound, numpy_builder, reduction_notation, structural
 from graphlearn.types import ArrayType, Shape, format_shape, normalize_axes, reduce_shape, to_float
 
 Axis = int | Sequence[int] | None
@@ -34,15 +34,24 @@ def _infer_mean(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: b
     return ArrayType(_reduced(types, axis, keepdims), to_float(types[0].dtype))
 
 
-def _infer_max(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
+def _infer_extreme(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
     _require_entries(types[0].shape, axis)
     return ArrayType(_reduced(types, axis, keepdims), types[0].dtype)
 
 
-def _require_entries(shape: Shape, axis: Sequence[int]) -> None:
+def _infer_truth(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
+    return ArrayType(_reduced(types, axis, keepdims), "bool")
+
+
+def _infer_place(types: tuple[ArrayType, ...], axis: int) -> ArrayType:
+    _require_entries(types[0].shape, (axis,), "the place of an extreme")
+    return ArrayType(_reduced(types, (axis,), False), "int64")
+
+
+def _require_entries(shape: Shape, axis: Sequence[int], what: str = "a maximum") -> None:
     if any(shape[k] == 0 for k in axis):
         raise ShapeError(
-            f"a maximum needs at least one entry along its axes; got the shape {format_shape(shape)}. Give more data."
+            f"{what} needs at least one entry along its axes; got the shape {format_shape(shape)}. Give more data."
         )
 
 
@@ -54,6 +63,21 @@ def largest(x: Any, axis: int | tuple[int, ...], keepdims: bool = False) -> Any:
     """
     _require_entries(np.shape(x), (axis,) if isinstance(axis, int) else axis)
     return np.max(x, axis=axis, keepdims=keepdims)
+
+
+def _smallest(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    _require_entries(np.shape(x), axis, "a minimum")
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
+def _place_of_largest(x: Any, axis: int) -> Any:
+    _require_entries(np.shape(x), (axis,), "the place of an extreme")
+    return np.argmax(x, axis=axis)
+
+
+def _place_of_smallest(x: Any, axis: int) -> Any:
+    _require_entries(np.shape(x), (axis,), "the place of an extreme")
+    return np.argmin(x, axis=axis)
 
 
 def _average(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -74,11 +98,26 @@ def _kept(node: Node) -> Shape:
     return reduce_shape(node.inputs[0].shape, node.attr("axis"), keepdims=True)
 
 
-def _adjoint_max(node: Node, g: Node) -> tuple[Node]:
+def _adjoint_extreme(node: Node, g: Node) -> tuple[Node]:
     x = node.inputs[0]
     mask = equal(x, reshape(node, _kept(node)))
     ties = sum_(cast(mask, x.dtype), node.attr("axis"), keepdims=True)
     return (where(mask, reshape(g, _kept(node)) / ties, 0),)
+
+
+def _expand_min(node: Node) -> Node:
+    """The largest of the entries in reverse order: opposites, and -1 - x for whole numbers, which none of them leaves."""
+    x, axis, keepdims = node.inputs[0], node.attr("axis"), node.attr("keepdims")
+    if x.dtype == "bool":
+        return logical_not(max_(logical_not(x), axis, keepdims))
+    if x.type.is_float:
+        return -max_(-x, axis, keepdims)
+    wide = cast(x, "int64" if x.dtype == "int64" else "int32")
+    return cast(-1 - max_(-1 - wide, axis, keepdims), x.dtype)
+
+
+def _true_entries(node: Node, condition: Node) -> Node:
+    return sum_(cast(condition, "int64"), node.attr("axis"), keepdims=node.attr("keepdims"))
 
 
 def _count(node: Node) -> Node | int:
@@ -91,33 +130,66 @@ def _expand_mean(node: Node) -> Node:
     return total / _count(node)
 
 
-def _reduction_notation(name: str, latex: str) -> Notation:
-    return Notation(
-        lambda n: latex + _latex_axes(n) + r"\left({0}\right)", lambda n: f"{name}({{0}}{axis_text(n)})", CALL
-    )
-
-
-def _latex_axes(node: Node) -> str:
-    text = axis_text(node)
-    return f"_{{{{\\text{{{{{text[2:]}}}}}}}}}" if text else ""
-
-
 SUM = structural(
     "sum",
     infer=_infer_sum,
     reference=lambda x, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
     adjoint=lambda node, g: (restore(g, node),),
-    notation=_reduction_notation("sum", r"\sum"),
+    notation=reduction_notation("sum", r"\sum"),
     doc="Sum over axes.",
 )
 MAX = structural(
     "max",
-    infer=_infer_max,
+    infer=_infer_extreme,
     reference=largest,
-    adjoint=_adjoint_max,
-    notation=_reduction_notation("max", r"\max"),
+    adjoint=_adjoint_extreme,
+    notation=reduction_notation("max", r"\max"),
     doc="Largest entry over axes, NaN if there is one.",
     kink="entries that tie for the maximum share its derivative equally",
+)
+MIN = compound(
+    "min",
+    infer=_infer_extreme,
+    reference=_smallest,
+    adjoint=_adjoint_extreme,
+    expand=_expand_min,
+    notation=reduction_notation("min", r"\min"),
+    doc="Smallest entry over axes, NaN if there is one.",
+    kink="entries that tie for the minimum share its derivative equally",
+)
+ARGMAX = structural(
+    "argmax",
+    infer=_infer_place,
+    reference=_place_of_largest,
+    adjoint=None,
+    notation=reduction_notation("argmax", r"\operatorname{{argmax}}"),
+    doc="Place of the largest entry along an axis: the first of several, or of the first NaN.",
+)
+ARGMIN = structural(
+    "argmin",
+    infer=_infer_place,
+    reference=_place_of_smallest,
+    adjoint=None,
+    notation=reduction_notation("argmin", r"\operatorname{{argmin}}"),
+    doc="Place of the smallest entry along an axis: the first of several, or of the first NaN.",
+)
+ANY = compound(
+    "any",
+    infer=_infer_truth,
+    reference=lambda x, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims),
+    adjoint=None,
+    expand=lambda node: greater(_true_entries(node, not_equal(node.inputs[0], 0)), 0),
+    notation=reduction_notation("any", r"\operatorname{{any}}"),
+    doc="Whether some entry over axes is true; NaN counts as true.",
+)
+ALL = compound(
+    "all",
+    infer=_infer_truth,
+    reference=lambda x, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims),
+    adjoint=None,
+    expand=lambda node: equal(_true_entries(node, equal(node.inputs[0], 0)), 0),
+    notation=reduction_notation("all", r"\operatorname{{all}}"),
+    doc="Whether all entries over axes are true; NaN counts as true.",
 )
 MEAN = compound(
     "mean",
@@ -125,12 +197,12 @@ MEAN = compound(
     reference=_average,
     adjoint=lambda node, g: (restore(g / _count(node), node),),
     expand=_expand_mean,
-    notation=_reduction_notation("mean", r"\operatorname{{mean}}"),
+    notation=reduction_notation("mean", r"\operatorname{{mean}}"),
     doc="Arithmetic mean over axes.",
 )
 
 
-def _reduce(op: Any, x: Any, axis: Axis, keepdims: bool) -> Node:
+def _reduce(op: Op, x: Any, axis: Axis, keepdims: bool) -> Node:
     x = as_node(x)
     with blaming(op.name, x):
         axes = normalize_axes(axis, x.ndim, op.name)
@@ -176,6 +248,89 @@ def max_(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     return _reduce(MAX, x, axis, keepdims)
 
 
+def min_(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Smallest entry over axes; tied entries share the derivative equally.
+
+    Args:
+        x: node or array with at least one entry along the axes.
+        axis: an axis, several, or None for all.
+        keepdims: keep the reduced axes with length 1.
+
+    Raises:
+        ShapeError: an axis of length 0, or out of range.
+    """
+    return _reduce(MIN, x, axis, keepdims)
+
+
+def any_(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Whether some entry over axes is true, as `numpy.any`; False where there is none.
+
+    Args:
+        x: node or array of any dtype; all but 0 counts as true.
+        axis: an axis, several, or None for all.
+        keepdims: keep the reduced axes with length 1.
+
+    Raises:
+        ShapeError: an axis out of range.
+    """
+    return _reduce(ANY, x, axis, keepdims)
+
+
+def all_(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Whether all entries over axes are true, as `numpy.all`; True where there is none.
+
+    Args:
+        x: node or array of any dtype; all but 0 counts as true.
+        axis: an axis, several, or None for all.
+        keepdims: keep the reduced axes with length 1.
+
+    Raises:
+        ShapeError: an axis out of range.
+    """
+    return _reduce(ALL, x, axis, keepdims)
+
+
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Node:
+    """Place of the largest entry, as `numpy.argmax`.
+
+    Args:
+        x: node or array with at least one entry along the axis.
+        axis: along which places are counted; None counts through all entries, row by row.
+        keepdims: keep the reduced axes with length 1.
+
+    Returns:
+        int64 places, the first where several tie; the place of the first NaN where there is one. They have no
+        derivative.
+
+    Raises:
+        ShapeError: an axis of length 0, or out of range.
+    """
+    return _place(ARGMAX, x, axis, keepdims)
+
+
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Node:
+    """Place of the smallest entry, as `numpy.argmin`; see `argmax`."""
+    return _place(ARGMIN, x, axis, keepdims)
+
+
+def _place(op: Op, x: Any, axis: int | None, keepdims: bool) -> Node:
+    x = as_node(x)
+    with blaming(op.name, x):
+        whole = axis is None
+        line = reshape(x, -1) if whole else x
+        (place,) = normalize_axes(0 if axis is None else axis, line.ndim, op.name)
+        _require_entries(line.shape, (place,), op.name)
+    found = build(op, [line], axis=place)
+    return reshape(found, reduce_shape(x.shape, range(x.ndim) if whole else (place,), True)) if keepdims else found
+
+
 numpy_builder(np.sum, lambda a, axis=None, keepdims=False: sum_(a, axis, keepdims))
 numpy_builder(np.mean, lambda a, axis=None, keepdims=False: mean(a, axis, keepdims))
-numpy_builder(np.max, lambda a, axis=None, keepdims=False: max_(a, axis, keepdims))
+for _name in ("max", "amax"):
+    numpy_builder(getattr(np, _name), lambda a, axis=None, keepdims=False: max_(a, axis, keepdims))
+for _name in ("min", "amin"):
+    numpy_builder(getattr(np, _name), lambda a, axis=None, keepdims=False: min_(a, axis, keepdims))
+numpy_builder(np.any, lambda a, axis=None, keepdims=False: any_(a, axis, keepdims))
+numpy_builder(np.all, lambda a, axis=None, keepdims=False: all_(a, axis, keepdims))
+numpy_builder(np.argmax, lambda a, axis=None, keepdims=False: argmax(a, axis, keepdims))
+numpy_builder(np.argmin, lambda a, axis=None, keepdims=False: argmin(a, axis, keepdims))

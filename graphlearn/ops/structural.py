@@ -8,7 +8,7 @@ from typing import Any
 
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.node import Node, as_node, make
-from graphlearn.graph.op import NUMPY_BUILDERS, Notation, Op, Opening, register
+from graphlearn.graph.op import CALL, NUMPY_BUILDERS, Notation, Op, Opening, register
 from graphlearn.types import ArrayType
 
 Adjoint = Callable[[Node, Node], Sequence[Node | None]]
@@ -19,13 +19,16 @@ def structural(
     *,
     infer: Callable[..., ArrayType],
     reference: Callable[..., Any],
-    adjoint: Adjoint,
+    adjoint: Adjoint | None,
     notation: Notation,
     doc: str,
     source: str = "",
     kink: str = "",
 ) -> Op:
-    """Register an operation that moves or combines entries; every emitting backend has a row for it."""
+    """Register an operation that moves or combines entries; every emitting backend has a row for it.
+
+    An ``adjoint`` of None says that the result is no real number, so that there is no derivative.
+    """
     return register(
         Op(name, "structural", infer, notation, reference=reference, adjoint=adjoint, doc=doc, source=source, kink=kink)
     )
@@ -36,7 +39,7 @@ def compound(
     *,
     infer: Callable[..., ArrayType],
     reference: Callable[..., Any],
-    adjoint: Adjoint,
+    adjoint: Adjoint | None,
     expand: Callable[[Node], Node],
     notation: Notation,
     doc: str,
@@ -81,6 +84,18 @@ def numpy_builder(target: Any, function: Callable[..., Any]) -> None:
         return function(*args, **kwargs)
 
     NUMPY_BUILDERS[target] = call
+
+
+def reduction_notation(name: str, latex: str) -> Notation:
+    """``max(x, axis=1)``, and the axes as an index in LaTeX."""
+    return Notation(
+        lambda n: latex + _latex_axes(n) + r"\left({0}\right)", lambda n: f"{name}({{0}}{axis_text(n)})", CALL
+    )
+
+
+def _latex_axes(node: Node) -> str:
+    text = axis_text(node)
+    return f"_{{{{\\text{{{{{text[2:]}}}}}}}}}" if text else ""
 
 
 def axis_text(node: Node) -> str:

@@ -1,0 +1,252 @@
+"""Products and running totals along axes: prod, cumsum, cumprod, and what their derivatives of every order need.
+
+The derivative of a product by one factor is the product of the others. It is computed from the products before and
+after each place, never by division, so that it is exact where factors are zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphlearn.errors import ShapeError
+from graphlearn.graph.blame import blaming
+from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.op import CALL, Notation
+from graphlearn.ops.reductions import Axis, restore
+from graphlearn.ops.shape import reshape
+from graphlearn.ops.structural import axis_text, build, numpy_builder, reduction_notation, structural
+from graphlearn.types import ArrayType, format_shape, normalize_axes, promote, reduce_shape
+
+
+def _wide(dtype: str) -> str:
+    """As NumPy, products of bools and of narrow integers are wide; int64 for uint8 too, since graphs have no uint64."""
+    return dtype if dtype.startswith("float") else "int64"
+
+
+def _infer_prod(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
+    return ArrayType(reduce_shape(types[0].shape, axis, keepdims), _wide(types[0].dtype))
+
+
+def _infer_running(types: tuple[ArrayType, ...], axis: int, reverse: bool) -> ArrayType:
+    return ArrayType(types[0].shape, _wide(types[0].dtype))
+
+
+def _infer_recurrence(types: tuple[ArrayType, ...], axis: int, reverse: bool) -> ArrayType:
+    if types[0].shape != types[1].shape:
+        raise ShapeError(
+            f"recurrence needs factors and terms of one shape; got {format_shape(types[0].shape)} and "
+            f"{format_shape(types[1].shape)}. Broadcast one of them."
+        )
+    return ArrayType(types[0].shape, _wide(promote(types)[0]))
+
+
+# --- references ------------------------------------------------------------------------------------------------------
+
+
+def _lines(x: Any, axis: int, reverse: bool) -> Any:
+    """The array with its axis in front, in the order of the steps."""
+    front = np.moveaxis(np.asarray(x), axis, 0)
+    front = front if front.dtype.kind == "f" else front.astype(np.int64)
+    return front[::-1] if reverse else front
+
+
+def _back(lines: Any, axis: int, reverse: bool) -> Any:
+    return np.moveaxis(lines[::-1] if reverse else lines, 0, axis)
+
+
+def _cumsum(x: Any, axis: int, reverse: bool) -> Any:
+    return _back(np.cumsum(_lines(x, axis, reverse), axis=0), axis, reverse)
+
+
+def _products_before(x: Any, axis: int, reverse: bool) -> Any:
+    lines = _lines(x, axis, reverse)
+    result = np.ones_like(lines)
+    np.cumprod(lines[:-1], axis=0, out=result[1:])
+    return _back(result, axis, reverse)
+
+
+def _recurrence(x: Any, g: Any, axis: int, reverse: bool) -> Any:
+    factors, terms = _lines(x, axis, reverse), _lines(g, axis, reverse)
+    result = np.zeros(factors.shape, np.result_type(factors, terms))
+    for k in range(1, len(result)):
+        result[k] = terms[k - 1] + factors[k - 1] * result[k - 1]
+    return _back(result, axis, reverse)
+
+
+# --- adjoints --------------------------------------------------------------------------------------------------------
+
+
+def _adjoint_prod(node: Node, g: Node) -> tuple[Node]:
+    return (restore(g, node) * others(node.inputs[0], node.attr("axis")),)
+
+
+def others(x: Node, axes: tuple[int, ...]) -> Node:
+    """For each entry the product of all others over the axes.
+
+    Args:
+        x: node of a real dtype.
+        axes: sorted axes of ``x``.
+    """
+    if not axes:
+        return as_node(1.0)
+    first, rest = axes[0], axes[1:]
+    along = products_before(x, first) * products_before(x, first, reverse=True)
+    if not rest:
+        return along
+    # Further axes: the entries of the own line apart from itself, times all of the other lines.
+    return along * others(prod(x, first, keepdims=True), rest)
+
+
+def _adjoint_cumsum(node: Node, g: Node) -> tuple[Node]:
+    return (cumsum(g, node.attr("axis"), reverse=not node.attr("reverse")),)
+
+
+def _adjoint_products_before(node: Node, g: Node) -> tuple[Node]:
+    return (node * _mirrored(node, node.inputs[0], g),)
+
+
+def _adjoint_recurrence(node: Node, g: Node) -> tuple[Node, Node]:
+    by_term = _mirrored(node, node.inputs[0], g)
+    return node * by_term, by_term
+
+
+def _mirrored(node: Node, factors: Node, g: Node) -> Node:
+    """What the upstream adjoints of all later places mean for a place: the recurrence backwards."""
+    return build(RECURRENCE, [factors, g], axis=node.attr("axis"), reverse=not node.attr("reverse"))
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
+
+
+def _directed(name: str) -> Notation:
+    def text(node: Node) -> str:
+        operands = ", ".join(f"{{{k}}}" for k in range(len(node.inputs)))
+        return f"({operands}{axis_text(node)}{', reverse' if node.attr('reverse') else ''})"
+
+    return Notation(
+        lambda n: (
+            rf"\operatorname{{{{{name}}}}}_{{{{\text{{{{axis={n.attr('axis')}"
+            rf"{', reverse' if n.attr('reverse') else ''}}}}}}}}}"
+            rf"\left({', '.join(f'{{{k}}}' for k in range(len(n.inputs)))}\right)"
+        ),
+        lambda n: name + text(n),
+        CALL,
+    )
+
+
+PROD = structural(
+    "prod",
+    infer=_infer_prod,
+    reference=lambda x, axis, keepdims: np.prod(x, axis=axis, keepdims=keepdims),
+    adjoint=_adjoint_prod,
+    notation=reduction_notation("prod", r"\prod"),
+    doc="Product over axes.",
+)
+CUMSUM = structural(
+    "cumsum",
+    infer=_infer_running,
+    reference=_cumsum,
+    adjoint=_adjoint_cumsum,
+    notation=_directed("cumsum"),
+    doc="Sum of the entries up to each place along an axis.",
+)
+PRODUCTS_BEFORE = structural(
+    "products_before",
+    infer=_infer_running,
+    reference=_products_before,
+    adjoint=_adjoint_products_before,
+    notation=_directed("before"),
+    doc="Product of the entries before each place along an axis; 1 at the first.",
+)
+RECURRENCE = structural(
+    "recurrence",
+    infer=_infer_recurrence,
+    reference=_recurrence,
+    adjoint=_adjoint_recurrence,
+    notation=_directed("recurrence"),
+    doc="Running total s of terms g with factors x: s[k+1] = g[k] + x[k] s[k], s[0] = 0; the derivative of products.",
+)
+
+
+# --- public functions ------------------------------------------------------------------------------------------------
+
+
+def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Product over axes, as `numpy.prod`.
+
+    Args:
+        x: node or array of any dtype; bools and integers multiply to int64.
+        axis: an axis, several, or None for all.
+        keepdims: keep the reduced axes with length 1.
+
+    Returns:
+        1 where there is no factor. The derivative by a factor is the product of the others, exact also where factors
+        are 0.
+
+    Raises:
+        ShapeError: an axis out of range.
+    """
+    x = as_node(x)
+    with blaming("prod", x):
+        axes = normalize_axes(axis, x.ndim, "prod")
+    return build(PROD, [x], axis=axes, keepdims=bool(keepdims))
+
+
+def cumsum(x: Any, axis: int | None = None, reverse: bool = False) -> Node:
+    """Sum of the entries up to each place, as `numpy.cumsum`.
+
+    Args:
+        x: node or array of any dtype; bools and integers sum to int64.
+        axis: along which to sum; None takes all entries, row by row, as one line.
+        reverse: sum from the end.
+
+    Raises:
+        ShapeError: an axis out of range.
+    """
+    line, place = _line(x, axis, "cumsum")
+    return build(CUMSUM, [line], axis=place, reverse=bool(reverse))
+
+
+def cumprod(x: Any, axis: int | None = None, reverse: bool = False) -> Node:
+    """Product of the entries up to each place, as `numpy.cumprod`; its derivative is exact where entries are 0.
+
+    Args:
+        x: node or array of any dtype; bools and integers multiply to int64.
+        axis: along which to multiply; None takes all entries, row by row, as one line.
+        reverse: multiply from the end.
+
+    Raises:
+        ShapeError: an axis out of range.
+    """
+    line, place = _line(x, axis, "cumprod")
+    return products_before(line, place, reverse) * line
+
+
+def products_before(x: Any, axis: int, reverse: bool = False) -> Node:
+    """Product of the entries before each place along an axis, or after it.
+
+    Args:
+        x: node or array.
+        axis: along which to multiply.
+        reverse: take the entries after each place.
+
+    Raises:
+        ShapeError: an axis out of range.
+    """
+    line, place = _line(x, axis, "products_before")
+    return build(PRODUCTS_BEFORE, [line], axis=place, reverse=bool(reverse))
+
+
+def _line(x: Any, axis: int | None, what: str) -> tuple[Node, int]:
+    x = as_node(x)
+    with blaming(what, x):
+        line = reshape(x, -1) if axis is None else x
+        (place,) = normalize_axes(0 if axis is None else axis, line.ndim, what)
+    return line, place
+
+
+numpy_builder(np.prod, lambda a, axis=None, keepdims=False: prod(a, axis, keepdims))
+numpy_builder(np.cumsum, lambda a, axis=None: cumsum(a, axis))
+numpy_builder(np.cumprod, lambda a, axis=None: cumprod(a, axis))
