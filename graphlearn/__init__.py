@@ -98,6 +98,7 @@ from graphlearn.ops.intrinsics import (
 from graphlearn.ops.joining import concatenate, flip, pad, split, stack
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
+from graphlearn.ops.products import cumprod, prod
 from graphlearn.ops.rectifiers import (
     celu,
     elu,
@@ -112,12 +113,17 @@ from graphlearn.ops.rectifiers import (
     softsign,
     threshold,
 )
+from graphlearn.ops.reductions import all_ as all  # NumPy's name
+from graphlearn.ops.reductions import any_ as any  # NumPy's name
+from graphlearn.ops.reductions import argmax, argmin, mean
 from graphlearn.ops.reductions import max_ as max  # NumPy's name
-from graphlearn.ops.reductions import mean
+from graphlearn.ops.reductions import min_ as min  # NumPy's name
 from graphlearn.ops.reductions import sum_ as sum  # NumPy's name
 from graphlearn.ops.repeating import repeat, roll, tile
 from graphlearn.ops.running import cumsum
 from graphlearn.ops.shape import axis_size, broadcast_to, cast, expand_dims, ravel, reshape, squeeze, transpose
+from graphlearn.ops.statistics import norm, std, var
+from graphlearn.ops.triangles import diag, diagonal, trace, tril, triu
 from graphlearn.types import ArrayType
 
 __version__ = "0.1.0"
@@ -169,6 +175,10 @@ __all__ = [
     "acos",
     "acosh",
     "add",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
     "asin",
     "asinh",
     "atan",
@@ -188,9 +198,12 @@ __all__ = [
     "constant",
     "cos",
     "cosh",
+    "cumprod",
     "cumsum",
     "datasets",
     "derive",
+    "diag",
+    "diagonal",
     "div",
     "divide",
     "draw",
@@ -236,6 +249,7 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "min",
     "minimum",
     "mish",
     "mod",
@@ -244,6 +258,7 @@ __all__ = [
     "neg",
     "negative",
     "nn",
+    "norm",
     "not_equal",
     "numeric_grad",
     "one_hot",
@@ -254,6 +269,7 @@ __all__ = [
     "pow",
     "power",
     "prelu",
+    "prod",
     "ravel",
     "reciprocal",
     "relu",
@@ -285,6 +301,7 @@ __all__ = [
     "squeeze",
     "stack",
     "state",
+    "std",
     "sub",
     "subtract",
     "sum",
@@ -297,8 +314,12 @@ __all__ = [
     "tile",
     "to_networkx",
     "to_sympy",
+    "trace",
     "transpose",
+    "tril",
+    "triu",
     "value_and_grad",
+    "var",
     "vjp",
     "where",
     "xlogy",

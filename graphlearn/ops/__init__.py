@@ -11,12 +11,15 @@ from graphlearn.ops import (
     normalised,
     numpy_compositions,
     numpy_functions,
+    products,
     rectifiers,
     reductions,
     repeating,
     running,
     shape,
     slicing,
+    statistics,
+    triangles,
 )
 from graphlearn.ops.algebra import GRAPH, NUMPY
 from graphlearn.ops.elementwise import elementwise
@@ -34,12 +37,15 @@ __all__ = [
     "normalised",
     "numpy_compositions",
     "numpy_functions",
+    "products",
     "rectifiers",
     "reductions",
     "repeating",
     "running",
     "shape",
     "slicing",
+    "statistics",
+    "triangles",
 ]
 
 BUILT_IN.update(OPS)  # all that were registered up to here; what comes later is a user's

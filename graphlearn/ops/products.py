@@ -1,4 +1,4 @@
-"""Products and running totals along axes: prod, cumsum, cumprod, and what their derivatives of every order need.
+"""Products over axes: prod, cumprod, and what their derivatives of every order need.
 
 The derivative of a product by one factor is the product of the others. It is computed from the products before and
 after each place, never by division, so that it is exact where factors are zero.
@@ -13,10 +13,10 @@ import numpy as np
 from graphlearn.errors import ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
-from graphlearn.graph.op import CALL, Notation
+from graphlearn.graph.op import Notation
 from graphlearn.ops.reductions import Axis, restore
 from graphlearn.ops.shape import reshape
-from graphlearn.ops.structural import axis_text, build, numpy_builder, reduction_notation, structural
+from graphlearn.ops.structural import build, numpy_builder, reduction_notation, structural
 from graphlearn.types import ArrayType, format_shape, normalize_axes, promote, reduce_shape
 
 
@@ -54,10 +54,6 @@ def _lines(x: Any, axis: int, reverse: bool) -> Any:
 
 def _back(lines: Any, axis: int, reverse: bool) -> Any:
     return np.moveaxis(lines[::-1] if reverse else lines, 0, axis)
-
-
-def _cumsum(x: Any, axis: int, reverse: bool) -> Any:
-    return _back(np.cumsum(_lines(x, axis, reverse), axis=0), axis, reverse)
 
 
 def _products_before(x: Any, axis: int, reverse: bool) -> Any:
@@ -99,10 +95,6 @@ def others(x: Node, axes: tuple[int, ...]) -> Node:
     return along * others(prod(x, first, keepdims=True), rest)
 
 
-def _adjoint_cumsum(node: Node, g: Node) -> tuple[Node]:
-    return (cumsum(g, node.attr("axis"), reverse=not node.attr("reverse")),)
-
-
 def _adjoint_products_before(node: Node, g: Node) -> tuple[Node]:
     return (node * _mirrored(node, node.inputs[0], g),)
 
@@ -120,19 +112,15 @@ def _mirrored(node: Node, factors: Node, g: Node) -> Node:
 # --- records ---------------------------------------------------------------------------------------------------------
 
 
-def _directed(name: str) -> Notation:
-    def text(node: Node) -> str:
-        operands = ", ".join(f"{{{k}}}" for k in range(len(node.inputs)))
-        return f"({operands}{axis_text(node)}{', reverse' if node.attr('reverse') else ''})"
+def _text(node: Node) -> str:
+    return f"axis={node.attr('axis')}" + (", reverse=True" if node.attr("reverse") else "")
 
+
+def _along(name: str, operands: str) -> Notation:
+    """A function of its operands along an axis."""
     return Notation(
-        lambda n: (
-            rf"\operatorname{{{{{name}}}}}_{{{{\text{{{{axis={n.attr('axis')}"
-            rf"{', reverse' if n.attr('reverse') else ''}}}}}}}}}"
-            rf"\left({', '.join(f'{{{k}}}' for k in range(len(n.inputs)))}\right)"
-        ),
-        lambda n: name + text(n),
-        CALL,
+        lambda n: rf"\operatorname{{{{{name}}}}}_{{{{\text{{{{{_text(n)}}}}}}}}}\left({operands}\right)",
+        lambda n: f"{name}({operands}, {_text(n)})",
     )
 
 
@@ -144,20 +132,12 @@ PROD = structural(
     notation=reduction_notation("prod", r"\prod"),
     doc="Product over axes.",
 )
-CUMSUM = structural(
-    "cumsum",
-    infer=_infer_running,
-    reference=_cumsum,
-    adjoint=_adjoint_cumsum,
-    notation=_directed("cumsum"),
-    doc="Sum of the entries up to each place along an axis.",
-)
 PRODUCTS_BEFORE = structural(
     "products_before",
     infer=_infer_running,
     reference=_products_before,
     adjoint=_adjoint_products_before,
-    notation=_directed("before"),
+    notation=_along("before", "{0}"),
     doc="Product of the entries before each place along an axis; 1 at the first.",
 )
 RECURRENCE = structural(
@@ -165,7 +145,7 @@ RECURRENCE = structural(
     infer=_infer_recurrence,
     reference=_recurrence,
     adjoint=_adjoint_recurrence,
-    notation=_directed("recurrence"),
+    notation=_along("recurrence", "{0}, {1}"),
     doc="Running total s of terms g with factors x: s[k+1] = g[k] + x[k] s[k], s[0] = 0; the derivative of products.",
 )
 
@@ -194,22 +174,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     return build(PROD, [x], axis=axes, keepdims=bool(keepdims))
 
 
-def cumsum(x: Any, axis: int | None = None, reverse: bool = False) -> Node:
-    """Sum of the entries up to each place, as `numpy.cumsum`.
-
-    Args:
-        x: node or array of any dtype; bools and integers sum to int64.
-        axis: along which to sum; None takes all entries, row by row, as one line.
-        reverse: sum from the end.
-
-    Raises:
-        ShapeError: an axis out of range.
-    """
-    line, place = _line(x, axis, "cumsum")
-    return build(CUMSUM, [line], axis=place, reverse=bool(reverse))
-
-
-def cumprod(x: Any, axis: int | None = None, reverse: bool = False) -> Node:
+def cumprod(x: Any, axis: int | None = None, *, reverse: bool = False) -> Node:
     """Product of the entries up to each place, as `numpy.cumprod`; its derivative is exact where entries are 0.
 
     Args:
@@ -221,10 +186,10 @@ def cumprod(x: Any, axis: int | None = None, reverse: bool = False) -> Node:
         ShapeError: an axis out of range.
     """
     line, place = _line(x, axis, "cumprod")
-    return products_before(line, place, reverse) * line
+    return products_before(line, place, reverse=reverse) * line
 
 
-def products_before(x: Any, axis: int, reverse: bool = False) -> Node:
+def products_before(x: Any, axis: int, *, reverse: bool = False) -> Node:
     """Product of the entries before each place along an axis, or after it.
 
     Args:
@@ -248,5 +213,4 @@ def _line(x: Any, axis: int | None, what: str) -> tuple[Node, int]:
 
 
 numpy_builder(np.prod, lambda a, axis=None, keepdims=False: prod(a, axis, keepdims))
-numpy_builder(np.cumsum, lambda a, axis=None: cumsum(a, axis))
 numpy_builder(np.cumprod, lambda a, axis=None: cumprod(a, axis))

@@ -106,7 +106,7 @@ def _adjoint_extreme(node: Node, g: Node) -> tuple[Node]:
 
 
 def _expand_min(node: Node) -> Node:
-    """The largest of the entries in reverse order: opposites, and -1 - x for whole numbers, which none of them leaves."""
+    """The largest of the entries in reverse order: opposites; -1 - x for whole numbers, which stays in their range."""
     x, axis, keepdims = node.inputs[0], node.attr("axis"), node.attr("keepdims")
     if x.dtype == "bool":
         return logical_not(max_(logical_not(x), axis, keepdims))

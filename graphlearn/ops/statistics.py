@@ -279,8 +279,8 @@ def _matrix_norm(x: Node, order: Any, row: int, column: int, keepdims: bool) -> 
         return _norm(x, (row, column), keepdims)
     if order not in (1, -1, np.inf, -np.inf):
         raise UnsupportedOp(
-            f"the norm of a matrix has the orders None, 'fro', 1, -1, inf and -inf; got {order!r}, which needs singular "
-            "values. Leave the order out for the Euclidean length of all entries."
+            f"the norm of a matrix has the orders None, 'fro', 1, -1, inf and -inf; got {order!r}, which needs "
+            "singular values. Leave the order out for the Euclidean length of all entries."
         )
     inner, outer = (row, column) if abs(order) == 1 else (column, row)
     totals = sum_(absolute(x), inner, keepdims=True)

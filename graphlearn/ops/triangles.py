@@ -31,8 +31,8 @@ def _sides(shape: Shape, what: str) -> tuple[int, int]:
     rows, columns = shape[-2:]
     if isinstance(rows, str) or isinstance(columns, str):
         raise ShapeError(
-            f"{what} needs matrices with a fixed number of rows and columns; got {format_shape(shape)}. Give the axis a "
-            "fixed length where the input is declared."
+            f"{what} needs matrices with a fixed number of rows and columns; got {format_shape(shape)}. Give the axis "
+            "a fixed length where the input is declared."
         )
     return rows, columns
 
@@ -97,15 +97,19 @@ def _adjoint_diagonal(node: Node, g: Node) -> tuple[Node]:
 
 
 def _expand_triangle(node: Node) -> Node:
-    kept = (np.tril if node.op.name == "tril" else np.triu)(np.ones(_sides(node.shape, node.op.name), bool), node.attr("k"))
+    kept = (np.tril if node.op.name == "tril" else np.triu)(
+        np.ones(_sides(node.shape, node.op.name), bool), node.attr("k")
+    )
     return where(constant(kept), node.inputs[0], 0)
 
 
 def _call(name: str, latex: str, attr: str) -> Notation:
     """``diag(x)``, with the number of the diagonal where it is not the main one."""
     return Notation(
-        lambda n: (rf"\operatorname{{{{{latex}}}}}" + (f"_{{{{{n.attr(attr)}}}}}" if n.attr(attr) else ""))
-        + r"\left({0}\right)",
+        lambda n: (
+            (rf"\operatorname{{{{{latex}}}}}" + (f"_{{{{{n.attr(attr)}}}}}" if n.attr(attr) else ""))
+            + r"\left({0}\right)"
+        ),
         lambda n: f"{name}({{0}}{f', {n.attr(attr)}' if n.attr(attr) else ''})",
         CALL,
     )
@@ -114,7 +118,7 @@ def _call(name: str, latex: str, attr: str) -> Notation:
 DIAGONAL = compound(
     "diagonal",
     infer=_infer_diagonal,
-    reference=lambda x, offset: np.diagonal(x, offset, -2, -1),
+    reference=lambda matrix, offset: np.diagonal(matrix, offset, -2, -1),
     adjoint=_adjoint_diagonal,
     expand=_expand_diagonal,
     notation=_call("diagonal", "diagonal", "offset"),
@@ -132,7 +136,7 @@ DIAG = compound(
 TRIL = compound(
     "tril",
     infer=_infer_triangle,
-    reference=lambda x, k: np.tril(x, k),
+    reference=lambda matrix, k: np.tril(matrix, k),
     adjoint=lambda node, g: (build(TRIL, [g], k=node.attr("k")),),
     expand=_expand_triangle,
     notation=_call("tril", "tril", "k"),
@@ -141,7 +145,7 @@ TRIL = compound(
 TRIU = compound(
     "triu",
     infer=_infer_triangle,
-    reference=lambda x, k: np.triu(x, k),
+    reference=lambda matrix, k: np.triu(matrix, k),
     adjoint=lambda node, g: (build(TRIU, [g], k=node.attr("k")),),
     expand=_expand_triangle,
     notation=_call("triu", "triu", "k"),

@@ -27,9 +27,19 @@ def _lines(node: Node) -> Shape:
     return (*node.shape[:axis], *node.shape[axis + 1 :])
 
 
+def _results(node: Node) -> Shape:
+    """The entries of the result."""
+    return node.shape
+
+
 # Every emitting backend has the code for one item in `backends/routines.py`.
 ROUTINES: dict[str, Plan] = {
+    "argmax": Plan(_results),
+    "argmin": Plan(_results),
     "cumsum": Plan(_lines),
+    "prod": Plan(_results),
+    "products_before": Plan(_lines),
+    "recurrence": Plan(_lines),
     "take": Plan(lambda node: (*node.shape[: node.attr("axis")], *node.inputs[1].shape)),
     "scatter_add": Plan(_lines),
     "take_along_axis": Plan(lambda node: node.shape),

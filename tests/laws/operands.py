@@ -110,6 +110,10 @@ ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "keepdims": (False, True),
     "normalized": (False, True),
     "reverse": (False, True),
+    "ddof": (0, 0.5),
+    "offset": (0, 1, -1),
+    "k": (0, 1, -1),
+    "sides": ((3, 3), (3, 4), (4, 4)),
     "shape": ((3,), (6,), (2, 5), (3, 2), (1, 2, 3), (4, 2, 3), ("N", 3), (3, "N"), ("N", 1, 3), (1, 1), ("N", 5)),
     "axes": ((0,), (1, 0), (2, 0, 1), (0, 2, 1)),
     "region": _REGIONS,
@@ -132,6 +136,10 @@ _SHAPES: dict[int, tuple[tuple[Shape, ...], ...]] = {
         ((2, "N"), ("N", 3)),
         ((2, 1, 2, 3), (4, 3, 2)),
     ),
+}
+# The same for ops whose operands are of a kind, by the first one's name.
+_SHAPES_OF_A_KIND: dict[str, tuple[tuple[Shape, ...], ...]] = {
+    "matrix": (((2, 3),), ((3, 3),), ((4, 2),), (("N", 2, 3),)),
 }
 
 
@@ -157,7 +165,7 @@ def other_cases(op: Op, dtype: str = "float64") -> Iterator[Case]:
     """The op on small arrays, with each value of each attribute that fits; operands called indices are whole."""
     keys = attribute_names(op)
     names = operand_names(op)
-    for shapes in _SHAPES[len(names)]:
+    for shapes in _SHAPES_OF_A_KIND.get(names[0] if names else "", _SHAPES[len(names)]):
         for values in itertools.product(*[ATTRIBUTES[key] for key in keys.values()]):
             attrs = dict(zip(keys, values, strict=True))
             if in_range(attrs, shapes):
@@ -207,6 +215,8 @@ def draw(op: Op, k: int, kind: ArrayType, attrs: dict[str, Any], generator: np.r
     low, high = op.domain
     values = generator.uniform(low, high, shape)
     values = np.where(np.abs(values - np.round(values)) < 0.01, values + 0.02, values)
+    if op.kink and not op.is_elementwise:  # no two entries near each other, where a choice would change
+        values = values + 0.02 * np.argsort(np.argsort(values, axis=None)).reshape(shape)
     if attrs.get("normalized") and k == 1:  # the caller's promise: targets that sum to 1
         positive = np.abs(values) + 0.1
         values = positive / np.sum(positive, axis=attrs["axis"], keepdims=True)
