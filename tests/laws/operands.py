@@ -110,7 +110,7 @@ ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "keepdims": (False, True),
     "normalized": (False, True),
     "reverse": (False, True),
-    "ddof": (0, 0.5),
+    "ddof": (0.5,),
     "offset": (0, 1, -1),
     "k": (0, 1, -1),
     "sides": ((3, 3), (3, 4), (4, 4)),
