@@ -39,7 +39,7 @@ class Trainer:
         self._parameters = tuple(parameters)
         self._precision = precision
         self._plans: dict[tuple[object, ...], Plan] = {}
-        self._latest: tuple[tuple[object, ...], dict[Node, np.ndarray], TrainingRun] | None = None
+        self._latest: tuple[tuple[Plan, str, int], dict[Node, np.ndarray], TrainingRun] | None = None
 
     def plan(self, optimizer: Optimizer) -> Plan:
         """The training step; made once for all optimizers of one structure."""
@@ -65,6 +65,17 @@ class Trainer:
     def source(self) -> str:
         """The code of the latest run; empty before the first."""
         return "" if self._latest is None else self._latest[2].source
+
+    @property
+    def description(self) -> str:
+        """What the latest run does to the loss, and its program where the backend has one; empty before the first."""
+        if self._latest is None:
+            return ""
+        (plan, *_), _, run = self._latest
+        remarks = plan.step.remarks or ("The loss is computed as it is written.",)
+        if run.program is None:
+            return "\n".join(remarks)
+        return run.program.describe() if plan.step.remarks else "\n".join([*remarks, "", run.program.describe()])
 
 
 class Borders:

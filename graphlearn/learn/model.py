@@ -213,6 +213,21 @@ class Model:
             )
         return self._trainer.source
 
+    def describe(self) -> str:
+        """What the last `fit` ran: each stabilising rule that changed the loss, and where; then the compiled program.
+
+        Returns:
+            Text for `print`: rewrites, buffers, steps, operations and bytes. The NumPy backend compiles nothing.
+
+        Raises:
+            GraphUseError: there was no `fit` yet.
+        """
+        if not self._trainer.description:
+            raise GraphUseError(
+                "model.describe() is about the training that fit runs; there was no fit yet. Call model.fit(...) first."
+            )
+        return self._trainer.description
+
     def _read(self, plan: Plan, data: Data, what: str) -> tuple[dict[Node, np.ndarray], int]:
         arrays = read_inputs(self._table, plan.layout.inputs, data, self.precision, what)
         check_targets([require_loss(self.loss)], arrays, what)
@@ -220,7 +235,8 @@ class Model:
 
     def _validator(self, plan: Plan, data: Data, backend: str) -> Callable[[], float]:
         arrays, _ = self._read(plan, data, "validation")
-        loss = require_loss(self.loss)
+        # In the form that is trained: a loss that overflows as it is written must not do so here alone.
+        loss = plan.loss
         return lambda: float(self._functions.compute((loss,), {**self.leaf_values(), **arrays}, backend)[0])
 
     # --- answers ----------------------------------------------------------------------------------------------------

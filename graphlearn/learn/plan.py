@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+from graphlearn.calculus.simplify import rewrite_graph
 from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
 from graphlearn.graph.leaves import state
 from graphlearn.graph.node import Node
@@ -15,6 +16,7 @@ from graphlearn.graph.traverse import symbols, topological
 from graphlearn.learn.data import Layout
 from graphlearn.learn.optim import Optimizer, Updates
 from graphlearn.program.training import TrainingStep
+from graphlearn.render.rewriting import tell_rewrites
 from graphlearn.types import format_shape
 
 
@@ -27,16 +29,21 @@ class Plan:
         updates: the optimizer's part of it.
         layout: how the loss uses its inputs.
         carriers: input of fixed shape -> the state that holds it during training.
+        loss: the model's loss in the form that is computed, over the model's own leaves.
     """
 
     step: TrainingStep
     updates: Updates
     layout: Layout
     carriers: Mapping[Node, Node]
+    loss: Node
 
 
 def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer: Optimizer) -> Plan:
     """Join loss, gradients and updates to one graph.
+
+    The loss is first brought into the form that loses no digits, by the rules of `graphlearn.calculus` that are called
+    stabilising; the step's remarks say which.
 
     An input of a fixed shape stays the same from step to step, so that it is handed over as a state without update: its
     value then changes without compiling anew.
@@ -46,13 +53,16 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
         NameClashError: the optimizer's leaves bear names that the model's graph has.
     """
     require_influence(loss, parameters)
+    stable = rewrite_graph([loss], kinds=("stabilising",))
+    computed = stable.mapping[loss]
     carriers = {leaf: _carrier(leaf) for leaf in layout.fixed}
-    target = substitute([loss], carriers)[loss] if carriers else loss
+    target = substitute([computed], carriers)[computed] if carriers else computed
     updates = optimizer.updates(target, parameters)
     scalars = (*layout.scalars, *updates.hyperparameters.values())
-    step = TrainingStep(target, updates, layout.batched, scalars, layout.axis)
+    remarks = tell_rewrites(stable.rewrites, [loss])
+    step = TrainingStep(target, updates, layout.batched, scalars, layout.axis, remarks)
     symbols(*step.roots)
-    return Plan(step, updates, layout, carriers)
+    return Plan(step, updates, layout, carriers, computed)
 
 
 def require_loss(loss: Node | None) -> Node:

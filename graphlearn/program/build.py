@@ -117,6 +117,7 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         capacity=_capacity(step, batching),
         names=table.names,
         nonempty=_nonempty(order),
+        remarks=step.remarks,
     )
 
 

@@ -36,6 +36,7 @@ class Program:
         capacity: largest length of each such axis that the arena is planned for; empty: the arena is sized by the call.
         names: node -> its name in listings.
         nonempty: free axes that must not have length 0 (a maximum is taken along them).
+        remarks: what was done to the graph before, a line each.
     """
 
     steps: tuple[Step, ...]
@@ -49,6 +50,7 @@ class Program:
     capacity: Mapping[str, int]
     names: Mapping[Node, str] = field(default_factory=dict)
     nonempty: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def constants(self) -> tuple[Buffer, ...]:
@@ -64,9 +66,10 @@ class Program:
         return totals
 
     def describe(self) -> str:
-        """Steps, buffers, bytes and floating-point operations, as text."""
+        """What was done to the graph, then buffers, bytes, steps and floating-point operations, as text."""
         from_listing = _Listing(self)
-        return "\n".join([*from_listing.buffers(), "", *from_listing.steps()])
+        remarks = [*self.remarks, ""] if self.remarks else []
+        return "\n".join([*remarks, *from_listing.buffers(), "", *from_listing.steps()])
 
 
 class _Listing:

@@ -19,6 +19,7 @@ class TrainingStep:
         data: inputs that are taken from the data, batch by batch: their leading axis is the free axis ``axis``.
         scalars: inputs of shape ``()`` that are fixed for a call and may change between calls (learning rate, ...).
         axis: name of the free axis along which data is batched; empty when the data has none.
+        remarks: what was done to the loss before it came here, a line each; `Program.describe` repeats them.
     """
 
     loss: Node
@@ -26,6 +27,7 @@ class TrainingStep:
     data: tuple[Node, ...]
     scalars: tuple[Node, ...]
     axis: str
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for leaf, value in self.updates.items():

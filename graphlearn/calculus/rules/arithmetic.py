@@ -305,11 +305,11 @@ ARITHMETIC: tuple[Rule, ...] = (
     Rule("common_divisor", "exact", ("mul",), _scalar_last),
     Rule("times_reciprocal", "exact", ("mul",), _times_reciprocal),
     Rule("nested_quotient", "exact", ("div",), _quotient_of_quotient),
-    Rule("power_zero", "stabilising", ("pow",), _power_zero),
+    Rule("power_zero", "exact", ("pow",), _power_zero),
     Rule("power_one", "stabilising", ("pow",), _power_one),
     Rule("root_squared", "exact", ("square", "mul", "pow"), _root_squared),
     Rule("idempotent", "stabilising", ("abs", "relu", "floor", "ceil", "round"), _twice_the_same, whole=True),
     Rule("size_of_positive", "stabilising", ("abs",), _size_of_positive),
-    Rule("same_branches", "stabilising", ("where",), _same_branches, whole=True),
+    Rule("same_branches", "exact", ("where",), _same_branches, whole=True),
     Rule("same_operands", "stabilising", ("maximum", "minimum"), _same_operands, whole=True),
 )

@@ -199,6 +199,7 @@ SENTENCES = {
     "unbroadcast.axes": "{name} was repeated to shape {shape}, so its gradient sums over the copies.",
     "same.everywhere": "the same for every entry",
     "simplified": "simplified: {rules}",
+    "rewritten": "{rule}, at {node}: {old} becomes {new}",
     "reading.down": (
         "Reading: moving {entry} by {step} changes {output} by about {change}; gradient descent moves {entry} down."
     ),

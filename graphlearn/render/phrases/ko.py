@@ -199,6 +199,7 @@ SENTENCES = {
     "unbroadcast.axes": "{name} 값은 {shape} 모양으로 반복되어 쓰였으므로 기울기도 모든 사본에 대해 더합니다.",
     "same.everywhere": "모든 원소에서 같은 값",
     "simplified": "정리: {rules}",
+    "rewritten": "{rule}, {node} 자리: {old} 식을 {new} 식으로 바꿈",
     "reading.down": (
         "해석: {entry} 값을 {step}만큼 바꾸면 {output} 값은 약 {change}만큼 변합니다. "
         "경사 하강법은 {entry} 값을 줄입니다."
