@@ -137,6 +137,7 @@ prelu = leaky_relu  # with a parameter as slope
 _LAZY = {
     "derive": ("graphlearn.teach.derivation", "derive"),
     "draw": ("graphlearn.teach.draw", "draw"),
+    "paths": ("graphlearn.teach.paths", "paths"),
     "check_grad": ("graphlearn.teach.check", "check_grad"),
     "rewrites": ("graphlearn.teach.rewrites", "rewrites"),
     "numeric_grad": ("graphlearn.teach.check", "numeric_grad"),
@@ -267,6 +268,7 @@ __all__ = [
     "pad",
     "parameter",
     "parse",
+    "paths",
     "pow",
     "power",
     "prelu",

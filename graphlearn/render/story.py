@@ -183,7 +183,7 @@ class Story:
     def numeric_writer(self) -> Writer:
         """Writes formulas with numbers in place of names; axis lengths are numbers too."""
         named = {node: self.values[node] for node in self.names if node in self.values}
-        return Writer(_Numbers({**self.adjoint_values, **named, **self.axis_lengths}))
+        return Writer(Numbers({**self.adjoint_values, **named, **self.axis_lengths}))
 
     @cached_property
     def update_writer(self) -> Writer:
@@ -193,7 +193,7 @@ class Story:
     @cached_property
     def update_numeric_writer(self) -> Writer:
         """The same with numbers in place of names."""
-        return Writer(_Numbers({**{node: self.values[node] for node in self.update_names}, **self.axis_lengths}))
+        return Writer(Numbers({**{node: self.values[node] for node in self.update_names}, **self.axis_lengths}))
 
     @property
     def _spelled(self) -> dict[Node, Node]:
@@ -207,7 +207,7 @@ def _number(array: np.ndarray) -> Math:
     return array_math(array, width=_ARRAY_WIDTH)
 
 
-class _Numbers(Mapping[Node, Math]):
+class Numbers(Mapping[Node, Math]):
     """Arrays as formulas, each written when it is asked for: a row needs few of them."""
 
     def __init__(self, arrays: Mapping[Node, np.ndarray]) -> None:

@@ -210,6 +210,16 @@ SENTENCES = {
     "hidden.factor": "{factor} is the derivative of {output} by each entry of {inner}.",
     "through.operand": "{rule}, through operand {operand} of {consumer}",
     "reading.flat": "Reading: {entry} does not change {output} to first order.",
+    "path": "path",
+    "paths.title": "Paths to {output}",
+    "paths.explained": (
+        "The derivative of {output} is the sum over all paths that lead to it; each path contributes the product of "
+        "the local derivatives along its way."
+    ),
+    "paths.forward": "What the names stand for:",
+    "paths.one": "{symbol} has {count} path.",
+    "paths.sum": "{symbol} is the sum over {count} paths.",
+    "paths.many": "{symbol} is the sum over {count} paths: more than {limit}, so they are counted and not listed.",
     "summary": "Gradients",
     "one.line": "In one line",
     "updates": "Update",

@@ -212,6 +212,16 @@ SENTENCES = {
     "hidden.factor": "{factor} 값은 {output} 값을 {inner} 식의 각 원소로 미분한 것입니다.",
     "through.operand": "{rule}: {consumer} 노드의 {operand}번째 피연산자를 지나는 경로",
     "reading.flat": "해석: {entry} 값을 조금 바꾸어도 {output} 값은 일차 근사로 변하지 않습니다.",
+    "path": "경로",
+    "paths.title": "{output} 값에 이르는 경로",
+    "paths.explained": (
+        "{output} 값의 미분은 그 값에 이르는 모든 경로의 합이며, 각 경로는 길을 따라 국소 미분을 모두 곱한 만큼 "
+        "기여합니다."
+    ),
+    "paths.forward": "이름이 뜻하는 값:",
+    "paths.one": "{symbol} 값에는 경로가 {count}개 있습니다.",
+    "paths.sum": "{symbol} 값은 경로 {count}개의 합입니다.",
+    "paths.many": "{symbol} 값은 경로 {count}개의 합입니다. {limit}개보다 많아서 세기만 하고 나열하지 않습니다.",
     "summary": "기울기",
     "one.line": "한 줄로 쓰면",
     "updates": "갱신",
