@@ -23,6 +23,7 @@ Pick = int | tuple[int, int, int] | None
 Region = tuple[Pick, ...]
 
 DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
+_NAMES = {np.dtype(name): name for name in DTYPES}  # NumPy takes 1 us to tell a dtype's name
 TEXT = "UST"  # kinds of NumPy dtypes that hold text
 # What to do with an array of a kind that graphs do not compute with.
 _CURES = {
@@ -92,6 +93,9 @@ def check_dtype(dtype: object, what: str) -> str:
     Raises:
         DTypeError: the dtype is not one of `DTYPES`.
     """
+    known = _NAMES.get(dtype) if isinstance(dtype, np.dtype) else None
+    if known is not None:
+        return known
     try:
         found = np.dtype(dtype)  # type: ignore[call-overload]
     except TypeError:

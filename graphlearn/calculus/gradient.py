@@ -8,7 +8,7 @@ from graphlearn.calculus.forward import push_forward
 from graphlearn.calculus.reverse import differentiate, remember_origin
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.node import Node, as_node
-from graphlearn.graph.traverse import require_nodes, symbols
+from graphlearn.graph.traverse import require_nodes, symbols, symbols_in, topological
 
 
 def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") -> Node | tuple[Node, ...]:
@@ -37,10 +37,11 @@ def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") 
         12.0
     """
     targets = require_nodes(wrt, "a gradient by wrt")
-    symbols(*require_nodes(output, "a gradient"))
-    trace = differentiate(output, targets, disconnected=disconnected, record=False)
+    order = topological(require_nodes(output, "a gradient"))
+    symbols_in(order)
+    trace = differentiate(output, targets, disconnected=disconnected, record=False, order=order)
     gradients = tuple(trace.gradients[w] for w in targets)
-    remember_origin(gradients, output, targets)
+    remember_origin(gradients, order, targets)
     return gradients[0] if isinstance(wrt, Node) else gradients
 
 

@@ -16,7 +16,7 @@ from graphlearn.types import ArrayType
 Local = Node | float | int | None
 
 
-def local_partial(node: Node, argument: int, *, textbook: bool = False) -> Local:
+def local_partial(node: Node, argument: int, textbook: bool = False) -> Local:
     """Derivative of an elementwise node by one operand.
 
     Args:
@@ -40,9 +40,9 @@ def scale(upstream: Node, local: Local) -> Node | None:
 
     ``where(c, g, 0) * f'`` becomes ``where(c, g * f', 0)``.
     """
-    if local is None or (not isinstance(local, Node) and local == 0):
-        return None
     if not isinstance(local, Node):
+        if local is None or local == 0:
+            return None
         return upstream if local == 1 else -upstream if local == -1 else upstream * local
     if upstream.op.name == "where" and _is_mask(upstream):
         inner = scale(upstream.inputs[1], local)

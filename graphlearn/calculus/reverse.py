@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary, WeakSet
 
-from graphlearn.calculus.partials import local_partial, scale
+from graphlearn.calculus.partials import Local, local_partial, scale
 from graphlearn.calculus.trace import Step, Trace
 from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.scope import no_scope
-from graphlearn.graph.traverse import influenced, leaves, topological
+from graphlearn.graph.traverse import influenced, topological
 from graphlearn.ops.reductions import sum_
 from graphlearn.ops.shape import broadcast_to, cast, reshape
 from graphlearn.types import ArrayType, Shape
@@ -27,6 +27,7 @@ def differentiate(
     disconnected: str = "raise",
     record: bool = True,
     textbook: bool = False,
+    order: Sequence[Node] | None = None,
 ) -> Trace:
     """Differentiate by reverse mode, as a new graph.
 
@@ -37,6 +38,7 @@ def differentiate(
         disconnected: ``"raise"``, or ``"zero"``: a node that does not influence the output has a gradient of zeros.
         record: whether to record the steps; gradients are the same without.
         textbook: use the local derivatives that are read instead of those that are computed: equal in exact arithmetic.
+        order: the output's topological order, where it is known.
 
     Returns:
         A `Trace`. ``gradients[w]`` has the shape and dtype of ``w`` and the unit ``u / unit(w)``.
@@ -52,87 +54,106 @@ def differentiate(
     if seed is None:
         _require_scalar(output)
     with _quiet_collector(), no_scope():
-        order = topological([output])
+        order = topological([output]) if order is None else order
         _require_ancestors(order, output, wrt, disconnected)
         active = influenced(order, wrt)
         tape = Tape(output, seed, active, record, textbook)
         for node in reversed(order):
-            if node in tape.shares:
+            if node in tape.totals:
                 tape.push(node)
         return tape.close(output, tuple(wrt))
 
 
+_REAL = ("float32", "float64")
+
+
 class Tape:
-    """Shares of adjoints found so far, and the steps that found them.
+    """The adjoints found so far, and the steps that found them.
 
     The adjoint of a node is complete, and its steps are written, when the node is pushed: all that use it came before.
     """
 
     def __init__(self, output: Node, seed: Node | None, active: set[Node], record: bool, textbook: bool) -> None:
-        start = broadcast_to(typed_constant(1, output.dtype), output.shape) if seed is None else seed
-        self.active = {node for node in active if node.type.is_float}
+        self.active = {node for node in active if node.type.dtype in _REAL}
         self.record = record
         self.textbook = textbook
         self.adjoints: dict[Node, Node] = {}
         self.steps: list[Step] = []
-        # node -> (share, consumer, argument, upstream, local)
-        self.shares: dict[Node, list[tuple[Node, Node | None, int | None, Node | None, Node | None]]] = {}
+        # node -> the sum of what reached it; where steps are recorded, also these parts, and their steps
+        self.totals: dict[Node, Node] = {}
+        self._parts: dict[Node, list[Node]] = {}
+        self._notes: dict[Node, list[Step]] = {}
         if output in self.active:
-            self.shares[output] = [(start, None, None, None, None)]
+            start = broadcast_to(typed_constant(1, output.dtype), output.shape) if seed is None else seed
+            self._give(output, start, None, None, None, None)
 
     def push(self, node: Node) -> None:
         """Complete the adjoint of a node, then hand its shares to the node's operands."""
-        upstream = self._complete(node)
+        upstream = self.adjoints[node] = self.totals[node]
+        if self.record:
+            self._write(node)
         if node.op.is_elementwise:
             self._push_elementwise(node, upstream)
         elif node.op.adjoint is not None:
             for k, share in enumerate(node.op.adjoint(node, upstream)):
-                if share is not None and node.inputs[k] in self.active:
-                    self._give(node, k, share, upstream, None)
+                operand = node.inputs[k]
+                if share is not None and operand in self.active:
+                    self._give(operand, share, node, k, upstream, None)
 
     def _push_elementwise(self, node: Node, upstream: Node) -> None:
         for k, operand in enumerate(node.inputs):
-            if operand in self.active and operand.type.is_float:
-                local = local_partial(node, k, textbook=self.textbook)
+            if operand in self.active:
+                local = local_partial(node, k, self.textbook)
                 share = scale(upstream, local)
                 if share is not None:
-                    read = local if self.record else None
-                    self._give(node, k, share, upstream, None if read is None else as_node(read))
+                    self._give(operand, share, node, k, upstream, local)
 
-    def _give(self, node: Node, argument: int, share: Node, upstream: Node, local: Node | None) -> None:
-        self.shares.setdefault(node.inputs[argument], []).append((share, node, argument, upstream, local))
-
-    def _complete(self, node: Node) -> Node:
-        total: Node | None = None
-        parts = []
-        for share, consumer, argument, upstream, local in self.shares[node]:
-            part = self._fit(node, share, consumer, argument, upstream, local)
-            parts.append(part)
-            total = part if total is None else total + part
-        adjoint = total if total is not None else as_node(0.0)
-        if self.record and len(parts) > 1:
-            self.steps.append(Step("accumulate", node, None, None, tuple(parts), None, adjoint))
-        self.adjoints[node] = adjoint
-        return adjoint
-
-    def _fit(
+    def _give(
         self,
         node: Node,
         share: Node,
         consumer: Node | None,
         argument: int | None,
         upstream: Node | None,
-        local: Node | None,
-    ) -> Node:
-        """Bring a share to the type of its node; record the chain step and the un-broadcasting."""
+        local: Local,
+    ) -> None:
+        """Add a share to the adjoint of a node, in the node's type."""
+        kind = node.type
+        part = share
+        if share.type != kind:
+            summed = share if share.type.shape == kind.shape else sum_to(share, kind.shape)
+            part = summed if summed.type.dtype == kind.dtype else cast(summed, kind.dtype)
         if self.record:
-            rule = "seed" if consumer is None else f"chain.{consumer.op.name}"
-            entering = () if upstream is None else (upstream,)
-            self.steps.append(Step(rule, node, consumer, argument, entering, local, share))
-        part = share if share.type.shape == node.type.shape else sum_to(share, node.shape)
-        if part is not share and self.record:
-            self.steps.append(Step("unbroadcast", node, consumer, argument, (share,), None, part))
-        return part if part.type.dtype == node.type.dtype else cast(part, node.dtype)
+            self._note(node, share, consumer, argument, upstream, local)
+            self._parts.setdefault(node, []).append(part)
+        known = self.totals.get(node)
+        self.totals[node] = part if known is None else known + part
+
+    def _note(
+        self,
+        node: Node,
+        share: Node,
+        consumer: Node | None,
+        argument: int | None,
+        upstream: Node | None,
+        local: Local,
+    ) -> None:
+        """Record the chain step and the un-broadcasting."""
+        notes = self._notes.setdefault(node, [])
+        rule = "seed" if consumer is None else f"chain.{consumer.op.name}"
+        entering = () if upstream is None else (upstream,)
+        read = None if local is None else as_node(local)
+        notes.append(Step(rule, node, consumer, argument, entering, read, share))
+        if share.shape != node.shape:
+            summed = sum_to(share, node.shape)
+            notes.append(Step("unbroadcast", node, consumer, argument, (share,), None, summed))
+
+    def _write(self, node: Node) -> None:
+        """The steps of a node whose adjoint is complete."""
+        self.steps.extend(self._notes.pop(node))
+        parts = self._parts.pop(node)
+        if len(parts) > 1:
+            self.steps.append(Step("accumulate", node, None, None, tuple(parts), None, self.adjoints[node]))
 
     def close(self, output: Node, wrt: tuple[Node, ...]) -> Trace:
         """The finished trace."""
@@ -172,15 +193,15 @@ def zeros_of(kind: ArrayType) -> Node:
 _MADE_FROM: WeakKeyDictionary[Node, WeakSet[Node]] = WeakKeyDictionary()
 
 
-def remember_origin(derivatives: Iterable[Node], output: Node, wrt: Sequence[Node]) -> None:
+def remember_origin(derivatives: Iterable[Node], order: Iterable[Node], wrt: Sequence[Node]) -> None:
     """Note what derivatives were made from: their own derivative by what they lost on the way is zero, no error.
 
     Args:
         derivatives: gradients of the output.
-        output: what was differentiated.
+        order: what was differentiated, in topological order.
         wrt: by what.
     """
-    origin = [*leaves([output]), *wrt]
+    origin = [*(n for n in order if not n.inputs and n.op.name in ("input", "parameter", "state")), *wrt]
     for derivative in derivatives:
         _MADE_FROM.setdefault(derivative, WeakSet()).update(origin)
 

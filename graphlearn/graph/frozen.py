@@ -20,18 +20,19 @@ class FrozenArray:
         weak: whether it stands for a Python scalar, which takes the dtype of what it meets.
     """
 
-    __slots__ = ("array", "key", "weak")
+    __slots__ = ("_hash", "array", "key", "weak")
 
     def __init__(self, value: Any, *, weak: bool = False) -> None:
         array = np.array(value, order="C", copy=True)
-        array.flags.writeable = False
+        array.setflags(write=False)
         self.array = array
         self.weak = weak
         small = array.nbytes <= _SMALL
-        self.key: object = (array.dtype.str, array.shape, array.tobytes(), weak) if small else id(array)
+        self.key: object = (array.dtype, array.shape, array.tobytes(), weak) if small else id(array)
+        self._hash = hash(self.key)
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FrozenArray) and self.key == other.key

@@ -34,6 +34,9 @@ def enter(key: Key, fresh: Interned) -> Interned:
     """
     entry = _Entry(fresh, _forget)
     entry.key = key
+    # One step of Python's own, so no other thread comes between: it never takes an entry away, not even a dead one.
+    if TABLE.setdefault(key, entry) is entry:
+        return fresh
     with _LOCK:
         first: Interned | None = TABLE.setdefault(key, entry)()
         if first is None:

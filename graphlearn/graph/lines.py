@@ -26,8 +26,8 @@ def caller_line() -> Line | None:
     if _QUIET.get():
         return None
     try:
-        # Beyond caller, `make`, `apply` and an operator: a frame that nobody asks for costs nothing.
-        frame: FrameType | None = sys._getframe(4)
+        # Beyond caller, `make` and the function that calls it: a frame that nobody asks for costs nothing.
+        frame: FrameType | None = sys._getframe(3)
     except ValueError:
         frame = sys._getframe(2)
     while frame is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from graphlearn.errors import UnsupportedOp
@@ -117,7 +118,7 @@ class Op:
         """Whether a convention decides some derivative of a node of this op."""
         return bool(self.kink) and (self.kink_where is None or self.kink_where(node))
 
-    @property
+    @cached_property
     def is_elementwise(self) -> bool:
         """Whether the op maps entries to entries, with broadcasting."""
         return self.kind in ("intrinsic", "defined")

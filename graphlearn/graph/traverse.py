@@ -26,23 +26,24 @@ def topological_above(roots: Iterable[Node], stop: Collection[Node]) -> list[Nod
         roots: outputs.
         stop: where to stop; a set, since every node is looked up in it.
     """
-    order: list[Node] = []
-    done: set[Node] = set()
+    order: dict[Node, None] = {}
+    begun: set[Node] = set()
     stack: list[Node] = list(roots)[::-1]
     while stack:
         node = stack.pop()
-        if node in done:
+        if node in begun:
+            order[node] = None  # all that lies below is there by now; a second time changes nothing
             continue
+        begun.add(node)
         operands = () if node in stop else node.inputs
-        for source in operands:
-            if source not in done:
-                stack.append(node)
-                stack.extend(operands[::-1])
-                break
+        if operands:
+            stack.append(node)
+            for source in operands[::-1]:
+                if source not in begun:
+                    stack.append(source)
         else:
-            done.add(node)
-            order.append(node)
-    return order
+            order[node] = None
+    return list(order)
 
 
 def influenced(order: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
@@ -82,8 +83,13 @@ def symbols(*roots: Node) -> dict[str, Node]:
     Raises:
         NameClashError: two leaves, or two named nodes, bear the same name.
     """
+    return symbols_in(topological(roots))
+
+
+def symbols_in(order: Iterable[Node]) -> dict[str, Node]:
+    """`symbols` of a graph whose topological order is known."""
     found: dict[str, Node] = {}
-    for node in topological(roots):
+    for node in order:
         if node.name:
             clash = found.setdefault(node.full_name, node)
             if clash is not node:

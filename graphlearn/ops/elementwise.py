@@ -11,7 +11,7 @@ import numpy as np
 
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.leaves import INPUT
-from graphlearn.graph.node import Node, apply, check_name, new_node
+from graphlearn.graph.node import Node, apply, check_name, make, new_node
 from graphlearn.graph.op import BUILT_IN, CALL, NUMPY_BUILDERS, Notation, Op, Opening, register
 from graphlearn.graph.scope import no_scope
 from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
@@ -195,7 +195,10 @@ def publish(op: Op, arity: int, numpy: Sequence[Any], options: Sequence[inspect.
     def function(*operands: Any, **named: Any) -> Node:
         if named or len(operands) != arity:
             operands = _completed(op, signature, operands, named)
-        return apply(op, *operands)
+        for x in operands:
+            if not isinstance(x, Node):
+                return apply(op, *operands)
+        return make(op, operands)
 
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = _documentation(op)
