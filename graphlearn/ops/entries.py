@@ -214,3 +214,31 @@ def extreme_of(name: str, count: int) -> Op:
         notation=Notation(rf"\{word}\left({_listed(count)}\right)", f"{word}({_listed(count)})", CALL),
         kink=f"numbers that tie for the {word}imum share its derivative equally",
     )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=4096)
+def norm_of(count: int) -> Op:
+    """The length of a vector of ``count`` numbers; its derivatives are ``x / length``, and 0 where the length is 0."""
+
+    def formula(m: Any, *x: Any) -> Any:
+        return m.sqrt(_sum([v * v for v in x]))
+
+    def kernel(m: Any, *x: Any) -> Any:
+        top = _top(m, [m.abs(v) for v in x])
+        scale = m.where(m.logical_or(m.equal(top, 0), m.equal(top, math.inf)), 1, top)
+        return scale * m.sqrt(_sum([m.square(v / scale) for v in x]))  # no square leaves the range of numbers
+
+    def partial(k: int, m: Any, *operands: Any) -> Any:
+        y = operands[-1]
+        return m.where(m.not_equal(y, 0), operands[k] / m.where(m.equal(y, 0), 1, y), 0)
+
+    def textbook(k: int, m: Any, *operands: Any) -> Any:
+        return operands[k] / operands[-1]
+
+    return _defined(
+        "norm", count, formula=formula, kernel=kernel, doc="Length of a vector.",
+        partials=[functools.partial(partial, k) for k in range(count)],
+        textbook=[functools.partial(textbook, k) for k in range(count)],
+        notation=Notation(rf"\left\|{_listed(count)}\right\|", f"norm({_listed(count)})", CALL),
+        kink="the derivative of a norm at 0 is 0",
+    )  # fmt: skip
