@@ -37,6 +37,8 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import symbols
 from graphlearn.ops.activations import binary_cross_entropy, log_sigmoid, relu, sech2, sigmoid, softplus, square
+from graphlearn.ops.contractions import dot, inner, outer, tensordot, vdot
+from graphlearn.ops.einsum import einsum
 from graphlearn.ops.elementary import (
     acos,
     acosh,
@@ -121,7 +123,18 @@ from graphlearn.ops.reductions import min_ as min  # NumPy's name
 from graphlearn.ops.reductions import sum_ as sum  # NumPy's name
 from graphlearn.ops.repeating import repeat, roll, tile
 from graphlearn.ops.running import cumsum
-from graphlearn.ops.shape import axis_size, broadcast_to, cast, expand_dims, ravel, reshape, squeeze, transpose
+from graphlearn.ops.shape import (
+    axis_size,
+    broadcast_to,
+    cast,
+    expand_dims,
+    moveaxis,
+    ravel,
+    reshape,
+    squeeze,
+    swapaxes,
+    transpose,
+)
 from graphlearn.ops.statistics import norm, std, var
 from graphlearn.ops.triangles import diag, diagonal, trace, tril, triu
 from graphlearn.types import ArrayType
@@ -208,7 +221,9 @@ __all__ = [
     "diagonal",
     "div",
     "divide",
+    "dot",
     "draw",
+    "einsum",
     "elementwise",
     "elu",
     "equal",
@@ -230,6 +245,7 @@ __all__ = [
     "hard_tanh",
     "hessian",
     "init",
+    "inner",
     "input",
     "jacobian",
     "jvp",
@@ -255,6 +271,7 @@ __all__ = [
     "minimum",
     "mish",
     "mod",
+    "moveaxis",
     "mul",
     "multiply",
     "neg",
@@ -265,6 +282,7 @@ __all__ = [
     "numeric_grad",
     "one_hot",
     "optim",
+    "outer",
     "pad",
     "parameter",
     "parse",
@@ -309,11 +327,13 @@ __all__ = [
     "sub",
     "subtract",
     "sum",
+    "swapaxes",
     "symbols",
     "take",
     "take_along_axis",
     "tan",
     "tanh",
+    "tensordot",
     "threshold",
     "tile",
     "to_networkx",
@@ -324,6 +344,7 @@ __all__ = [
     "triu",
     "value_and_grad",
     "var",
+    "vdot",
     "vjp",
     "where",
     "xlogy",

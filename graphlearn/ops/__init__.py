@@ -3,6 +3,8 @@
 from graphlearn.graph.op import BUILT_IN, OPS
 from graphlearn.ops import (
     activations,
+    contractions,
+    einsum,
     elementary,
     gathering,
     intrinsics,
@@ -28,6 +30,8 @@ __all__ = [
     "GRAPH",
     "NUMPY",
     "activations",
+    "contractions",
+    "einsum",
     "elementary",
     "elementwise",
     "gathering",

@@ -68,3 +68,4 @@ def matmul(a: Any, b: Any) -> Node:
 
 
 numpy_builder(np.matmul, matmul)
+numpy_builder(np.linalg.matmul, matmul)

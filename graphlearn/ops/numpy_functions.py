@@ -6,34 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import GraphUseError, ShapeError
-from graphlearn.graph.blame import blaming
+from graphlearn.errors import GraphUseError
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import NUMPY_BUILDERS, NUMPY_CURES
 from graphlearn.ops import elementary
 from graphlearn.ops.activations import square
-from graphlearn.ops.intrinsics import absolute, logical_not, maximum, minimum, mul
-from graphlearn.ops.linear import matmul
+from graphlearn.ops.intrinsics import absolute, logical_not, maximum, minimum
 from graphlearn.ops.shape import cast
 from graphlearn.ops.structural import numpy_builder
-
-
-def dot(a: Any, b: Any) -> Node:
-    """`numpy.dot` where it means a product of scalars or a matrix product.
-
-    Raises:
-        ShapeError: an operand of rank 3 or more, for which NumPy's dot is another product than ``@``.
-    """
-    left, right = as_node(a), as_node(b)
-    if not left.ndim or not right.ndim:
-        return mul(left, right)
-    if max(left.ndim, right.ndim) > 2:
-        with blaming("dot", left, right):
-            raise ShapeError(
-                f"np.dot on nodes needs operands of rank 2 at most; got ranks {left.ndim} and {right.ndim}. Write "
-                "a @ b."
-            )
-    return matmul(left, right)
 
 
 def clip(a: Any, low: Any = None, high: Any = None) -> Node:
@@ -121,7 +101,6 @@ NUMPY_BUILDERS.update(
         np.fabs: fabs,
     }
 )
-numpy_builder(np.dot, dot)
 numpy_builder(np.clip, _clip)
 numpy_builder(np.round, round_)
 numpy_builder(np.astype, lambda x, dtype: cast(x, dtype))
@@ -137,14 +116,7 @@ NUMPY_CURES.update(
         "fmax": "Write np.maximum(a, b), which hands a NaN on.",
         "fmin": "Write np.minimum(a, b), which hands a NaN on.",
         "ptp": "Write np.max(x) - np.min(x).",
-        "inner": "Write a @ b.T, or np.sum(a * b) for vectors.",
-        "vdot": "Write np.sum(a * b).",
-        "outer": "Write np.expand_dims(a, 1) * b for vectors.",
-        "einsum": "Write it with @, * and np.sum.",
-        "tensordot": "Write it with @ and np.reshape.",
         "flatten": "Write np.reshape(x, -1).",
-        "swapaxes": "Write np.transpose(x, axes).",
-        "moveaxis": "Write np.transpose(x, axes).",
         "bitwise_and": _TRUTH.format("np.logical_and(a, b)"),
         "bitwise_or": _TRUTH.format("np.logical_or(a, b)"),
         "bitwise_xor": _TRUTH.format("np.not_equal(a, b)"),

@@ -243,6 +243,45 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Node:
     return x if order == tuple(range(x.ndim)) else build(TRANSPOSE, [x], axes=order)
 
 
+def swapaxes(x: Any, axis1: int, axis2: int) -> Node:
+    """Two axes exchanged, as `numpy.swapaxes`.
+
+    Raises:
+        ShapeError: an axis out of range.
+    """
+    x = as_node(x)
+    with blaming("swapaxes", x):
+        (first,), (second,) = (normalize_axes(axis, x.ndim, "swapaxes") for axis in (axis1, axis2))
+    swapped = {first: second, second: first}
+    return transpose(x, [swapped.get(k, k) for k in range(x.ndim)])
+
+
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Node:
+    """Axes moved to other places, the rest in their order, as `numpy.moveaxis`.
+
+    Args:
+        x: node or array.
+        source: an axis or several.
+        destination: as many places in the result.
+
+    Raises:
+        ShapeError: an axis out of range or given twice, or more of one than of the other.
+    """
+    x = as_node(x)
+    with blaming("moveaxis", x):
+        both = [whole_axes(axes, "moveaxis") for axes in (source, destination)]
+        for axes in both:
+            normalize_axes(axes, x.ndim, "moveaxis")
+        if len(both[0]) != len(both[1]):
+            raise ShapeError(
+                f"moveaxis needs as many places as axes; got {len(both[0])} axes and {len(both[1])} places. Give one "
+                "place for each axis."
+            )
+    moved, places = ([k % x.ndim for k in axes] for axes in both)
+    rest = iter(k for k in range(x.ndim) if k not in moved)
+    return transpose(x, [moved[places.index(k)] if k in places else next(rest) for k in range(x.ndim)])
+
+
 def _permutation(axes: Sequence[int], rank: int) -> tuple[int, ...]:
     order = whole_axes(axes, "transpose")
     if sorted(a % max(rank, 1) for a in order) != list(range(rank)) or not all(-rank <= a < rank for a in order):
@@ -302,3 +341,5 @@ numpy_builder(np.atleast_3d, _each_at_least(3))
 numpy_builder(np.expand_dims, lambda a, axis: expand_dims(a, axis))
 numpy_builder(np.squeeze, lambda a, axis=None: squeeze(a, axis))
 numpy_builder(np.transpose, lambda a, axes=None: transpose(a, axes))
+numpy_builder(np.swapaxes, lambda a, axis1, axis2: swapaxes(a, axis1, axis2))
+numpy_builder(np.moveaxis, lambda a, source, destination: moveaxis(a, source, destination))

@@ -98,6 +98,7 @@ TITLES = {
     "chain.matmul": "matrix product",
     "chain.matmul.0": "matrix product, left factor",
     "chain.matmul.1": "matrix product, right factor",
+    "chain.einsum": "summation over labelled axes",
     "chain.softmax": "softmax",
     "chain.log_softmax": "log softmax",
     "chain.logsumexp": "log-sum-exp",

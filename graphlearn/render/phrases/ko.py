@@ -98,6 +98,7 @@ TITLES = {
     "chain.matmul": "행렬곱",
     "chain.matmul.0": "행렬곱의 왼쪽 인수",
     "chain.matmul.1": "행렬곱의 오른쪽 인수",
+    "chain.einsum": "첨자에 따른 합",
     "chain.softmax": "소프트맥스",
     "chain.log_softmax": "로그 소프트맥스",
     "chain.logsumexp": "지수 합의 로그",
