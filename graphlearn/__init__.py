@@ -150,6 +150,7 @@ prelu = leaky_relu  # with a parameter as slope
 _LAZY = {
     "derive": ("graphlearn.teach.derivation", "derive"),
     "draw": ("graphlearn.teach.draw", "draw"),
+    "cost": ("graphlearn.teach.cost", "cost"),
     "paths": ("graphlearn.teach.paths", "paths"),
     "check_grad": ("graphlearn.teach.check", "check_grad"),
     "rewrites": ("graphlearn.teach.rewrites", "rewrites"),
@@ -213,6 +214,7 @@ __all__ = [
     "constant",
     "cos",
     "cosh",
+    "cost",
     "cumprod",
     "cumsum",
     "datasets",

@@ -62,6 +62,16 @@ def _running(step: Callable[[Node, list[Node], Node | None, Place], Node], start
     return row
 
 
+def _cumsum(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
+    result = np.empty(operands[0].shape, object)
+    order = slice(None, None, -1 if node.attr("reverse") else 1)
+    totals, terms = (np.moveaxis(a, node.attr("axis"), 0)[order] for a in (result, operands[0]))
+    for place in np.ndindex(terms.shape):
+        term = fitted(terms[place], node)
+        totals[place] = at.apply("add", totals[(place[0] - 1, *place[1:])], term) if place[0] else term
+    return result
+
+
 def _product_step(node: Node, before: list[Node], last: Node | None, at: Place) -> Node:
     return before[0] if last is None else at.apply("mul", last, before[0])
 
@@ -161,6 +171,7 @@ def _cross_entropy(node: Node, operands: Sequence[Entries], at: Place) -> Entrie
 
 ROWS: dict[str, Row] = {
     "sum": _sum,
+    "cumsum": _cumsum,
     "prod": _prod,
     "products_before": _running(_product_step, 1),
     "recurrence": _running(_recurrence_step, 0),

@@ -40,7 +40,7 @@ def specialize(outputs: Node | Sequence[Node], **sizes: int) -> Any:
     roots = require_nodes(outputs, "specialize")
     symbols(*roots)
     order = topological(roots)
-    lengths = _checked(sizes, order)
+    lengths = check_lengths(sizes, order, "specialize")
     new: dict[Node, Node] = {}
     for node in order:
         new[node] = _with_lengths(node, tuple([new[n] for n in node.inputs]), lengths)
@@ -59,13 +59,24 @@ def free_axes(order: Sequence[Node]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _checked(sizes: Mapping[str, object], order: Sequence[Node]) -> _Sizes:
+def check_lengths(sizes: Mapping[str, object], order: Sequence[Node], what: str) -> _Sizes:
+    """Lengths of free axes as the caller wrote them, checked.
+
+    Args:
+        sizes: name -> length.
+        order: nodes of the graph.
+        what: who asks, for messages.
+
+    Raises:
+        UnknownNameError: an axis that the graph does not have.
+        ShapeError: a length that is no whole number from 0 on.
+    """
     axes = free_axes(order)
     lengths = {}
     for name, length in sizes.items():
         if name not in axes:
             raise UnknownNameError(
-                f"specialize names the axis {name!r}, which the graph does not have. Its free axes are: "
+                f"{what} names the axis {name!r}, which the graph does not have. Its free axes are: "
                 f"{', '.join(axes) or '(none)'}."
             )
         try:
@@ -74,7 +85,7 @@ def _checked(sizes: Mapping[str, object], order: Sequence[Node]) -> _Sizes:
             lengths[name] = -1
         if lengths[name] < 0:
             raise ShapeError(
-                f"specialize needs a whole number from 0 on as the length of {name!r}; got {length!r}. Write "
+                f"{what} needs a whole number from 0 on as the length of {name!r}; got {length!r}. Write "
                 f"{name}=4, for instance."
             )
     return lengths

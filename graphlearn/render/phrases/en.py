@@ -211,6 +211,22 @@ SENTENCES = {
     "hidden.factor": "{factor} is the derivative of {output} by each entry of {inner}.",
     "through.operand": "{rule}, through operand {operand} of {consumer}",
     "reading.flat": "Reading: {entry} does not change {output} to first order.",
+    "cost.title": "Cost of {output}",
+    "cost.name": "name",
+    "cost.operation": "operation",
+    "cost.shape": "shape",
+    "cost.flops": "operations",
+    "cost.bytes": "bytes",
+    "cost.count": "number",
+    "cost.totals": "In all",
+    "cost.parameters": "parameters",
+    "cost.forward": "operations of the forward pass",
+    "cost.backward": "operations of the backward pass",
+    "cost.rest": "{shown} of {total} nodes, those that cost most.",
+    "cost.conventions": (
+        "Each +, −, ·, /, comparison or function of an entry counts as one operation, a multiplication with its "
+        "addition as two. What moves entries counts as none, and a view takes no bytes."
+    ),
     "path": "path",
     "paths.title": "Paths to {output}",
     "paths.explained": (

@@ -213,6 +213,22 @@ SENTENCES = {
     "hidden.factor": "{factor} 값은 {output} 값을 {inner} 식의 각 원소로 미분한 것입니다.",
     "through.operand": "{rule}: {consumer} 노드의 {operand}번째 피연산자를 지나는 경로",
     "reading.flat": "해석: {entry} 값을 조금 바꾸어도 {output} 값은 일차 근사로 변하지 않습니다.",
+    "cost.title": "{output} 값의 계산 비용",
+    "cost.name": "이름",
+    "cost.operation": "연산",
+    "cost.shape": "모양",
+    "cost.flops": "연산 횟수",
+    "cost.bytes": "바이트",
+    "cost.count": "개수",
+    "cost.totals": "합계",
+    "cost.parameters": "매개변수",
+    "cost.forward": "순전파 연산",
+    "cost.backward": "역전파 연산",
+    "cost.rest": "노드 {total}개 가운데 비용이 큰 {shown}개입니다.",
+    "cost.conventions": (
+        "원소마다 덧셈, 뺄셈, 곱셈, 나눗셈, 비교, 함수를 각각 한 번으로 세고, 곱셈과 이어지는 덧셈은 두 번으로 셉니다. "
+        "원소를 옮기기만 하는 연산은 세지 않으며, 뷰는 바이트를 차지하지 않습니다."
+    ),
     "path": "경로",
     "paths.title": "{output} 값에 이르는 경로",
     "paths.explained": (
