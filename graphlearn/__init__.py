@@ -12,6 +12,7 @@ from graphlearn.backends.function import Function
 from graphlearn.backends.function import compile_graph as compile  # the public face's name
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.gradient import grad, jvp, value_and_grad, vjp
+from graphlearn.calculus.inference import inference
 from graphlearn.calculus.matrices import hessian, jacobian
 from graphlearn.calculus.scalarize import scalarize
 from graphlearn.calculus.simplify import simplify
@@ -36,6 +37,7 @@ from graphlearn.graph.leaves import constant, input, parameter, state  # the fie
 from graphlearn.graph.node import Node
 from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import symbols
+from graphlearn.ops import random
 from graphlearn.ops.activations import binary_cross_entropy, log_sigmoid, relu, sech2, sigmoid, softplus, square
 from graphlearn.ops.contractions import dot, inner, outer, tensordot, vdot
 from graphlearn.ops.einsum import einsum
@@ -101,6 +103,7 @@ from graphlearn.ops.joining import concatenate, flip, pad, split, stack
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
 from graphlearn.ops.products import cumprod, prod
+from graphlearn.ops.random import dropout
 from graphlearn.ops.rectifiers import (
     celu,
     elu,
@@ -225,6 +228,7 @@ __all__ = [
     "divide",
     "dot",
     "draw",
+    "dropout",
     "einsum",
     "elementwise",
     "elu",
@@ -246,6 +250,7 @@ __all__ = [
     "hard_sigmoid",
     "hard_tanh",
     "hessian",
+    "inference",
     "init",
     "inner",
     "input",
@@ -293,6 +298,7 @@ __all__ = [
     "power",
     "prelu",
     "prod",
+    "random",
     "ravel",
     "reciprocal",
     "relu",

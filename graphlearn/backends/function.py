@@ -44,11 +44,21 @@ class Function:
         self._roots = (*self._outputs, *self._updates.values())
         self._leaves = leaves(self._roots)
         self._gathers = gathers(self._roots)
-        symbols(*self._roots)
+        self._run = leaves(self._roots, "run")
+        self._require_free(symbols(*self._roots))
         self._require_known(inputs)
-        self._compiled = load_backend(backend).compile_function(self._roots, self._leaves, precision)
+        self._compiled = load_backend(backend).compile_function(self._roots, (*self._leaves, *self._run), precision)
         self.backend = backend
         self.precision = precision
+
+    def _require_free(self, names: Mapping[str, Node]) -> None:
+        taken = [name for name in ("seed", "step") if self._run and name in names]
+        if taken:
+            raise NameClashError(
+                f"a function that draws random numbers is called with seed= and step=; got a leaf called {taken[0]!r}. "
+                "Rename the leaf.",
+                nodes=(names[taken[0]],),
+            )
 
     def _require_known(self, inputs: Sequence[Node] | None) -> None:
         if inputs is None:
@@ -78,14 +88,16 @@ class Function:
 
         Args:
             values: leaf or full name -> array-like; or a model.
-            named: the same by keyword, for names that are identifiers.
+            named: the same by keyword, for names that are identifiers. Of a graph that draws random numbers, ``seed``
+                and ``step`` say which; default 0.
 
         Returns:
             An array, or a tuple for several outputs; with ``updates``, a pair of that and the next values by name.
         """
+        seed, step = (named.pop("seed", 0), named.pop("step", 0)) if self._run else (0, 0)
         if values is not None and named:
             raise NameClashError("call with one mapping, or with keywords; got both.")
-        binding = bind(self._roots, named if values is None else values, what="the call")
+        binding = bind(self._roots, named if values is None else values, what="the call", seed=seed, step=step)
         for node in self._gathers:
             check_indices(node, binding, "the call")
         results = self._compiled(binding.arrays, binding.sizes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphlearn.backends.gathers import GATHERS
 from graphlearn.backends.items import Writer
 from graphlearn.backends.lines import LINES
+from graphlearn.backends.philox import write_random
 from graphlearn.backends.source import Source
 from graphlearn.errors import UnsupportedOp
 from graphlearn.program.steps import Routine
@@ -29,4 +30,4 @@ def write_routine(source: Source, step: Routine, item: str) -> None:
     writer(source, step, item)
 
 
-WRITERS: dict[str, Writer] = {**LINES, **GATHERS}
+WRITERS: dict[str, Writer] = {**LINES, **GATHERS, "random": write_random}

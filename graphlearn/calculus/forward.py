@@ -13,6 +13,7 @@ from graphlearn.calculus.reverse import differentiate, sum_to, zeros_of
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, new_node
 from graphlearn.graph.scope import no_scope
+from graphlearn.graph.streams import remember_streams
 from graphlearn.graph.traverse import influenced, topological
 from graphlearn.ops.shape import broadcast_to, cast
 from graphlearn.types import ArrayType
@@ -46,7 +47,8 @@ def push_forward(outputs: Sequence[Node], wrt: Sequence[Node], tangents: Sequenc
                 total = _sum([*parts, *_through(node, found)])
                 if total is not None:
                     found[node] = _fitted(total, node.type)
-        return tuple(found[node] if node in found else zeros_of(node.type) for node in outputs)
+        moved = [found[node] if node in found else zeros_of(node.type) for node in outputs]
+        return tuple(remember_streams(moved, order))
 
 
 def _through(node: Node, tangents: Mapping[Node, Node]) -> list[Node]:

@@ -13,6 +13,7 @@ from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeE
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.scope import no_scope
+from graphlearn.graph.streams import remember_streams
 from graphlearn.graph.traverse import influenced, topological
 from graphlearn.ops.reductions import sum_
 from graphlearn.ops.shape import broadcast_to, cast, reshape
@@ -61,7 +62,7 @@ def differentiate(
         for node in reversed(order):
             if node in tape.totals:
                 tape.push(node)
-        return tape.close(output, tuple(wrt))
+        return tape.close(output, tuple(wrt), order)
 
 
 _REAL = ("float32", "float64")
@@ -155,9 +156,10 @@ class Tape:
         if len(parts) > 1:
             self.steps.append(Step("accumulate", node, None, None, tuple(parts), None, self.adjoints[node]))
 
-    def close(self, output: Node, wrt: tuple[Node, ...]) -> Trace:
+    def close(self, output: Node, wrt: tuple[Node, ...], order: Sequence[Node]) -> Trace:
         """The finished trace."""
-        gradients = {w: self.adjoints[w] if w in self.adjoints else zeros_of(w.type) for w in wrt}
+        found = [self.adjoints[w] if w in self.adjoints else zeros_of(w.type) for w in wrt]
+        gradients = dict(zip(wrt, remember_streams(found, order), strict=True))
         return Trace(output, wrt, gradients, self.adjoints, tuple(self.steps))
 
 

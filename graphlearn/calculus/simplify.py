@@ -12,6 +12,7 @@ from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, new_node, rebuild
 from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.scope import no_scope
+from graphlearn.graph.streams import carry_streams
 from graphlearn.graph.traverse import require_nodes, topological_above
 
 _PASSES = 32  # applications of rules at one node; each makes the expression smaller, so few are ever needed
@@ -61,17 +62,21 @@ def rewrite_graph(roots: Iterable[Node], *, kinds: Sequence[str] = KINDS, keep: 
     Returns:
         The new graph and how it came about. Every new node has the shape and dtype of the old one.
     """
+    top = tuple(roots)
     fixed = keep if isinstance(keep, (set, frozenset)) else set(keep)  # a large set is not copied for each small graph
     rewriting = _Rewriting(_rules_by_op(tuple(kinds)), fixed)
     mapping: dict[Node, Node] = {}
     with no_scope():
-        for node in topological_above(roots, fixed):
+        for node in topological_above(top, fixed):
             if node in fixed:
                 mapping[node] = rewriting.close(node)
                 continue
             fresh = rebuild(node, tuple([mapping[n] for n in node.inputs]))
             mapping[node] = fresh if fresh.is_leaf else rewriting.settle(fresh, node)
-        return rewriting.finish(mapping)
+        done = rewriting.finish(mapping)
+    if not fixed:
+        carry_streams(done.mapping, top)
+    return done
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from graphlearn.errors import ShapeError, UnknownNameError
 from graphlearn.graph.kin import with_lengths
 from graphlearn.graph.node import Node, as_node, make
 from graphlearn.graph.op import FREE_ATTRIBUTES, Attrs
+from graphlearn.graph.streams import carry_streams
 from graphlearn.graph.traverse import require_nodes, symbols, topological
 from graphlearn.types import Shape
 
@@ -44,6 +45,7 @@ def specialize(outputs: Node | Sequence[Node], **sizes: int) -> Any:
     new: dict[Node, Node] = {}
     for node in order:
         new[node] = _with_lengths(node, tuple([new[n] for n in node.inputs]), lengths)
+    carry_streams(new, roots)
     return new[roots[0]] if isinstance(outputs, Node) else tuple(new[root] for root in roots)
 
 

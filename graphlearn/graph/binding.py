@@ -11,7 +11,8 @@ import numpy as np
 from graphlearn.errors import DataError, DTypeError, MissingValueError, ShapeError, UnknownNameError
 from graphlearn.graph.kin import Kin, kin
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import find_leaf, symbols
+from graphlearn.graph.streams import bind_run
+from graphlearn.graph.traverse import find_leaf, symbols_in, topological
 from graphlearn.types import TEXT, ArrayType, dtype_cure, dtype_words, format_shape
 
 _SHOWN = 40  # letters of an entry that a message repeats
@@ -63,6 +64,8 @@ def bind(
     what: str = "at",
     sizes: Mapping[str, int] | None = None,
     defaults: Mapping[Node, Any] | None = None,
+    seed: int = 0,
+    step: int = 0,
 ) -> Binding:
     """Check the given values against the leaves of a graph.
 
@@ -74,11 +77,14 @@ def bind(
         what: the argument's name, for messages.
         sizes: lengths of free axes that no given array shows.
         defaults: leaf -> array-like, for leaves that ``at`` does not give.
+        seed: of the random numbers that the graph draws.
+        step: of the training whose random numbers are drawn.
 
     Raises:
-        UnknownNameError, MissingValueError, ShapeError, DTypeError: each names the culprit and the cure.
+        UnknownNameError, MissingValueError, ShapeError, DTypeError, OptionError: each names the culprit and the cure.
     """
-    table = symbols(*roots)
+    order = topological(roots)
+    table = symbols_in(order)
     entries: Mapping[Any, Any] = at.leaf_values() if isinstance(at, HasValues) else {} if at is None else at
     if not isinstance(entries, Mapping):
         raise UnknownNameError(
@@ -104,17 +110,21 @@ def bind(
     given = {**(defaults or {}), **given}
     binding = Binding({}, dict(sizes or {}))
     for leaf in table.values():
-        array = (
-            check_array(given[leaf], leaf.type, entry(what, leaf)) if leaf in given else own_value(leaf, what, given)
-        )
+        known = leaf in given
+        array = check_array(given[leaf], leaf.type, entry(what, leaf)) if known else own_value(leaf, what, given)
         _check_lengths(leaf, array, binding.sizes, what)
         binding.arrays[leaf] = array
+    bind_run(order, binding.arrays, seed, step)
+    _take_lengths(unused, binding.sizes)
+    return binding
+
+
+def _take_lengths(unused: Mapping[Node, Any], sizes: dict[str, int]) -> None:
+    """The gradient of mean(x) by x does not use x, and yet it needs to know how long x is."""
     for leaf, value in unused.items():
-        # The gradient of mean(x) by x does not use x, and yet it needs to know how long x is.
         for dim, length in zip(leaf.shape, np.shape(value), strict=False):
             if isinstance(dim, str):
-                binding.sizes.setdefault(dim, length)
-    return binding
+                sizes.setdefault(dim, length)
 
 
 def _families(table: Mapping[str, Node]) -> dict[Node | str, list[tuple[Node, Kin]]]:

@@ -83,6 +83,7 @@ class Op:
             everywhere.
         expand: compound ops: ``expand(node)`` gives the graph that backends run.
         open: ``open(node)`` gives the textbook graph that derivations show in the node's place.
+        inference: what a node of the op becomes once training is over: dropout becomes its operand.
         doc: one sentence that says what it is.
         source: book, paper or equation.
         kink: convention where the derivative does not exist, printed as a footnote.
@@ -102,6 +103,7 @@ class Op:
     kernel: Callable[..., Any] | None = None
     expand: Callable[[Node], Node] | None = None
     open: Callable[[Node], Opening] | None = None
+    inference: Callable[[Node], Node] | None = None
     doc: str = ""
     source: str = ""
     kink: str = ""

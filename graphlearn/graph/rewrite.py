@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from graphlearn.graph.node import Node, rebuild
+from graphlearn.graph.streams import carry_streams
 from graphlearn.graph.traverse import topological
 
 
@@ -18,11 +19,13 @@ def rewrite(roots: Iterable[Node], rule: Callable[[Node], Node | None]) -> dict[
     Returns:
         old node -> new node, for every node of the graph.
     """
+    top = tuple(roots)
     new: dict[Node, Node] = {}
-    for node in topological(roots):
+    for node in topological(top):
         fresh = rebuild(node, tuple([new[n] for n in node.inputs]))
         replacement = rule(fresh)
         new[node] = fresh if replacement is None else replacement
+    carry_streams(new, top)
     return new
 
 
@@ -36,8 +39,10 @@ def substitute(roots: Iterable[Node], replacements: Mapping[Node, Node]) -> dict
     Returns:
         old node -> new node.
     """
+    top = tuple(roots)
     new: dict[Node, Node] = {}
-    for node in topological(roots):
+    for node in topological(top):
         target = replacements.get(node)
         new[node] = rebuild(node, tuple([new[n] for n in node.inputs])) if target is None else target
+    carry_streams(new, top)
     return new

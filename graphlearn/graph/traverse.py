@@ -10,6 +10,8 @@ from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.kin import kin
 from graphlearn.graph.node import Node
 
+_BOUND = ("input", "parameter", "state")  # leaves whose values are given by name
+
 
 def topological(roots: Iterable[Node]) -> list[Node]:
     """Every ancestor of the roots and the roots themselves, inputs before what uses them.
@@ -67,7 +69,7 @@ def consumers(order: Iterable[Node]) -> dict[Node, list[tuple[Node, int]]]:
 
 def leaves(roots: Iterable[Node], *kinds: str) -> tuple[Node, ...]:
     """Inputs, parameters and states (or the given kinds), in topological order."""
-    wanted = kinds or ("input", "parameter", "state")
+    wanted = kinds or _BOUND
     return tuple(n for n in topological(roots) if n.is_leaf and n.op.name in wanted)
 
 
@@ -94,7 +96,7 @@ def symbols_in(order: Iterable[Node]) -> dict[str, Node]:
             clash = found.setdefault(node.full_name, node)
             if clash is not node:
                 raise _name_clash(clash, node)
-    return {name: node for name, node in found.items() if node.is_leaf and node.op.name != "constant"}
+    return {name: node for name, node in found.items() if node.is_leaf and node.op.name in _BOUND}
 
 
 def _name_clash(one: Node, other: Node) -> NameClashError:

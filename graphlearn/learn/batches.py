@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphlearn.errors import DataError, OptionError
-from graphlearn.learn.stream import check_seed, shuffles
+from graphlearn.graph.streams import check_seed
+from graphlearn.learn.stream import shuffles
 
 Ints = NDArray[np.int64]
 

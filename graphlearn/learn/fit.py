@@ -242,10 +242,10 @@ class Fit:
 
 
 def start_scalars(plan: Plan, arrays: Arrays, optimizer: Optimizer) -> dict[Node, np.ndarray]:
-    """Scalars of a fit: numbers of the data, and hyperparameters."""
+    """Scalars of a fit: numbers of the data, seed and first step of what is drawn, and hyperparameters."""
     numbers = optimizer.hyperparameters
     return {
-        **{leaf: arrays[leaf] for leaf in plan.layout.scalars},
+        **{leaf: arrays[leaf] for leaf in (*plan.layout.scalars, *plan.drawn.values())},
         **{leaf: np.asarray(numbers[name]) for name, leaf in plan.updates.hyperparameters.items()},
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphlearn.backends.registry import CompiledFunction, load_backend
+from graphlearn.calculus.inference import inference
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.binding import bind
 from graphlearn.graph.node import Node
@@ -23,10 +24,22 @@ class Functions:
 
     def __init__(self, precision: str) -> None:
         self._precision = precision
+        self._settled: dict[tuple[Node, ...], tuple[Node, ...]] = {}
         self._made: dict[tuple[str, tuple[Node, ...]], CompiledFunction] = {}
 
+    def settled(self, outputs: tuple[Node, ...]) -> tuple[Node, ...]:
+        """The outputs as they are once training is over, made once."""
+        if outputs not in self._settled:
+            self._settled[outputs] = inference(outputs)  # type: ignore[assignment]  # a tuple of a tuple
+        return self._settled[outputs]
+
     def compute(
-        self, outputs: tuple[Node, ...], arrays: Mapping[Node, np.ndarray], backend: str
+        self,
+        outputs: tuple[Node, ...],
+        arrays: Mapping[Node, np.ndarray],
+        backend: str,
+        seed: int = 0,
+        step: int = 0,
     ) -> tuple[np.ndarray, ...]:
         """Values of the outputs.
 
@@ -34,11 +47,15 @@ class Functions:
             outputs: nodes.
             arrays: at least one array per leaf.
             backend: name of a backend.
+            seed: of what they draw.
+            step: of what they draw.
         """
-        binding = bind(outputs, arrays, what="inputs")
+        binding = bind(outputs, arrays, what="inputs", seed=seed, step=step)
         key = (backend, outputs)
         if key not in self._made:
-            self._made[key] = load_backend(backend).compile_function(outputs, leaves(outputs), self._precision)
+            self._made[key] = load_backend(backend).compile_function(
+                outputs, (*leaves(outputs), *leaves(outputs, "run")), self._precision
+            )
         return self._made[key](binding.arrays, binding.sizes)
 
 

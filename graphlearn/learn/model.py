@@ -12,6 +12,7 @@ from graphlearn.backends.registry import check_precision
 from graphlearn.errors import DataError, GraphUseError
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
+from graphlearn.graph.streams import check_seed
 from graphlearn.graph.traverse import find_leaf, leaves, symbols
 from graphlearn.learn.batches import Batches, make_batches
 from graphlearn.learn.data import check_targets, count_rows, read_inputs
@@ -22,7 +23,6 @@ from graphlearn.learn.loop import Loop
 from graphlearn.learn.optim import Optimizer
 from graphlearn.learn.plan import Plan, require_loss
 from graphlearn.learn.progress import Progress, make_progress
-from graphlearn.learn.stream import check_seed
 from graphlearn.learn.summary import summarize
 from graphlearn.learn.values import Values
 
@@ -143,7 +143,8 @@ class Model:
             batch_size: rows of a step, at most those of the data; the last batch of an epoch may be smaller. None: all.
             backend: ``"numba"``, ``"numpy"`` or ``"cuda"``.
             shuffle: another order of rows in each epoch, where a batch does not hold all of them.
-            seed: of the shuffling; the order depends on (seed, rows, epoch) alone.
+            seed: of the shuffling and of what the loss draws. The order depends on (seed, rows, epoch) alone; random
+                numbers on (seed, step), the steps counted by the optimizer.
             validation: data whose loss is recorded after epochs.
             validation_every: after every so many of them.
             callbacks: called with (model, epoch from 1, logs) after each epoch, logs holding ``loss``, ``step`` and
@@ -164,6 +165,7 @@ class Model:
         """
         plan = self._trainer.plan(check_optimizer(optimizer, self))
         arrays, rows = self._read(plan, data, "data")
+        arrays |= plan.run_values(check_seed(seed), optimizer.steps)
         batches = make_batches(
             rows, plan.layout.axis, epochs=check_whole("epochs", epochs), batch_size=batch_size, shuffle=shuffle,
             seed=seed, order=order, first_epoch=optimizer.epochs,
@@ -236,18 +238,20 @@ class Model:
     def _validator(self, plan: Plan, data: Data, backend: str) -> Callable[[], float]:
         arrays, _ = self._read(plan, data, "validation")
         # In the form that is trained: a loss that overflows as it is written must not do so here alone.
-        loss = plan.loss
+        (loss,) = self._functions.settled((plan.loss,))
         return lambda: float(self._functions.compute((loss,), {**self.leaf_values(), **arrays}, backend)[0])
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
-    def predict(self, inputs: Any, *, backend: str = "numba") -> Any:
-        """The model's output.
+    def predict(self, inputs: Any, *, backend: str = "numba", seed: int = 0, step: int = 0) -> Any:
+        """The model's output once training is over: without dropout; see `gl.inference`.
 
         Args:
             inputs: input or name -> array; only what the output needs is looked at. Where it needs one input, the array
                 alone will do.
             backend: where it is computed.
+            seed: of the random numbers that are left, such as noise of your own.
+            step: likewise.
 
         Returns:
             Arrays in the form of ``model.output``, in the model's precision.
@@ -255,15 +259,17 @@ class Model:
         Raises:
             UnknownNameError, MissingValueError, ShapeError, DTypeError, DataError: the inputs do not fit.
         """
-        return self._answer(self._outputs, inputs, backend)
+        return self._answer(self._outputs, inputs, backend, seed, step)
 
-    def evaluate(self, nodes: Any, inputs: Any, *, backend: str = "numba") -> Any:
-        """The values of any nodes over the model's leaves, e.g. of a hidden layer or the loss.
+    def evaluate(self, nodes: Any, inputs: Any, *, backend: str = "numba", seed: int = 0, step: int = 0) -> Any:
+        """The values of any nodes over the model's leaves, e.g. of a hidden layer or the loss, without dropout.
 
         Args:
             nodes: a node, or a sequence or dict of nodes.
             inputs: as in `predict`.
             backend: where it is computed.
+            seed: as in `predict`.
+            step: as in `predict`.
 
         Returns:
             Arrays in the form of ``nodes``.
@@ -272,10 +278,11 @@ class Model:
             UnknownNameError, MissingValueError, ShapeError, DTypeError, DataError: the inputs do not fit, or are no
                 targets that a loss among the nodes can take.
         """
-        return self._answer(Outputs(nodes, "evaluate"), inputs, backend)
+        return self._answer(Outputs(nodes, "evaluate"), inputs, backend, seed, step)
 
-    def _answer(self, outputs: Outputs, inputs: Any, backend: str) -> Any:
-        needed = leaves(outputs.nodes, "input")
+    def _answer(self, outputs: Outputs, inputs: Any, backend: str, seed: int, step: int) -> Any:
+        nodes = self._functions.settled(outputs.nodes)
+        needed = leaves(nodes, "input")
         if not isinstance(inputs, Mapping):
             if len(needed) != 1:
                 names = ", ".join(repr(n.full_name) for n in needed) or "none"
@@ -287,7 +294,7 @@ class Model:
         table = {**self._table, **symbols(*outputs.nodes)}
         arrays = read_inputs(table, needed, inputs, self.precision, "inputs")
         check_targets(outputs.nodes, arrays, "inputs")
-        values = self._functions.compute(outputs.nodes, {**self.leaf_values(), **arrays}, backend)
+        values = self._functions.compute(nodes, {**self.leaf_values(), **arrays}, backend, seed, step)
         return outputs.arrange(values)
 
     # --- for people -------------------------------------------------------------------------------------------------

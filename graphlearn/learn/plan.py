@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+import numpy as np
+
 from graphlearn.calculus.simplify import rewrite_graph
 from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
-from graphlearn.graph.leaves import state
+from graphlearn.graph.leaves import input, state
 from graphlearn.graph.node import Node
 from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.scope import no_scope, scope
-from graphlearn.graph.traverse import symbols, topological
+from graphlearn.graph.streams import SEED, STEP, bind_run
+from graphlearn.graph.traverse import leaves, symbols, topological
 from graphlearn.learn.data import Layout
 from graphlearn.learn.optim import Optimizer, Updates
 from graphlearn.program.training import TrainingStep
@@ -30,6 +33,7 @@ class Plan:
         layout: how the loss uses its inputs.
         carriers: input of fixed shape -> the state that holds it during training.
         loss: the model's loss in the form that is computed, over the model's own leaves.
+        drawn: leaf of a run -> the input or state that holds it during training; empty where nothing is drawn.
     """
 
     step: TrainingStep
@@ -37,6 +41,18 @@ class Plan:
     layout: Layout
     carriers: Mapping[Node, Node]
     loss: Node
+    drawn: Mapping[Node, Node]
+
+    def run_values(self, seed: int, step: int) -> dict[Node, np.ndarray]:
+        """Values for the leaves of a run: nothing where nothing is drawn.
+
+        Args:
+            seed: of the training.
+            step: its first.
+        """
+        arrays: dict[Node, np.ndarray] = {}
+        bind_run(self.drawn, arrays, seed, step)
+        return {self.drawn[leaf]: array for leaf, array in arrays.items()}
 
 
 def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer: Optimizer) -> Plan:
@@ -46,7 +62,7 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
     stabilising; the step's remarks say which.
 
     An input of a fixed shape stays the same from step to step, so that it is handed over as a state without update: its
-    value then changes without compiling anew.
+    value then changes without compiling anew. The step of random numbers becomes a state that counts itself.
 
     Raises:
         DisconnectedError: a parameter does not influence the loss.
@@ -56,13 +72,18 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
     stable = rewrite_graph([loss], kinds=("stabilising",))
     computed = stable.mapping[loss]
     carriers = {leaf: _carrier(leaf) for leaf in layout.fixed}
-    target = substitute([computed], carriers)[computed] if carriers else computed
+    drawn = _drawn() if leaves([computed], "run") else {}
+    target = substitute([computed], {**carriers, **drawn})[computed] if carriers or drawn else computed
     updates = optimizer.updates(target, parameters)
     scalars = (*layout.scalars, *updates.hyperparameters.values())
+    nodes = {**updates}
+    if drawn:
+        scalars = (*scalars, drawn[SEED])
+        nodes[drawn[STEP]] = drawn[STEP] + 1
     remarks = tell_rewrites(stable.rewrites, [loss])
-    step = TrainingStep(target, updates, layout.batched, scalars, layout.axis, remarks)
+    step = TrainingStep(target, nodes, layout.batched, scalars, layout.axis, remarks)
     symbols(*step.roots)
-    return Plan(step, updates, layout, carriers, computed)
+    return Plan(step, updates, layout, carriers, computed, drawn)
 
 
 def require_loss(loss: Node | None) -> Node:
@@ -109,6 +130,11 @@ def require_influence(loss: Node, parameters: Sequence[Node]) -> None:
             "loss, or leave what needs it out of the model's output.",
             nodes=(loss, *idle),
         )
+
+
+def _drawn() -> dict[Node, Node]:
+    with no_scope(), scope(SEED.scope):
+        return {SEED: input(SEED.name, (), SEED.dtype), STEP: state(STEP.name, (), 0, STEP.dtype)}
 
 
 def _carrier(leaf: Node) -> Node:

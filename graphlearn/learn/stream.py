@@ -8,20 +8,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from graphlearn.errors import OptionError
-
 _WORDS = 4  # 64-bit words that Philox 4x64 makes per counter value
-
-
-def check_seed(seed: object) -> int:
-    """A seed as an int.
-
-    Raises:
-        OptionError: not a whole number from 0 to 2**64 - 1.
-    """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**64:
-        raise OptionError(f"seed needs a whole number from 0 to 2**64 - 1; got {seed!r}. Give one, e.g. seed=0.")
-    return int(seed)
 
 
 def philox(seed: int, purpose: str, counter: int = 0) -> np.random.Philox:

@@ -44,6 +44,7 @@ def compound(
     notation: Notation,
     doc: str,
     open: Callable[[Node], Opening] | None = None,  # the record's field
+    inference: Callable[[Node], Node] | None = None,
     source: str = "",
     kink: str = "",
 ) -> Op:
@@ -58,6 +59,7 @@ def compound(
             adjoint=adjoint,
             expand=expand,
             open=open,
+            inference=inference,
             doc=doc,
             source=source,
             kink=kink,

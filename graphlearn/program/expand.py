@@ -16,6 +16,7 @@ from graphlearn.graph.leaves import INPUT, constant_array, typed_constant
 from graphlearn.graph.node import Node, as_node, make, new_node
 from graphlearn.graph.op import FREE_ATTRIBUTES, Attrs, Op
 from graphlearn.graph.scope import no_scope
+from graphlearn.graph.streams import Stream, number_streams
 from graphlearn.graph.traverse import topological
 from graphlearn.ops.algebra import GRAPH
 from graphlearn.program.rules import build, relu_masks
@@ -61,11 +62,14 @@ class _Expansion:
         self._precision = precision
         self._sizes = sizes
         self._new: dict[Node, Node] = {}
+        self._streams: dict[Stream, int] = {}
         self._leaves: dict[Node, Node] = {}
 
     def run(self, roots: Sequence[Node]) -> Expanded:
         """Expand from the leaves to the roots."""
-        for node in topological(roots):
+        order = topological(roots)
+        self._streams = number_streams(order)
+        for node in order:
             self._new[node] = self._leaf(node) if node.is_leaf else self._lowered(node)
         fresh = relu_masks([self._new[r] for r in roots])
         origin: dict[Node, list[Node]] = {}
@@ -89,9 +93,15 @@ class _Expansion:
         return tuple([self._sizes.get(d, d) if isinstance(d, str) else d for d in shape])
 
     def _attrs(self, attrs: Attrs) -> Attrs:
-        if not self._sizes:
-            return attrs
-        return tuple((k, self._fixed(v) if k in FREE_ATTRIBUTES and isinstance(v, tuple) else v) for k, v in attrs)
+        return tuple([(key, self._ready(key, value)) for key, value in attrs]) if attrs else attrs
+
+    def _ready(self, key: str, value: Any) -> Any:
+        """An attribute as it will run: lengths that are fixed now, the number of a stream, the run's precision."""
+        if isinstance(value, Stream):
+            return self._streams[value]
+        if key == "precision" and value == "float64":
+            return self._precision
+        return self._fixed(value) if key in FREE_ATTRIBUTES and isinstance(value, tuple) else value
 
     def _lowered(self, node: Node) -> Node:
         """The node in the run's precision: what is declared float64 and comes out so is rounded, casts apart."""

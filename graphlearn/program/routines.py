@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from graphlearn.graph.node import Node
+from graphlearn.ops.philox import WIDTH
 from graphlearn.types import Shape
 
 
@@ -32,6 +33,13 @@ def _results(node: Node) -> Shape:
     return node.shape
 
 
+def _blocks(node: Node) -> Shape:
+    """The blocks of words along the last axis; along one of unknown length, its entries."""
+    if not node.shape or isinstance(node.shape[-1], str):
+        return node.shape
+    return (*node.shape[:-1], -(-node.shape[-1] // WIDTH))
+
+
 # Every emitting backend has the code for one item in `backends/routines.py`.
 ROUTINES: dict[str, Plan] = {
     "argmax": Plan(_results),
@@ -44,6 +52,7 @@ ROUTINES: dict[str, Plan] = {
     "scatter_add": Plan(_lines),
     "take_along_axis": Plan(lambda node: node.shape),
     "scatter_along_axis": Plan(_lines),
+    "random": Plan(_blocks),
 }
 
 

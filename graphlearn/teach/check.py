@@ -112,7 +112,15 @@ def _remark(entry: Entry) -> str:
     return f"WRONG{where}: graph {entry.graph:.6g}, finite difference {entry.measured:.6g}"
 
 
-def check_grad(output: Node, wrt: Node | Sequence[Node] | None = None, *, at: At | None, order: int = 1) -> Report:
+def check_grad(
+    output: Node,
+    wrt: Node | Sequence[Node] | None = None,
+    *,
+    at: At | None,
+    order: int = 1,
+    seed: int = 0,
+    step: int = 0,
+) -> Report:
     """Check the gradient of a scalar by finite differences, in float64.
 
     Nodes of up to 300 entries are checked entry by entry, larger ones along one random direction.
@@ -122,6 +130,8 @@ def check_grad(output: Node, wrt: Node | Sequence[Node] | None = None, *, at: At
         wrt: a node or several; default: all parameters, or all real inputs where there are none.
         at: leaf or full name -> array, or a model.
         order: 1, or 2 for the gradient of the gradient's product with a random direction.
+        seed: of the random numbers that the graph draws, as of `fit`.
+        step: of the training whose random numbers are drawn, from 0 on.
 
     Returns:
         A `Report`: true if all agree, and a table when printed.
@@ -144,7 +154,7 @@ def check_grad(output: Node, wrt: Node | Sequence[Node] | None = None, *, at: At
         raise OptionError(
             f"order needs 1 or 2; got {order!r}. Differentiate first for higher ones: gl.grad(gl.grad(...))."
         )
-    binding = bind([output], at)
+    binding = bind([output], at, seed=seed, step=step)
     names = Names([output])
     labels = [names.get(w, repr(w)) for w in targets]
     if order == 2:

@@ -34,7 +34,13 @@ Compute = Callable[[Node, Sequence[Any], Mapping[str, int]], Any]
 
 
 def numeric_grad(
-    output: Node, wrt: Node | Sequence[Node], at: At | None, method: str = "central"
+    output: Node,
+    wrt: Node | Sequence[Node],
+    at: At | None,
+    method: str = "central",
+    *,
+    seed: int = 0,
+    step: int = 0,
 ) -> np.ndarray | tuple[np.ndarray, ...]:
     """The gradient of a scalar by evaluating it near a point, entry by entry.
 
@@ -45,6 +51,8 @@ def numeric_grad(
         method: ``"central"``: two values per entry, a step of eps^(1/3) times the entry's size, about 10 digits.
             ``"complex"``: one value per entry, all digits, but only through analytic operations; it runs their textbook
             formulas, not their kernels. ``"ridders"``: up to 20 values per entry, about 13 digits.
+        seed: of the random numbers that the graph draws, as of `fit`.
+        step: of the training whose random numbers are drawn, from 0 on.
 
     Returns:
         float64 array of the shape of ``wrt``; a tuple for a sequence. Everything is computed in float64, also where the
@@ -63,7 +71,7 @@ def numeric_grad(
     targets = (wrt,) if isinstance(wrt, Node) else tuple(wrt)
     if method not in METHODS:
         raise OptionError(f"method needs one of {', '.join(METHODS)}; got {method!r}.")
-    binding = bind([output], at)
+    binding = bind([output], at, seed=seed, step=step)
     values = evaluate_wide([output], binding)
     gradients = []
     for target in targets:

@@ -14,6 +14,7 @@ from graphlearn.graph.binding import Binding
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, make, new_node
 from graphlearn.graph.op import OPS, Op
+from graphlearn.graph.streams import Stream, number_streams
 from graphlearn.graph.traverse import topological
 
 
@@ -32,17 +33,27 @@ def evaluate_wide(roots: Sequence[Node], binding: Binding) -> dict[Node, Any]:
         binding: arrays for the leaves and lengths of free axes.
     """
     values: dict[Node, Any] = {}
+    order = topological(roots)
+    streams = number_streams(order)
     with np.errstate(all="ignore"):
-        for node in topological(roots):
+        for node in order:
             if node.is_leaf and node.op.name != "constant":
                 values[node] = _widened(binding.arrays[node])
             else:
-                values[node] = compute_wide(node, [values[n] for n in node.inputs], binding.sizes)
+                values[node] = compute_wide(node, [values[n] for n in node.inputs], binding.sizes, streams)
     return values
 
 
-def compute_wide(node: Node, operands: Sequence[Any], sizes: Mapping[str, int]) -> Any:
+def compute_wide(
+    node: Node, operands: Sequence[Any], sizes: Mapping[str, int], streams: Mapping[Stream, int] | None = None
+) -> Any:
     """One node by its reference; a cast between real dtypes rounds nothing.
+
+    Args:
+        node: the node.
+        operands: values of its inputs.
+        sizes: lengths of free axes.
+        streams: numbers of the random streams, for a node that draws.
 
     Raises:
         UnsupportedOp: the operation has no reference.
@@ -56,7 +67,7 @@ def compute_wide(node: Node, operands: Sequence[Any], sizes: Mapping[str, int]) 
         raise UnsupportedOp(
             f"the operation {node.op.name!r} has no NumPy reference, so it has no value.", nodes=(node,)
         )
-    return _widened(node.op.reference(*operands, **resolve(node.attrs, sizes)))
+    return _widened(node.op.reference(*operands, **resolve(node.attrs, sizes, streams)))
 
 
 # --- over complex numbers ---------------------------------------------------------------------------------------------

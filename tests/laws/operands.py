@@ -130,7 +130,17 @@ ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "region": _REGIONS,
     "dtype": ("float32", "float64", "int64"),
     "axis_name": ("N",),
+    "shape: Drawn": ((), (5,), (2, 8), ("N", 3), (3, "N")),
+    "part": (1,),
+    "precision: str": ("float32", "float64", "int64"),
+    "precision: Real": ("float32", "float64"),
+    "stream": (3,),
+    "rate": (0.25,),
 }
+# Operands of one dtype, whatever the case is about, by the reference's name for them; and those that are numbers.
+_OWN = {"indices": "int64", "seed": "int64", "step": "int64", "bits": "int64", "keep": "bool"}
+_NUMBERS = ("seed", "step")
+UNWRITTEN = ("seed", "step", "bits")  # what a run gives, or what it draws, is left out of formulas
 # Shapes of the operands, by their number.
 _SHAPES: dict[int, tuple[tuple[Shape, ...], ...]] = {
     0: ((),),
@@ -173,18 +183,23 @@ def attribute_names(op: Op) -> dict[str, str]:
 
 
 def other_cases(op: Op, dtype: str = "float64") -> Iterator[Case]:
-    """The op on small arrays, with each value of each attribute that fits; operands called indices are whole."""
+    """The op on small arrays, with each value of each attribute that fits."""
     keys = attribute_names(op)
     names = operand_names(op)
-    for shapes in _SHAPES_OF_A_KIND.get(names[0] if names else "", _SHAPES[len(names)]):
+    found = _SHAPES_OF_A_KIND.get(names[0] if names else "", _SHAPES[len(names)])
+    for shapes in dict.fromkeys(_fitting(names, shapes) for shapes in found):
         for values in itertools.product(*[ATTRIBUTES[key] for key in keys.values()]):
             attrs = dict(zip(keys, values, strict=True))
             if in_range(attrs, shapes):
                 try:
-                    kinds = ["int64" if name == "indices" else dtype for name in names]
-                    yield make_case(op, [ArrayType(s, k) for s, k in zip(shapes, kinds, strict=True)], attrs)
+                    kinds = [ArrayType(s, _OWN.get(n, dtype)) for n, s in zip(names, shapes, strict=True)]
+                    yield make_case(op, kinds, attrs)
                 except ShapeError:
                     continue  # this value does not fit these shapes; `test_operands` sees to it that some do
+
+
+def _fitting(names: tuple[str, ...], shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    return tuple(() if name in _NUMBERS else shape for name, shape in zip(names, shapes, strict=True))
 
 
 def in_range(attrs: dict[str, Any], shapes: tuple[Shape, ...]) -> bool:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from graphlearn.errors import OptionError
-from graphlearn.learn.stream import Stream, check_seed, shuffles
+from graphlearn.graph.streams import check_seed
+from graphlearn.learn.stream import Stream, shuffles
 
 PINNED_UNIFORM = [0.8382821085113913, 0.8405792643780521, 0.8548107034793557]
 PINNED_NORMAL = [1.1681681634929806, -1.509697614247685, 1.6699923271589776]

@@ -17,18 +17,25 @@ from graphlearn.graph.blame import blame
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import FREE_ATTRIBUTES
+from graphlearn.graph.streams import Stream, number_streams
 from graphlearn.graph.traverse import leaves, require_nodes, topological
 from graphlearn.ops.places import check_places, indexed_length
 from graphlearn.ops.targets import Demand, check_target, demands
 from graphlearn.types import format_shape
 
 
-def resolve(attrs: Iterable[tuple[str, Any]], sizes: Mapping[str, int]) -> dict[str, Any]:
-    """Attributes with the lengths of free axes put in place of their names."""
-    return {key: _resolved(value, sizes) if key in FREE_ATTRIBUTES else value for key, value in attrs}
+def resolve(
+    attrs: Iterable[tuple[str, Any]], sizes: Mapping[str, int], streams: Mapping[Stream, int] | None = None
+) -> dict[str, Any]:
+    """Attributes with the lengths of free axes put in place of their names, and the numbers of random streams."""
+    return {key: _resolved(key, value, sizes, streams or {}) for key, value in attrs}
 
 
-def _resolved(value: Any, sizes: Mapping[str, int]) -> Any:
+def _resolved(key: str, value: Any, sizes: Mapping[str, int], streams: Mapping[Stream, int]) -> Any:
+    if isinstance(value, Stream):
+        return streams[value]
+    if key not in FREE_ATTRIBUTES:
+        return value
     if isinstance(value, tuple):
         return tuple(_length(d, sizes) if isinstance(d, str) else d for d in value)
     return _length(value, sizes) if isinstance(value, str) else value
@@ -60,9 +67,10 @@ def interpret(
     for root in roots:
         uses[root] += 1
     values: dict[Node, np.ndarray] = {}
+    streams = number_streams(order)
     with np.errstate(all="ignore"):
         for node in order:
-            values[node] = _compute(node, values, binding, precision)
+            values[node] = _compute(node, values, binding, precision, streams)
             if keep:
                 continue
             for source in node.inputs:
@@ -72,7 +80,13 @@ def interpret(
     return values
 
 
-def _compute(node: Node, values: Mapping[Node, np.ndarray], binding: Binding, precision: str | None) -> np.ndarray:
+def _compute(
+    node: Node,
+    values: Mapping[Node, np.ndarray],
+    binding: Binding,
+    precision: str | None,
+    streams: Mapping[Stream, int],
+) -> np.ndarray:
     dtype = precision if precision and node.dtype == "float64" and not _is_explicit(node) else node.dtype
     if node.op.name == "constant":
         frozen = node.attr("value")
@@ -85,8 +99,11 @@ def _compute(node: Node, values: Mapping[Node, np.ndarray], binding: Binding, pr
         raise UnsupportedOp(
             f"the operation {node.op.name!r} has no NumPy reference, so it cannot be evaluated.", nodes=(node,)
         )
+    attrs = resolve(node.attrs, binding.sizes, streams)
+    if "precision" in attrs:  # of an op that makes real numbers of none
+        attrs["precision"] = dtype
     try:
-        result = reference(*[values[n] for n in node.inputs], **resolve(node.attrs, binding.sizes))
+        result = reference(*[values[n] for n in node.inputs], **attrs)
     except GraphLearnError as error:  # values that the operation refuses, such as an index out of range
         raise blame(error, node.full_name or node.op.name, node.inputs) from None
     if node.type.weak:
@@ -99,13 +116,21 @@ def _is_explicit(node: Node) -> bool:
 
 
 def evaluate(
-    outputs: Any, at: At | None = None, *, check_finite: bool = False, sizes: Mapping[str, int] | None = None
+    outputs: Any,
+    at: At | None = None,
+    *,
+    seed: int = 0,
+    step: int = 0,
+    check_finite: bool = False,
+    sizes: Mapping[str, int] | None = None,
 ) -> Any:
     """Compute outputs with NumPy: the reference for every backend.
 
     Args:
         outputs: a node, or a sequence of nodes.
         at: leaf or full name -> array-like, or a model.
+        seed: of the random numbers that the graph draws, as of `fit`.
+        step: of the training whose random numbers are drawn, from 0 on.
         check_finite: raise at the first node that is not finite.
         sizes: lengths of free axes that no given array shows.
 
@@ -115,11 +140,12 @@ def evaluate(
     Raises:
         MissingValueError, UnknownNameError, ShapeError, DTypeError: ``at`` does not fit the graph.
         DataError: a class number that the prediction has no class for.
+        OptionError: no seed or step.
         NonFiniteError: with ``check_finite``, names the first node whose value is not finite, the line of code that
             made it and the ranges of its operands.
     """
     roots = require_nodes(outputs, "evaluate")
-    binding = bind(roots, at, sizes=sizes)
+    binding = bind(roots, at, sizes=sizes, seed=seed, step=step)
     for demand in demands(roots):
         if demand.classes:  # a probability out of range has a value, if not a sensible one; a class has none
             check_demand(demand, binding, "at")

@@ -80,6 +80,7 @@ TITLES = {
     "chain.take_along_axis": "entries by number, line by line",
     "chain.scatter_along_axis": "added at numbered places, line by line",
     "chain.cumsum": "running sum",
+    "chain.dropout": "dropout",
     "chain.cast": "change of dtype",
     "chain.sum": "sum",
     "chain.max": "largest entry",

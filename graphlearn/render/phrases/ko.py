@@ -80,6 +80,7 @@ TITLES = {
     "chain.take_along_axis": "줄마다 번호로 항목 고르기",
     "chain.scatter_along_axis": "줄마다 번호가 가리키는 자리에 더하기",
     "chain.cumsum": "누적합",
+    "chain.dropout": "드롭아웃",
     "chain.cast": "자료형 변환",
     "chain.sum": "합",
     "chain.max": "최댓값",
