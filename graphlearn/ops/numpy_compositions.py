@@ -108,6 +108,12 @@ def atleast(rank: int, x: Any) -> Node:
     return expand_dims(node, tuple(range(rank - node.ndim))) if node.ndim < rank else node
 
 
+def each_atleast(rank: int, *arrays: Any) -> Node | tuple[Node, ...]:
+    """`atleast` of one array, or of several."""
+    found = tuple([atleast(rank, x) for x in arrays])
+    return found[0] if len(found) == 1 else found
+
+
 def dstack(arrays: Sequence[Any]) -> Node:
     """Arrays behind each other: along the third axis."""
     return concatenate([atleast(3, x) for x in arrays], 2)
@@ -193,9 +199,9 @@ for _function, _builder in (
     (np.full_like, full_like),
     (np.zeros_like, lambda a, dtype=None: full_like(a, 0, dtype)),
     (np.ones_like, lambda a, dtype=None: full_like(a, 1, dtype)),
-    (np.atleast_1d, lambda x: atleast(1, x)),
-    (np.atleast_2d, lambda x: atleast(2, x)),
-    (np.atleast_3d, lambda x: atleast(3, x)),
+    (np.atleast_1d, lambda *arys: each_atleast(1, *arys)),
+    (np.atleast_2d, lambda *arys: each_atleast(2, *arys)),
+    (np.atleast_3d, lambda *arys: each_atleast(3, *arys)),
     (np.dstack, lambda tup: dstack(tup)),
     (np.column_stack, lambda tup: column_stack(tup)),
     (np.append, append),

@@ -168,27 +168,6 @@ def ravel(x: Any) -> Node:
     return reshape(x, -1)
 
 
-def at_least(x: Any, rank: int) -> Node:
-    """The array with axes of length 1 added up to a rank: before a vector's, on both sides where three are wanted.
-
-    Args:
-        x: node or array.
-        rank: 1, 2 or 3, as `numpy.atleast_1d`, `numpy.atleast_2d` and `numpy.atleast_3d`.
-    """
-    node = as_node(x)
-    missing = max(rank - node.ndim, 0)
-    after = 1 if rank == 3 and missing and node.ndim else 0
-    return reshape(node, (*[1] * (missing - after), *node.shape, *[1] * after))
-
-
-def _each_at_least(rank: int) -> Any:
-    def build_each(*arrays: Any) -> Any:
-        found = tuple(at_least(x, rank) for x in arrays)
-        return found[0] if len(found) == 1 else found
-
-    return build_each
-
-
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Node:
     """Insert axes of length 1 at the given places of the result, as `numpy.expand_dims`."""
     x = as_node(x)
@@ -335,9 +314,6 @@ def element_count(shape: Sequence[Dim]) -> Node | int:
 numpy_builder(np.broadcast_to, broadcast_to)
 numpy_builder(np.reshape, reshape)
 numpy_builder(np.ravel, lambda a: ravel(a))
-numpy_builder(np.atleast_1d, _each_at_least(1))
-numpy_builder(np.atleast_2d, _each_at_least(2))
-numpy_builder(np.atleast_3d, _each_at_least(3))
 numpy_builder(np.expand_dims, lambda a, axis: expand_dims(a, axis))
 numpy_builder(np.squeeze, lambda a, axis=None: squeeze(a, axis))
 numpy_builder(np.transpose, lambda a, axes=None: transpose(a, axes))
