@@ -140,6 +140,7 @@ from graphlearn.ops.shape import (
 )
 from graphlearn.ops.statistics import norm, std, var
 from graphlearn.ops.triangles import diag, diagonal, trace, tril, triu
+from graphlearn.ops.windows import overlap_add, windows
 from graphlearn.types import ArrayType
 
 __version__ = "0.1.0"
@@ -290,6 +291,7 @@ __all__ = [
     "one_hot",
     "optim",
     "outer",
+    "overlap_add",
     "pad",
     "parameter",
     "parse",
@@ -355,6 +357,7 @@ __all__ = [
     "vdot",
     "vjp",
     "where",
+    "windows",
     "xlogy",
 ]
 

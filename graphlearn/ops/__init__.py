@@ -23,6 +23,7 @@ from graphlearn.ops import (
     slicing,
     statistics,
     triangles,
+    windows,
 )
 from graphlearn.ops.algebra import GRAPH, NUMPY
 from graphlearn.ops.elementwise import elementwise
@@ -52,6 +53,7 @@ __all__ = [
     "slicing",
     "statistics",
     "triangles",
+    "windows",
 ]
 
 BUILT_IN.update(OPS)  # all that were registered up to here; what comes later is a user's

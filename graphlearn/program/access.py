@@ -1,7 +1,7 @@
-"""Index maps: which entry of which computed array a node's entry is. Broadcast, transpose, reshape and slice are free.
+"""Index maps: which entry of which computed array a node's entry is. Views, such as transpose and slice, are free.
 
-A loop runs over the axes of its space that are not of length 1. An `Access` says for each axis of an array which axis
-of the loop counts along it.
+A loop runs over the axes of its space that are not of length 1. An `Access` says for each axis of an array where it
+begins and which axes of the loop count along it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,29 @@ from graphlearn.graph.node import Node
 from graphlearn.program.counts import ZERO, Count, count, row_major, times, total
 from graphlearn.types import Region, Shape
 
-_VIEWS = ("broadcast_to", "transpose", "reshape", "slice")
+VIEWS = ("broadcast_to", "transpose", "reshape", "slice", "windows")
 
 Axes = tuple[int | None, ...]
-Picks = tuple[tuple[int, int], ...]  # for each axis the first entry and the step from one to the next
-_WHOLE = (0, 1)
+
+
+class Lane(NamedTuple):
+    """The places of an axis that a loop visits.
+
+    Args:
+        first: the place where it begins.
+        steps: pairs of an axis of the loop and of the places that one step along it goes on; none: it stays.
+    """
+
+    first: int = 0
+    steps: tuple[tuple[int, int], ...] = ()
+
+    def then(self, first: int, step: int) -> Lane:
+        """The lane in an axis of which this one's axis is every ``step``-th place from ``first`` on."""
+        return Lane(first + step * self.first, tuple([(axis, step * by) for axis, by in self.steps]))
+
+
+Lanes = tuple[Lane, ...]
+_FIRST = Lane()
 
 
 class Access(NamedTuple):
@@ -25,28 +43,26 @@ class Access(NamedTuple):
     Args:
         base: the node that is computed or given; no view.
         shape: the shape under which its entries are taken, row by row; that of ``base`` unless it was reshaped.
-        axes: for each axis of ``shape`` the axis of the loop, or None where the entry stays the first.
-        picks: for each axis of ``shape`` where it begins and how it goes on; empty: all axes are taken whole.
+        lanes: for each axis of ``shape`` the places that are visited.
     """
 
     base: Node
     shape: Shape
-    axes: Axes
-    picks: Picks = ()
+    lanes: Lanes
 
     def strides(self, rank: int) -> tuple[Count, ...]:
         """Elements from one entry to the next along each axis of a loop of ``rank`` axes."""
         steps = [ZERO] * rank
-        for k, (axis, stride) in enumerate(zip(self.axes, row_major(self.shape), strict=True)):
-            if axis is not None:
-                steps[axis] = times(stride, Count(self.picks[k][1])) if self.picks else stride
+        for lane, stride in zip(self.lanes, row_major(self.shape), strict=True):
+            for axis, by in lane.steps:
+                steps[axis] = times(stride, Count(by))
         return tuple(steps)
 
     @property
     def offset(self) -> tuple[Count, ...]:
         """Elements before the first entry that is taken, as a sum."""
-        firsts = [Count(first) for first, _ in self.picks]
-        return total([times(f, s) for f, s in zip(firsts, row_major(self.shape), strict=True)]) if firsts else ()
+        firsts = [Count(lane.first) for lane in self.lanes]
+        return total([times(f, s) for f, s in zip(firsts, row_major(self.shape), strict=True)])
 
     @property
     def reshaped(self) -> bool:
@@ -55,9 +71,8 @@ class Access(NamedTuple):
 
     def matches(self, loop: Shape) -> bool:
         """Whether the loop over this space visits exactly the base's entries, in their order."""
-        wanted = tuple(axis for axis in self.axes if axis is not None)
-        whole = not self.reshaped and not self.picks
-        return whole and space(self.base.shape) == loop and wanted == tuple(range(len(loop)))
+        whole = space(self.base.shape) == loop and not self.reshaped
+        return whole and self.lanes == lanes_of(loop_axes(self.shape))
 
 
 def space(shape: Shape) -> Shape:
@@ -71,6 +86,11 @@ def loop_axes(shape: Shape) -> Axes:
     return tuple(None if d == 1 else next(numbers) for d in shape)
 
 
+def lanes_of(axes: Axes) -> Lanes:
+    """Whole axes, each counted by one axis of the loop or of length 1."""
+    return tuple([_FIRST if axis is None else Lane(0, ((axis, 1),)) for axis in axes])
+
+
 def operand_axes(operand: Node, shape: Shape, axes: Axes) -> Axes:
     """Axes of an operand that broadcasts to ``shape``."""
     skip = len(shape) - operand.ndim
@@ -79,60 +99,53 @@ def operand_axes(operand: Node, shape: Shape, axes: Axes) -> Axes:
 
 def resolve(node: Node, axes: Axes) -> Access:
     """Walk through views to what is computed or given."""
-    picks: Picks = ()
-    while node.op.name in _VIEWS:
+    lanes = lanes_of(axes)
+    while node.op.name in VIEWS:
         source = node.inputs[0]
         if node.op.name == "transpose":
             order = node.attr("axes")
-            places = [order.index(k) for k in range(source.ndim)]
-            axes, picks = tuple(axes[k] for k in places), tuple(picks[k] for k in places) if picks else ()
+            lanes = tuple(lanes[order.index(k)] for k in range(source.ndim))
         elif node.op.name == "broadcast_to":
-            axes, picks = operand_axes(source, node.shape, axes), _repeated(source, node, picks)
+            skip = node.ndim - source.ndim
+            lanes = tuple(_FIRST if d == 1 else lanes[k + skip] for k, d in enumerate(source.shape))
         elif node.op.name == "slice":
-            axes, picks = _sliced(node.attr("region"), axes, picks)
+            lanes = _sliced(node.attr("region"), lanes)
+        elif node.op.name == "windows":
+            lanes = _slid(node, lanes)
         elif space(source.shape) == space(node.shape):
-            axes, picks = _relabelled(source, node, axes, picks)
+            lanes = _relabelled(source, node, lanes)
         else:
-            return Access(_under_reshapes(source), node.shape, axes, _short(picks))
+            return Access(_under_reshapes(source), node.shape, lanes)
         node = source
-    return Access(node, node.shape, axes, _short(picks))
+    return Access(node, node.shape, lanes)
 
 
-def _short(picks: Picks) -> Picks:
-    return picks if any(pick != _WHOLE for pick in picks) else ()
-
-
-def _repeated(source: Node, node: Node, picks: Picks) -> Picks:
-    """Picks of an operand that is broadcast: of an axis of length 1 there is only the first entry."""
-    if not picks:
-        return ()
-    skip = node.ndim - source.ndim
-    return tuple(_WHOLE if d == 1 else picks[k + skip] for k, d in enumerate(source.shape))
-
-
-def _relabelled(source: Node, node: Node, axes: Axes, picks: Picks) -> tuple[Axes, Picks]:
+def _relabelled(source: Node, node: Node, lanes: Lanes) -> Lanes:
     """Through a reshape that adds or drops axes of length 1 only."""
-    long = [k for k, d in enumerate(node.shape) if d != 1]
-    places = iter(long)
-    old = [None if d == 1 else next(places) for d in source.shape]
-    return (
-        tuple(None if k is None else axes[k] for k in old),
-        tuple(_WHOLE if k is None else picks[k] for k in old) if picks else (),
-    )
+    places = iter([k for k, d in enumerate(node.shape) if d != 1])
+    return tuple(_FIRST if d == 1 else lanes[next(places)] for d in source.shape)
 
 
-def _sliced(region: Region, axes: Axes, picks: Picks) -> tuple[Axes, Picks]:
-    """Through a slice: its own first entries and steps below those of the slices that were passed before."""
-    outer = iter(zip(axes, picks or [_WHOLE] * len(axes), strict=True))
-    found: list[tuple[int | None, tuple[int, int]]] = []
+def _sliced(region: Region, lanes: Lanes) -> Lanes:
+    """Through a slice: its own first entries and steps below those of the views that were passed before."""
+    outer = iter(lanes)
+    found = []
     for pick in region:
         if isinstance(pick, int):
-            found.append((None, (pick, 1)))
-            continue
-        axis, (first, step) = next(outer)
-        begin, by = _WHOLE if pick is None else (pick[0], pick[2])
-        found.append((axis, (begin + by * first, by * step)))
-    return tuple(axis for axis, _ in found), tuple(pick for _, pick in found)
+            found.append(Lane(pick))
+        else:
+            found.append(next(outer) if pick is None else next(outer).then(pick[0], pick[2]))
+    return tuple(found)
+
+
+def _slid(node: Node, lanes: Lanes) -> Lanes:
+    """Through sliding windows: one axis is counted by the number of the window and by the place in it."""
+    axis, many = node.attr("axis"), len(node.attr("size"))
+    found = list(lanes[:axis])
+    for k, (stride, dilation) in enumerate(zip(node.attr("stride"), node.attr("dilation"), strict=True)):
+        window, inside = lanes[axis + k].then(0, stride), lanes[axis + many + k].then(0, dilation)
+        found.append(Lane(window.first + inside.first, (*window.steps, *inside.steps)))
+    return (*found, *lanes[axis + 2 * many :])
 
 
 def _under_reshapes(node: Node) -> Node:
@@ -170,8 +183,7 @@ def part_places(node: Node) -> list[Access]:
             at += length
     places = []
     for part, region in zip(node.inputs, regions, strict=True):
-        axes, picks = _sliced(region, loop_axes(part.shape), ())
-        places.append(Access(node, node.shape, axes, _short(picks)))
+        places.append(Access(node, node.shape, _sliced(region, lanes_of(loop_axes(part.shape)))))
     return places
 
 

@@ -11,6 +11,7 @@ from graphlearn.program.access import (
     is_assembly,
     is_entrywise,
     is_reduction,
+    lanes_of,
     loop_axes,
     loop_space,
     part_places,
@@ -208,7 +209,7 @@ def _assembled(node: Node, plan: Schedule, buffer_of: Callable[[Node], Buffer]) 
     """An array that is written part by part, one loop for each part that has entries."""
     loops = []
     if node.op.name == "inlay":
-        whole = Access(node, node.shape, loop_axes(node.shape))
+        whole = Access(node, node.shape, lanes_of(loop_axes(node.shape)))
         loops.append(_Loop(space(node.shape), plan, buffer_of).lay(node, None, whole))
     for part, access, place in zip(node.inputs, plan.reads[node], part_places(node), strict=True):
         if count(part.shape) != ZERO:

@@ -52,6 +52,7 @@ ROUTINES: dict[str, Plan] = {
     "scatter_add": Plan(_lines),
     "take_along_axis": Plan(lambda node: node.shape),
     "scatter_along_axis": Plan(_lines),
+    "overlap_add": Plan(lambda node: node.shape[: node.attr("axis") + len(node.attr("stride"))]),
     "random": Plan(_blocks),
 }
 

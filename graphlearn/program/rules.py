@@ -17,6 +17,7 @@ from graphlearn.graph.node import Node, as_node, make
 from graphlearn.graph.op import ATOM, Attrs, Notation, Op, find_op
 from graphlearn.graph.rewrite import rewrite
 from graphlearn.graph.traverse import topological
+from graphlearn.program.access import VIEWS
 from graphlearn.program.routines import ROUTINES
 from graphlearn.types import promote
 
@@ -183,7 +184,7 @@ def _reshape(inputs: Sequence[Node], attrs: Attrs) -> Node | None:
         return x
     if x.op.name == "reshape":
         return build("reshape", x.inputs, attrs)
-    if _long(x.shape) != _long(shape) and x.op.name in ("transpose", "broadcast_to", "slice"):
+    if _long(x.shape) != _long(shape) and x.op.name in VIEWS:
         return build("reshape", [make(COPY, (x,), scope="")], attrs)
     return None
 
@@ -201,7 +202,7 @@ def _matmul(inputs: Sequence[Node], attrs: Attrs) -> Node | None:
 
 def _plain(x: Node) -> Node:
     source = x
-    while source.op.name in ("transpose", "reshape", "broadcast_to", "slice"):
+    while source.op.name in VIEWS:
         swapped = (*range(source.ndim - 2), source.ndim - 1, source.ndim - 2)
         regular = source.op.name == "reshape" or (source.op.name == "transpose" and source.attr("axes") == swapped)
         if not regular:
@@ -221,12 +222,11 @@ def _is_array(node: Node) -> bool:
     """Whether a node's entries lie in memory in their order."""
     while node.op.name == "reshape":
         node = node.inputs[0]
-    return node.op.name not in ("transpose", "broadcast_to", "slice", "axis_size")
+    return node.op.name not in (*VIEWS, "axis_size")
 
 
 # Structural operations that a program has a step or a view for; the others are routines.
-_PLAIN = ("axis_size", "cast", "broadcast_to", "transpose", "reshape", "slice", "concatenate", "inlay", "sum", "max",
-          "matmul")  # fmt: skip
+_PLAIN = (*VIEWS, "axis_size", "cast", "concatenate", "inlay", "sum", "max", "matmul")
 
 _RULES: dict[str, Rule] = {
     "mul": _mul, "sub": _sub, "div": _div, "neg": _neg, "abs": _abs, "pow": _pow, "cast": _cast,

@@ -103,7 +103,7 @@ _REGIONS = (  # a pick for each axis: all, a place, or (first, count, step)
     (1, None, (2, 3, -1)), (None, 0, (0, 2, 1)), (0, 0, 1), (3, (1, 2, -1), None), (None, (0, 1, 1), 2),
     (None, (1, 3, 1)), (None, (4, 3, -2)), ((4, 3, -1),), ((1, 2, 2), None),
 )  # fmt: skip
-# Attribute -> values, by the name and, where it has one, the annotation of the shape rule's parameter.
+# Attribute -> values, by the name and, where it has one, the annotation of the shape rule's parameter, or by the op.
 ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "axis: tuple[int, ...]": ((0,), (1,), (0, 1), (0, 2), ()),
     "axis: int": (0, 1, 2),
@@ -128,6 +128,10 @@ ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "shape": ((3,), (6,), (2, 5), (3, 2), (1, 2, 3), (4, 2, 3), ("N", 3), (3, "N"), ("N", 1, 3), (1, 1), ("N", 5)),
     "axes": ((0,), (1, 0), (2, 0, 1), (0, 2, 1)),
     "region": _REGIONS,
+    "overlap_add.shape": ((4,), (5,), (6, 1), (4, 4), (4, 6, 3), ("N", 3), (3, 2), (2, 3), (2, 2, 2), (4, 3)),
+    "size": ((2,), (1, 2), (2, 2)),
+    "stride": ((1,), (2,), (1, 1), (2, 1)),
+    "dilation": ((1,), (2,), (1, 2)),
     "dtype": ("float32", "float64", "int64"),
     "axis_name": ("N",),
     "shape: Drawn": ((), (5,), (2, 8), ("N", 3), (3, "N")),
@@ -141,6 +145,11 @@ ATTRIBUTES: dict[str, tuple[Any, ...]] = {
 _OWN = {"indices": "int64", "seed": "int64", "step": "int64", "bits": "int64", "keep": "bool"}
 _NUMBERS = ("seed", "step")
 UNWRITTEN = ("seed", "step", "bits")  # what a run gives, or what it draws, is left out of formulas
+# Shapes of the operands where those below do not do.
+_SHAPES_OF: dict[str, tuple[tuple[Shape, ...], ...]] = {
+    "windows": (((5,),), ((3, 4),), ((5, 2),), (("N", 3, 2),), ((2, 3, 4, 1),)),
+    "overlap_add": (((3, 2),), ((4, 3, 2),), ((2, 2, 3),), (("N", 2, 2),), ((2, 2, 1, 2),), ((2, 2, 2, 1),)),
+}
 # Shapes of the operands, by their number.
 _SHAPES: dict[int, tuple[tuple[Shape, ...], ...]] = {
     0: ((),),
@@ -178,16 +187,16 @@ def operand_names(op: Op) -> tuple[str, ...]:
 def attribute_names(op: Op) -> dict[str, str]:
     """Attributes of an op -> key into the table of values."""
     parameters = list(inspect.signature(op.infer).parameters.values())[1:]
-    keys = {p.name: f"{p.name}: {p.annotation}" for p in parameters}
-    return {name: key if key in ATTRIBUTES else name for name, key in keys.items()}
+    keys = {p.name: (f"{op.name}.{p.name}", f"{p.name}: {p.annotation}") for p in parameters}
+    return {name: next((k for k in able if k in ATTRIBUTES), name) for name, able in keys.items()}
 
 
 def other_cases(op: Op, dtype: str = "float64") -> Iterator[Case]:
     """The op on small arrays, with each value of each attribute that fits."""
     keys = attribute_names(op)
     names = operand_names(op)
-    found = _SHAPES_OF_A_KIND.get(names[0] if names else "", _SHAPES[len(names)])
-    for shapes in dict.fromkeys(_fitting(names, shapes) for shapes in found):
+    own = _SHAPES_OF.get(op.name) or _SHAPES_OF_A_KIND.get(names[0] if names else "")
+    for shapes in dict.fromkeys(_fitting(names, shapes) for shapes in own or _SHAPES[len(names)]):
         for values in itertools.product(*[ATTRIBUTES[key] for key in keys.values()]):
             attrs = dict(zip(keys, values, strict=True))
             if in_range(attrs, shapes):

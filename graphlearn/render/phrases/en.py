@@ -79,6 +79,8 @@ TITLES = {
     "chain.scatter_add": "added at numbered places",
     "chain.take_along_axis": "entries by number, line by line",
     "chain.scatter_along_axis": "added at numbered places, line by line",
+    "chain.windows": "sliding windows",
+    "chain.overlap_add": "windows added up",
     "chain.cumsum": "running sum",
     "chain.dropout": "dropout",
     "chain.cast": "change of dtype",

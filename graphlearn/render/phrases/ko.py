@@ -79,6 +79,8 @@ TITLES = {
     "chain.scatter_add": "번호가 가리키는 자리에 더하기",
     "chain.take_along_axis": "줄마다 번호로 항목 고르기",
     "chain.scatter_along_axis": "줄마다 번호가 가리키는 자리에 더하기",
+    "chain.windows": "미끄러지는 창",
+    "chain.overlap_add": "겹치는 창 더하기",
     "chain.cumsum": "누적합",
     "chain.dropout": "드롭아웃",
     "chain.cast": "자료형 변환",
