@@ -102,6 +102,7 @@ from graphlearn.ops.intrinsics import (
 from graphlearn.ops.joining import concatenate, flip, pad, split, stack
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
+from graphlearn.ops.pooling import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d
 from graphlearn.ops.products import cumprod, prod
 from graphlearn.ops.random import dropout
 from graphlearn.ops.rectifiers import (
@@ -204,6 +205,8 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "avg_pool1d",
+    "avg_pool2d",
     "axis_size",
     "binary_cross_entropy",
     "broadcast_to",
@@ -216,6 +219,8 @@ __all__ = [
     "compile",
     "concatenate",
     "constant",
+    "conv1d",
+    "conv2d",
     "cos",
     "cosh",
     "cost",
@@ -273,6 +278,8 @@ __all__ = [
     "losses",
     "matmul",
     "max",
+    "max_pool1d",
+    "max_pool2d",
     "maximum",
     "mean",
     "min",

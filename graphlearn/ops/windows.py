@@ -67,7 +67,10 @@ def _infer_windows(
     return types[0].with_shape(windows_shape(types[0].shape, axis, size, stride, dilation, "windows"))
 
 
-def _windows(x: Any, axis: int, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
+def windows_reference(
+    x: Any, axis: int, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> Any:
+    """The windows of an array, in NumPy."""
     axes = tuple(range(axis, axis + len(size)))
     spans = tuple((each - 1) * apart + 1 for each, apart in zip(size, dilation, strict=True))
     every = np.lib.stride_tricks.sliding_window_view(np.asarray(x), spans, axes)  # window axes last
@@ -94,7 +97,10 @@ def _infer_overlap(
     return types[0].with_shape(shape)
 
 
-def _overlap_add(x: Any, axis: int, stride: tuple[int, ...], dilation: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+def overlap_reference(
+    x: Any, axis: int, stride: tuple[int, ...], dilation: tuple[int, ...], shape: tuple[int, ...]
+) -> Any:
+    """Windows added up, in NumPy: one place of the windows after the other."""
     x, many = np.asarray(x), len(stride)
     result = np.zeros(shape, x.dtype)
     before = (slice(None),) * axis
@@ -133,9 +139,9 @@ def _latex_text(text: str) -> str:
 WINDOWS = structural(
     "windows",
     infer=_infer_windows,
-    reference=_windows,
+    reference=windows_reference,
     adjoint=lambda node, g: (
-        _overlap(g, node.inputs[0].shape, node.attr("axis"), node.attr("stride"), node.attr("dilation")),
+        overlap(g, node.inputs[0].shape, node.attr("axis"), node.attr("stride"), node.attr("dilation")),
     ),
     notation=Notation(
         lambda n: rf"\operatorname{{{{windows}}}}_{{{{{_latex_text(_size_text(n))}}}}}\left({{0}}\right)",
@@ -147,9 +153,9 @@ WINDOWS = structural(
 OVERLAP_ADD = structural(
     "overlap_add",
     infer=_infer_overlap,
-    reference=_overlap_add,
+    reference=overlap_reference,
     adjoint=lambda node, g: (
-        _slid(g, node.attr("axis"), _window_sizes(node), node.attr("stride"), node.attr("dilation")),
+        slid(g, node.attr("axis"), _window_sizes(node), node.attr("stride"), node.attr("dilation")),
     ),
     notation=Notation(
         lambda n: (
@@ -167,11 +173,13 @@ def _window_sizes(node: Node) -> tuple[int, ...]:
     return tuple(int(d) for d in node.inputs[0].shape[axis + many : axis + 2 * many])
 
 
-def _slid(x: Node, axis: int, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Node:
+def slid(x: Node, axis: int, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Node:
+    """`windows` with attributes in canonical form."""
     return build(WINDOWS, [x], axis=axis, size=size, stride=stride, dilation=dilation)
 
 
-def _overlap(x: Node, shape: Shape, axis: int, stride: tuple[int, ...], dilation: tuple[int, ...]) -> Node:
+def overlap(x: Node, shape: Shape, axis: int, stride: tuple[int, ...], dilation: tuple[int, ...]) -> Node:
+    """`overlap_add` with attributes in canonical form."""
     return build(OVERLAP_ADD, [x], axis=axis, shape=shape, stride=stride, dilation=dilation)
 
 
@@ -228,12 +236,12 @@ def windows(
         first = _first_axis(axis, x.ndim, many)
         steps, apart = each_axis(stride, many, "the stride"), each_axis(dilation, many, "the dilation")
         windows_shape(x.shape, first, sizes, steps, apart, "windows")
-    return _slid(x, first, sizes, steps, apart)
+    return slid(x, first, sizes, steps, apart)
 
 
 def _first_axis(axis: int | Sequence[int] | None, rank: int, many: int) -> int:
     """The first of the neighbouring axes along which windows slide."""
-    axes = normalize_axes(range(rank - many - 1, rank - 1) if axis is None else axis, rank, "windows")
+    axes = normalize_axes(tuple(range(rank - many - 1, rank - 1)) if axis is None else axis, rank, "windows")
     if not axes or axes != tuple(range(axes[0], axes[0] + many)):
         raise ShapeError(
             f"windows needs neighbouring axes, one for each size; got axes {axes} for {many} sizes. Transpose the "
@@ -272,7 +280,7 @@ def overlap_add(
         many = x.ndim - len(dims)
         first = _first_axis(axis, len(dims), many)
         steps, apart = each_axis(stride, many, "the stride"), each_axis(dilation, many, "the dilation")
-    return _overlap(x, dims, first, steps, apart)
+    return overlap(x, dims, first, steps, apart)
 
 
 def _sliding_window_view(x: Any, window_shape: Any, axis: Any = None) -> Node:
