@@ -83,7 +83,9 @@ binary_cross_entropy = elementwise(
     doc="Binary cross-entropy of the probability sigmoid(z) and a target t, from the logit z; finite for every z.",
     formula=lambda m, z, t: -(t * m.log(1 / (1 + m.exp(-z))) + (1 - t) * m.log(1 - 1 / (1 + m.exp(-z)))),
     kernel=lambda m, z, t: m.maximum(z, 0) - t * z + m.log1p(m.exp(-m.abs(z))),
-    partials=(lambda m, z, t, y: m.sigmoid(z) - t, lambda m, z, t, y: -z),
+    # sigmoid(z) - t loses the digits of a small difference: all of them from z = 37 on, where t is 1.
+    partials=(lambda m, z, t, y: (1 - t) * m.sigmoid(z) - t * m.sigmoid(-z), lambda m, z, t, y: -z),
+    textbook=(lambda m, z, t, y: m.sigmoid(z) - t, lambda m, z, t, y: -z),
     open=_open_bce,
     notation=Notation(
         r"\operatorname{{BCE}}\left(\sigma\left({0}\right), {1}\right)", "BCE(σ({0}), {1})", CALL, (0, SUM)
