@@ -6,6 +6,7 @@ with 1; nothing is computed from it.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections import Counter
@@ -178,6 +179,11 @@ def promote(types: Sequence[ArrayType]) -> tuple[str, bool]:
     Returns:
         (dtype, weak): weak only if every operand is weak.
     """
+    return _promoted(tuple(types))
+
+
+@functools.lru_cache(maxsize=4096)
+def _promoted(types: tuple[ArrayType, ...]) -> tuple[str, bool]:
     strong = [t.dtype for t in types if not t.weak]
     weak = [t.dtype for t in types if t.weak]
     top = max(weak, key=_rank_of, default=None)

@@ -12,7 +12,7 @@ from graphlearn.backends.registry import check_precision, load_backend
 from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.binding import bind
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import leaves, require_nodes, symbols
+from graphlearn.graph.traverse import leaves, require_nodes, symbols, topological
 from graphlearn.ops.places import gathers
 
 
@@ -45,6 +45,7 @@ class Function:
         self._leaves = leaves(self._roots)
         self._gathers = gathers(self._roots)
         self._run = leaves(self._roots, "run")
+        self._order = [n for n in topological(self._roots) if n.is_leaf]
         self._require_free(symbols(*self._roots))
         self._require_known(inputs)
         self._compiled = load_backend(backend).compile_function(self._roots, (*self._leaves, *self._run), precision)
@@ -97,7 +98,9 @@ class Function:
         seed, step = (named.pop("seed", 0), named.pop("step", 0)) if self._run else (0, 0)
         if values is not None and named:
             raise NameClashError("call with one mapping, or with keywords; got both.")
-        binding = bind(self._roots, named if values is None else values, what="the call", seed=seed, step=step)
+        binding = bind(
+            self._roots, named if values is None else values, what="the call", seed=seed, step=step, order=self._order
+        )
         for node in self._gathers:
             check_indices(node, binding, "the call")
         results = self._compiled(binding.arrays, binding.sizes)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary, WeakSet
 
 from graphlearn.calculus.partials import Local, local_partial, scale
 from graphlearn.calculus.trace import Step, Trace
 from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
+from graphlearn.graph.interning import quiet_collector
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.scope import no_scope
@@ -54,7 +53,7 @@ def differentiate(
     _require_real([output, *wrt])
     if seed is None:
         _require_scalar(output)
-    with _quiet_collector(), no_scope():
+    with quiet_collector(), no_scope():
         order = topological([output]) if order is None else order
         _require_ancestors(order, output, wrt, disconnected)
         active = influenced(order, wrt)
@@ -248,15 +247,3 @@ def _require_ancestors(order: Sequence[Node], output: Node, wrt: Sequence[Node],
                 "it, or pass disconnected='zero' to get zeros.",
                 nodes=(output, w),
             )
-
-
-@contextmanager
-def _quiet_collector() -> Iterator[None]:
-    """Pause the cyclic garbage collector: a graph has no cycles, and scanning its nodes costs more than making them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

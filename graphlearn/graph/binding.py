@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -66,6 +66,7 @@ def bind(
     defaults: Mapping[Node, Any] | None = None,
     seed: int = 0,
     step: int = 0,
+    order: Sequence[Node] | None = None,
 ) -> Binding:
     """Check the given values against the leaves of a graph.
 
@@ -79,11 +80,12 @@ def bind(
         defaults: leaf -> array-like, for leaves that ``at`` does not give.
         seed: of the random numbers that the graph draws.
         step: of the training whose random numbers are drawn.
+        order: the graph's leaves in topological order, for those who bind them often.
 
     Raises:
         UnknownNameError, MissingValueError, ShapeError, DTypeError, OptionError: each names the culprit and the cure.
     """
-    order = topological(roots)
+    order = topological(roots) if order is None else order
     table = symbols_in(order)
     entries: Mapping[Any, Any] = at.leaf_values() if isinstance(at, HasValues) else {} if at is None else at
     if not isinstance(entries, Mapping):

@@ -5,8 +5,11 @@ A dictionary of weak references, since `weakref.WeakValueDictionary` takes twice
 
 from __future__ import annotations
 
+import gc
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 Key = tuple[Any, ...]
@@ -50,3 +53,15 @@ def _forget(entry: _Entry) -> None:
         # A younger object may stand in the dead one's place.
         if TABLE.get(entry.key) is entry:
             del TABLE[entry.key]
+
+
+@contextmanager
+def quiet_collector() -> Iterator[None]:
+    """Pause the cyclic garbage collector: a graph has no cycles, and scanning its nodes costs more than making them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

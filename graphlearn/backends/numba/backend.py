@@ -9,6 +9,7 @@ import numpy as np
 
 from graphlearn.backends.native import NativeFunction, aligned_zeros, compile_native
 from graphlearn.backends.numba.emit import Emitted, emit_function, emit_training
+from graphlearn.backends.numba.tape import TapeFunction, record_tape
 from graphlearn.backends.registry import lowered
 from graphlearn.backends.steps import check_steps, lengths_of
 from graphlearn.errors import ShapeError
@@ -181,9 +182,10 @@ class NumbaRun:
         self._write(self._current, values)
 
 
-def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> NumbaFunction:
-    """Outputs as a function of the leaves."""
-    return NumbaFunction(outputs, leaves, precision)
+def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> NumbaFunction | TapeFunction:
+    """Outputs as a function of the leaves; a tape where they are a huge scalar graph."""
+    tape = record_tape(outputs, leaves, precision)
+    return NumbaFunction(outputs, leaves, precision) if tape is None else TapeFunction(tape, leaves)
 
 
 def open_training(step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> NumbaRun:
