@@ -87,12 +87,7 @@ def bind(
     """
     order = topological(roots) if order is None else order
     table = symbols_in(order)
-    entries: Mapping[Any, Any] = at.leaf_values() if isinstance(at, HasValues) else {} if at is None else at
-    if not isinstance(entries, Mapping):
-        raise UnknownNameError(
-            f"{what} needs a mapping from leaf or name to array, or a model; got {type(at).__name__}. Write "
-            f"{{{', '.join(f'{name!r}: ...' for name in table)}}}."
-        )
+    entries = _entries(at, what, table)
     given: dict[Node, Any] = {}
     unused: dict[Node, Any] = {}
     families = _families(table)
@@ -119,6 +114,16 @@ def bind(
     bind_run(order, binding.arrays, seed, step)
     _take_lengths(unused, binding.sizes)
     return binding
+
+
+def _entries(at: At | None, what: str, table: Mapping[str, Node]) -> Mapping[Any, Any]:
+    entries: Mapping[Any, Any] = at.leaf_values() if isinstance(at, HasValues) else {} if at is None else at
+    if not isinstance(entries, Mapping):
+        raise UnknownNameError(
+            f"{what} needs a mapping from leaf or name to array, or a model; got {type(at).__name__}. Write "
+            f"{{{', '.join(f'{name!r}: ...' for name in table)}}}."
+        )
+    return entries
 
 
 def _take_lengths(unused: Mapping[Node, Any], sizes: dict[str, int]) -> None:
