@@ -55,7 +55,7 @@ def tell_costs(bill: Bill, language: str = "en") -> Document:
         shown = [row for row in bill.rows if row[1].flops >= least][:_MOST]
     blocks: list[Block] = []
     if shown:
-        columns = [words.word(f"cost.{key}") for key in ("name", "operation", "shape", "flops", "bytes")]
+        columns = [words.word(key) for key in ("name", "cost.operation", "shape", "cost.flops", "cost.bytes")]
         table = Table(columns, [_row(name, cost) for name, cost in shown], ["left", "left", "left", "right", "right"])
         blocks.append(table)
     if len(shown) < len(bill.rows):
