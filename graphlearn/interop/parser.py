@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
-from unicodedata import east_asian_width
 
 from graphlearn.errors import GraphLearnError, GraphUseError, ParseError, UnknownNameError
 from graphlearn.graph.leaves import constant, constant_array, input
 from graphlearn.graph.node import Node, apply
-from graphlearn.ops.algebra import FUNCTIONS
+from graphlearn.interop.calls import find_function, is_reserved, misfit, nearest, takes_expressions
+from graphlearn.interop.tokens import Text, Token, advice, spelled_out
 from graphlearn.ops.linear import matmul
-from graphlearn.ops.normalised import log_softmax, logsumexp, softmax
-from graphlearn.ops.reductions import max_, mean, sum_
 from graphlearn.ops.shape import transpose
+from graphlearn.ops.slicing import index
 from graphlearn.types import Dim
 
 _DEEPEST = 100  # nested brackets, signs and powers; Python's own stack bears a little more
-
-_TOKEN = re.compile(
-    r"(?P<space>\s+)"
-    r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[^\W\d]\w*)"
-    r"|(?P<operator>\*\*|<=|>=|==|!=|[-+*/@<>(),=.])"
-)
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str  # "number", "name", "operator" or "end"
-    text: str
-    start: int
-
 
 # operator -> (binding strength, whether it groups from the right, operation); Python's order
 _BINARY: dict[str, tuple[int, bool, Callable[[Node, Node], Node]]] = {
@@ -51,6 +32,7 @@ _BINARY: dict[str, tuple[int, bool, Callable[[Node, Node], Node]]] = {
     "-": (5, False, lambda x, y: x - y),
     "*": (6, False, lambda x, y: x * y),
     "/": (6, False, lambda x, y: x / y),
+    "%": (6, False, lambda x, y: x % y),
     "@": (6, False, matmul),
     "**": (8, True, lambda x, y: x**y),
 }
@@ -61,39 +43,24 @@ _PREFIX: dict[str, tuple[int, Callable[[Node], Node]]] = {
     "-": (7, lambda x: -x),
     "+": (7, lambda x: x),
 }
-# Functions of whole arrays: the operation and the options that it takes.
-_REDUCTIONS: dict[str, tuple[Callable[..., Node], tuple[str, ...]]] = {
-    "sum": (sum_, ("axis", "keepdims")),
-    "mean": (mean, ("axis", "keepdims")),
-    "max": (max_, ("axis", "keepdims")),
-    "softmax": (softmax, ("axis",)),
-    "log_softmax": (log_softmax, ("axis",)),
-    "logsumexp": (logsumexp, ("axis",)),
-}
-_CONSTANTS: dict[str, float] = {"pi": math.pi, "True": True, "False": False}
-_ADVICE = {
-    "^": "Write ** for a power.",
-    "=": "Write == for a comparison; a formula assigns nothing.",
-    "[": "A formula has no indexing; compute with whole arrays.",
-    "&": "Write 'and'.",
-    "|": "Write 'or', or abs(x) for an absolute value.",
-    "!": "Write 'not', or != for a comparison.",
-    "~": "Write 'not'.",
-    "%": "Write mod(a, b) for a remainder.",
-    "'": "A formula has no text.",
-    '"': "A formula has no text.",
-}
+# opening bracket -> the closing one, and the operation that they mean
+_BRACKETS = {"(": (")", ""), "|": ("|", "abs"), "⌊": ("⌋", "floor"), "⌈": ("⌉", "ceil")}
+_CONSTANTS: dict[str, float] = {"pi": math.pi, "π": math.pi, "inf": math.inf, "nan": math.nan, "∞": math.inf}
+_WORDS = {"True": True, "False": False, "None": None}
 
 
 def parse(text: str, shapes: Mapping[str, int | str | Sequence[Dim]] | None = None) -> Node:
     """Build the graph of a formula that is given as text.
 
     Args:
-        text: Python's notation: numbers, names, ``+ - * / @ **``, comparisons, ``and or not``, brackets, ``W.T``, every
-            elementwise operation by its name (``tanh(x)``, ``maximum(a, b)``, ``where(c, a, b)``, your own too), and
-            ``sum mean max`` with ``axis=`` and ``keepdims=``, ``softmax log_softmax logsumexp`` with ``axis=``. ``pi``
-            is the number; ``e`` is a name like any other, write ``exp(1)``.
-        shapes: name -> shape, of ints and axis names, for names that are arrays (or called ``pi``).
+        text: Python's notation: numbers, names (Greek and Korean ones too), ``+ - * / % @ **``, comparisons, ``and or
+            not``, brackets, ``W.T``, ``x[0, 1:3, ::-1, ..., None]``, and every operation by the name that `gl` or NumPy
+            gives it, with its options: ``tanh(x)``, ``where(c, a, b)``, ``sum(x, axis=0)``, ``concatenate([a, b],
+            axis=1)``, ``einsum("ij,jk->ik", a, b)``, your own too. ``max(x, 0)`` is the larger of two. The signs of
+            derivations are read as well: ``x²``, ``√(x)``, ``|x|``, ``⌊x⌋``, ``σ(x)``, ``Wᵀ``, ``a·b``, ``a ≤ b``.
+            ``pi``, ``inf`` and ``nan`` are numbers; ``e`` is a name like any other, write ``exp(1)``. At most 100,000
+            characters, and 100 levels of brackets, signs and powers.
+        shapes: name -> shape, of ints and axis names, for names that are arrays (or called ``pi`` or as a function).
 
     Returns:
         A node. Every other name is an input of dtype float64 and shape ``shapes[name]`` or ``()``.
@@ -107,14 +74,14 @@ def parse(text: str, shapes: Mapping[str, int | str | Sequence[Dim]] | None = No
         >>> import graphlearn as gl
         >>> gl.parse("sigmoid(w*x + b)")
         <sigmoid float64[]>
-        >>> gl.parse("x @ W.T", shapes={"x": ("batch", 2), "W": (3, 2)})
-        <matmul float64[batch,3]>
+        >>> gl.parse("(x @ W.T)[:, 0]", shapes={"x": ("batch", 2), "W": (3, 2)})
+        <slice float64[batch]>
     """
     if not isinstance(text, str):
         raise ParseError(
             f"parse needs a formula as text; got {type(text).__name__}. For a SymPy expression use gl.from_sympy."
         )
-    parser = _Parser(text, dict(shapes or {}))
+    parser = _Parser(Text(text), dict(shapes or {}))
     node = parser.formula()
     unused = [name for name in parser.shapes if name not in parser.leaves]
     if unused:
@@ -129,98 +96,69 @@ class _Parser:
     """Reads one formula from left to right.
 
     Args:
-        text: the formula.
+        source: the formula.
         shapes: shapes of names.
     """
 
-    def __init__(self, text: str, shapes: dict[str, Any]) -> None:
-        self.text = text
+    def __init__(self, source: Text, shapes: dict[str, Any]) -> None:
+        self.source = source
         self.shapes = shapes
         self.leaves: dict[str, Node] = {}
-        self.tokens = list(self._read_tokens())
+        self.spellings: dict[str, str] = {}
+        self.tokens = source.tokens()
         self.place = 0
         self.depth = 0
 
-    # --- tokens --------------------------------------------------------------------------------------------------
-
-    def _read_tokens(self) -> list[_Token]:
-        tokens: list[_Token] = []
-        place = 0
-        while place < len(self.text):
-            found = _TOKEN.match(self.text, place)
-            if found is None:
-                character = self.text[place]
-                self._refuse(
-                    f"{character!r} has no meaning in a formula. {_ADVICE.get(character, 'Leave it out.')}", place
-                )
-            if found.lastgroup != "space":
-                kind = "operator" if found.group() in ("and", "or", "not") else str(found.lastgroup)
-                tokens.append(_Token(kind, found.group(), place))
-            place = found.end()
-        tokens.append(_Token("end", "", len(self.text.rstrip())))
-        return tokens
-
     @property
-    def next(self) -> _Token:
+    def next(self) -> Token:
         """The token that comes next."""
         return self.tokens[self.place]
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         token = self.next
-        self.place += 1
+        self.place += token.kind != "end"
         return token
 
-    def _take_if(self, operator: str) -> bool:
-        found = self.next.kind == "operator" and self.next.text == operator
+    def _take_if(self, *signs: str) -> bool:
+        found = self.next.is_sign(*signs)
         self.place += found
         return found
 
-    def _expect(self, operator: str, opened: _Token) -> None:
-        if not self._take_if(operator):
-            line = self.text.count("\n", 0, opened.start) + 1
-            where = f"in line {line} " if "\n" in self.text else ""
-            self._refuse(
-                f"expected {operator!r} for the bracket opened {where}at column {self._column(opened.start)}", None
-            )
+    def _expect(self, sign: str, opened: Token) -> None:
+        if not self._take_if(sign):
+            self._refuse(f"expected {sign!r} for the bracket opened {self.source.where(opened.start)}")
 
-    def _refuse(self, problem: str, place: int | None) -> NoReturn:
-        """Raise with a caret under the place, which is the next token's unless given."""
-        raise ParseError(f"{problem}\n{self._caret(self.next.start if place is None else place)}")
-
-    def _column(self, place: int) -> int:
-        return place - (self.text.rfind("\n", 0, place) + 1) + 1
-
-    def _caret(self, place: int) -> str:
-        start = self.text.rfind("\n", 0, place) + 1
-        line = self.text[start:].split("\n", 1)[0].expandtabs(1)
-        width = sum(2 if east_asian_width(c) in "WF" else 1 for c in line[: place - start])
-        return f"  {line}\n  {' ' * width}^"
+    def _refuse(self, problem: str, token: Token | None = None) -> NoReturn:
+        """Raise with a caret under a token, the next one unless given."""
+        self.source.refuse(problem, (token or self.next).start)
 
     # --- expressions ---------------------------------------------------------------------------------------------
 
     def formula(self) -> Node:
         """The whole text as one expression."""
         if self.next.kind == "end":
-            self._refuse("the formula is empty. Write something like 'w*x + b'.", None)
+            self._refuse("the formula is empty. Write something like 'w*x + b'.")
         node = self._expression(0)
-        token = self.next
-        if token.kind != "end":
-            self._refuse(self._leftover(token), None)
+        if self.next.kind != "end":
+            self._refuse(self._leftover(self.next))
         return node
 
-    def _leftover(self, token: _Token) -> str:
-        if token.text == ")":
+    def _leftover(self, token: Token) -> str:
+        if token.is_sign(")", "]"):
             return "this bracket closes nothing"
         if token.kind == "operator":
-            return f"{token.text!r} cannot stand here. {_ADVICE.get(token.text, '')}".rstrip()
+            return f"{token.text!r} cannot stand here. {advice(token.text)}".removesuffix(" Leave it out.")
         before = self.tokens[self.place - 1].text
         return f"an operator is missing between {before!r} and {token.text!r}; a product needs *"
 
-    def _expression(self, weakest: int) -> Node:
-        """An expression whose operators bind stronger than ``weakest``."""
+    def _deeper(self) -> None:
         self.depth += 1
         if self.depth > _DEEPEST:
-            self._refuse(f"the formula is nested deeper than {_DEEPEST} levels. Build it from parts in Python.", None)
+            self._refuse(f"the formula is nested deeper than {_DEEPEST} levels. Build it from parts in Python.")
+
+    def _expression(self, weakest: int) -> Node:
+        """An expression whose operators bind stronger than ``weakest``."""
+        self._deeper()
         left = self._operand()
         while self.next.kind == "operator" and self.next.text in _BINARY:
             strength, from_right, operation = _BINARY[self.next.text]
@@ -228,30 +166,37 @@ class _Parser:
                 break
             token = self._take()
             right = self._expression(strength - 1 if from_right else strength)
-            left = self._build(token, operation, left, right)
+            left = self._node(token, operation, left, right)
             if strength == _COMPARISON and self.next.text in _BINARY and _BINARY[self.next.text][0] == _COMPARISON:
-                self._refuse("comparisons do not chain; write (a < b) and (b < c)", None)
+                self._refuse("comparisons do not chain; write (a < b) and (b < c)")
         self.depth -= 1
         return left
 
     def _operand(self) -> Node:
         token = self._take()
+        found: Any
         if token.kind == "number":
-            node = constant(float(token.text))  # whole numbers too: in mathematics 2**-2 is a quarter
-        elif token.kind == "name":
-            node = self._call(token) if self._take_if("(") else self._named(token)
-        elif token.text in _PREFIX and token.kind == "operator":
+            found = constant(float(token.text))  # whole numbers too: in mathematics 2**-2 is a quarter
+        elif token.kind == "name" or token.is_sign("√", "∛"):
+            found = self._call(token) if self._take_if("(") else self._named(token)
+        elif token.is_sign(*_PREFIX):
             return self._signed(token)
-        elif token.text == "(":
-            node = self._expression(0)
-            self._expect(")", token)
+        elif token.is_sign("∞"):
+            found = constant(math.inf)
+        elif token.is_sign(*_BRACKETS):
+            closing, function = _BRACKETS[token.text]
+            found = self._expression(0)
+            self._expect(closing, token)
+            found = self._node(token, lambda x: apply(function, x), found) if function else found
         else:
-            self.place -= 1
-            what = f"got {token.text!r}" if token.text else "the formula ends"
-            self._refuse(f"expected a number, a name or a bracket; {what}", None)
-        return self._transposed(node)
+            self.place -= token.kind != "end"
+            got = f"got {token.text!r}" if token.text else "the formula ends"
+            if token.kind == "text":
+                self._refuse("a formula has no text, but for what a function such as einsum takes")
+            self._refuse(f"expected a number, a name or a bracket; {got}")
+        return self._with_suffixes(found, token)
 
-    def _signed(self, token: _Token) -> Node:
+    def _signed(self, token: Token) -> Node:
         strength, operation = _PREFIX[token.text]
         number = self.next.kind == "number"
         node = self._expression(strength)
@@ -259,55 +204,73 @@ class _Parser:
         # -2 is a number, as in x**-2; -2**2 is a power with a sign before it.
         if number and value is not None and token.text == "-":
             return constant(-value.item())
-        return self._build(token, operation, node)
+        return self._node(token, operation, node)
 
-    def _transposed(self, node: Node) -> Node:
-        while self.next.text == ".":
-            dot = self._take()
-            if self._take().text != "T":
-                self._refuse("the only attribute in a formula is .T, the transpose", dot.start)
-            node = self._build(dot, transpose, node)
-        return node
+    def _with_suffixes(self, found: Any, start: Token) -> Node:
+        """What stands behind an operand: ``.T``, ``ᵀ``, an index in brackets, an exponent such as ²."""
+        while True:
+            token = self.next
+            if token.kind == "raised":
+                self._take()
+                found = self._build(token, lambda x, n: x**n, self._one(found, start), constant(float(token.text)))
+            elif self._take_if(".", "ᵀ"):
+                if token.text == "." and self._take().text != "T":
+                    self._refuse("the only attribute in a formula is .T, the transpose", token)
+                found = self._build(token, transpose, self._one(found, start))
+            elif self._take_if("["):
+                keys = self._keys(token)
+                if isinstance(found, (list, tuple)):
+                    found = self._one_of(found, keys, token)
+                else:
+                    found = self._build(token, index, found, keys if len(keys) > 1 else keys[0])
+            else:
+                return self._one(found, start)
 
-    def _named(self, token: _Token) -> Node:
+    def _one(self, found: Any, start: Token) -> Node:
+        """A node; a function such as split gives several, of which one must be chosen."""
+        if isinstance(found, Node):
+            return found
+        if isinstance(found, (list, tuple)):
+            self._refuse(f"{start.text} gives {len(found)} arrays; choose one by its place, as in [0]", start)
+        self._refuse(f"{start.text} gives {found!r}, which is no array", start)
+
+    def _one_of(self, found: Sequence[Any], keys: tuple[Any, ...], token: Token) -> Any:
+        place = keys[0] if len(keys) == 1 and isinstance(keys[0], int) else None
+        if place is None or not -len(found) <= place < len(found):
+            self._refuse(f"there are {len(found)} arrays; choose one by a whole number, from 0 on", token)
+        return found[place]
+
+    def _named(self, token: Token) -> Node:
         name = token.text
         if name in _CONSTANTS and name not in self.shapes:
             return constant(_CONSTANTS[name])
+        if name in ("True", "False") and name not in self.shapes:
+            return constant(name == "True")
         if name in self.leaves:
             return self.leaves[name]
-        if (name in FUNCTIONS or name in _REDUCTIONS) and name not in self.shapes:
-            self._refuse(f"{name} is a function; write {name}(...), or give the input another name", token.start)
-        self.leaves[name] = self._build(token, lambda: input(name, self.shapes.get(name, ())))
+        if name not in self.shapes and is_reserved(name):
+            self._refuse(f"{name} is a function; write {name}(...), or give the input another name", token)
+        other = self.spellings.setdefault(spelled_out(name), name)
+        if other != name:
+            self._refuse(f"{name!r} and {other!r} are written alike; use one of them", token)
+        self.leaves[name] = self._node(token, lambda: input(name, self.shapes.get(name, ())))
         return self.leaves[name]
 
-    # --- calls ---------------------------------------------------------------------------------------------------
+    # --- calls and indices ---------------------------------------------------------------------------------------
 
-    def _call(self, function: _Token) -> Node:
-        name = function.text
-        if name not in FUNCTIONS and name not in _REDUCTIONS:
-            near = difflib.get_close_matches(name, [*FUNCTIONS, *_REDUCTIONS], 1)
-            advice = (
-                f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted([*FUNCTIONS, *_REDUCTIONS]))}."
-            )
-            self._refuse(f"there is no function {name!r}. {advice}", function.start)
-        operands, options = self._arguments(self.tokens[self.place - 1])
-        if name not in _REDUCTIONS:
-            if options:
-                self._refuse(f"{name} works entry by entry and takes no {', '.join(options)}", function.start)
-            return self._build(function, FUNCTIONS[name], *operands)
-        operation, allowed = _REDUCTIONS[name]
-        if len(operands) != 1:
-            advice = "; for the larger of two write maximum(a, b)" if name == "max" else ""
-            self._refuse(
-                f"{name} needs one array, then options such as axis=0; got {len(operands)}{advice}", function.start
-            )
-        unknown = [option for option in options if option not in allowed]
-        if unknown:
-            self._refuse(f"{name} takes {' and '.join(allowed)}; got {unknown[0]}", function.start)
-        return self._build(function, lambda: operation(operands[0], **options))
+    def _call(self, token: Token) -> Any:
+        name = token.text
+        function = find_function(name)
+        if function is None:
+            self._refuse(f"there is no function {name!r}. {nearest(name)}", token)
+        operands, options = self._arguments(self.tokens[self.place - 1], literal=not takes_expressions(function))
+        problem = misfit(name, function, operands, options)
+        if problem is not None:
+            self._refuse(problem, token)
+        return self._build(token, lambda: function(*operands, **options))
 
-    def _arguments(self, opened: _Token) -> tuple[list[Node], dict[str, Any]]:
-        operands: list[Node] = []
+    def _arguments(self, opened: Token, *, literal: bool) -> tuple[list[Any], dict[str, Any]]:
+        operands: list[Any] = []
         options: dict[str, Any] = {}
         while not self._take_if(")"):
             if operands or options:
@@ -315,43 +278,102 @@ class _Parser:
                     self._expect(")", opened)
                 if self._take_if(")"):
                     break
-            ahead = self.tokens[self.place + 1] if self.next.kind == "name" else self.next
-            if ahead.text == "=" and self.next.kind == "name":
-                option = self._take().text
+            if self.next.kind == "name" and self.tokens[self.place + 1].is_sign("="):
+                option = self._take()
                 self._take()
-                options[option] = self._option()
+                if option.text in options:
+                    self._refuse(f"{option.text} is given twice", option)
+                options[option.text] = self._value(literal)
             elif options:
-                self._refuse("an operand cannot follow an option", None)
+                self._refuse("an operand cannot follow an option")
             else:
-                operands.append(self._expression(0))
+                operands.append(self._value(literal))
         return operands, options
 
-    def _option(self) -> int | bool | tuple[int, ...] | None:
-        """The value of an option: True, False, None, a whole number, or several in brackets."""
-        words = {"True": True, "False": False, "None": None}
-        if self.next.text in words:
-            return words[self._take().text]
-        opened = self.next
-        if not self._take_if("("):
-            return self._whole_number()
-        numbers: list[int] = []
-        while not self._take_if(")"):
-            numbers.append(self._whole_number())
+    def _value(self, literal: bool) -> Any:
+        """An operand or an option: an expression, or, where ``literal``, a value of Python's own."""
+        token = self.next
+        if not literal:
+            return self._expression(0)
+        if token.kind == "text":
+            return self._take().text[1:-1]
+        if token.text in _WORDS and token.kind == "name" and token.text not in self.shapes:
+            self._take()
+            return _WORDS[token.text]
+        if token.is_sign("[") or (token.is_sign("(") and self._is_tuple()):
+            return self._sequence(self._take())
+        return self._number() if self._is_number() else self._expression(0)
+
+    def _sequence(self, opened: Token) -> Any:
+        """``[a, b]`` or ``(2, 3)``, of values or expressions."""
+        self._deeper()
+        closing = "]" if opened.text == "[" else ")"
+        items: list[Any] = []
+        while not self._take_if(closing):
+            items.append(self._value(literal=True))
             if not self._take_if(","):
-                self._expect(")", opened)
+                self._expect(closing, opened)
                 break
-        return tuple(numbers)
+        self.depth -= 1
+        return items if closing == "]" else tuple(items)
 
-    def _whole_number(self) -> int:
+    def _is_tuple(self) -> bool:
+        """Whether the bracket that comes next holds a comma of its own, or nothing."""
+        depth = 0
+        for token in self.tokens[self.place :]:
+            if token.is_sign("(", "["):
+                depth += 1
+            elif token.is_sign(")", "]"):
+                depth -= 1
+                if depth == 0:
+                    return self.tokens[self.place + 1].is_sign(")")
+            elif token.is_sign(",") and depth == 1:
+                return True
+        return False
+
+    def _is_number(self) -> bool:
+        """Whether a number stands alone, up to a comma, a colon or a bracket."""
+        number = self.place + self.next.is_sign("-")
+        return self.tokens[number].kind == "number" and self.tokens[number + 1].is_sign(",", ")", "]", ":")
+
+    def _number(self) -> int | float:
         sign = -1 if self._take_if("-") else 1
-        if not self.next.text.isdecimal():
-            self._refuse("an option needs a whole number, several in brackets, True, False or None", None)
-        return sign * int(self._take().text)
+        text = self._take().text
+        return sign * (int(text) if text.isdecimal() else float(text))
 
-    def _build(self, token: _Token, operation: Callable[..., Node], *operands: Node) -> Node:
+    def _keys(self, opened: Token) -> tuple[Any, ...]:
+        """The index up to the closing bracket."""
+        keys: list[Any] = []
+        while True:
+            keys.append(self._key())
+            if not self._take_if(",") or self.next.is_sign("]"):
+                self._expect("]", opened)
+                return tuple(keys)
+
+    def _key(self) -> Any:
+        if self._take_if("..."):
+            return Ellipsis
+        first = None if self.next.is_sign(":") else self._value(literal=True)
+        if not self.next.is_sign(":"):
+            return first
+        bounds = [first]
+        while self._take_if(":"):
+            if len(bounds) == 3:
+                self._refuse("a slice has three numbers at most, start:stop:step")
+            bounds.append(None if self.next.is_sign(":", ",", "]") else self._value(literal=True))
+        return slice(*bounds)
+
+    def _node(self, token: Token, operation: Callable[..., Node], *operands: Node) -> Node:
+        """Apply an operation that gives a node."""
+        node: Node = self._build(token, operation, *operands)
+        return node
+
+    def _build(self, token: Token, operation: Callable[..., Any], *operands: Any) -> Any:
         """Apply an operation; what it refuses is shown at its place in the text."""
         try:
             return operation(*operands)
         except GraphLearnError as error:
             kind = ParseError if isinstance(error, GraphUseError) else type(error)
-            raise kind(f"{error.message}\n{self._caret(token.start)}", nodes=error.nodes) from None
+            raise kind(f"{error.message}\n{self.source.caret(token.start)}", nodes=error.nodes) from None
+        except (TypeError, ValueError, OverflowError) as error:
+            self._refuse(f"{token.text} does not take these values: {error}", token)

@@ -74,7 +74,8 @@ def build(op: Op, inputs: Sequence[Any], **attrs: Any) -> Node:
 
 def numpy_builder(target: Any, function: Callable[..., Any]) -> None:
     """Let a NumPy function on nodes build ``function``; options that it lacks are refused by name."""
-    accepted = set(inspect.signature(function).parameters)
+    signature = inspect.signature(function)
+    accepted = set(signature.parameters)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         extra = set(kwargs) - accepted
@@ -85,6 +86,7 @@ def numpy_builder(target: Any, function: Callable[..., Any]) -> None:
             )
         return function(*args, **kwargs)
 
+    call.__dict__["__signature__"] = signature
     NUMPY_BUILDERS[target] = call
 
 
