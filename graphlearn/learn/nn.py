@@ -21,6 +21,7 @@ from graphlearn.graph.scope import scope
 from graphlearn.ops.activations import ACTIVATIONS
 from graphlearn.ops.algebra import FUNCTIONS
 from graphlearn.ops.normalised import log_softmax, softmax
+from graphlearn.ops.random import bernoulli, check_rate, drop
 from graphlearn.types import format_shape
 
 Function = Callable[[Any], Node]
@@ -169,6 +170,40 @@ class Activation(Layer):
     def build(self, x: Node) -> Node:
         """The function of ``x``."""
         return self.function(x).named("h")
+
+
+class Dropout(Layer):
+    """Entries set to 0 by chance during training, the others divided by ``1 - rate``; nothing is done afterwards.
+
+    `Model.fit` drops anew in each step; `Model.predict` and `Model.evaluate` do not drop: see `gl.inference`. The
+    truths that say what is kept are called ``keep``, the node after it ``h``.
+
+    Args:
+        rate: probability that an entry is set to 0, from 0 to below 1.
+        name: scope; may be left out inside a container.
+
+    Raises:
+        OptionError: another rate.
+
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), Dropout: a simple way to prevent neural
+    networks from overfitting, JMLR 15; divided in training, as its section 10 has it, instead of multiplied afterwards.
+
+    Example:
+        >>> import graphlearn as gl
+        >>> net = gl.nn.Sequential([gl.nn.Dense(3, "tanh"), gl.nn.Dropout(0.2), gl.nn.Dense(1)])
+        >>> net(gl.input("x", ("batch", 2)))
+        <add layer3/z float64[batch,1]>
+    """
+
+    def __init__(self, rate: float = 0.5, name: str | None = None) -> None:
+        super().__init__(name)
+        self.rate = check_rate(rate)
+
+    def build(self, x: Node) -> Node:
+        """``x`` where ``keep`` holds, divided by ``1 - rate``, else 0."""
+        if self.rate == 0:
+            return x
+        return drop(x, bernoulli(x.shape, 1 - self.rate).named("keep"), self.rate).named("h")
 
 
 class Sequential(Layer):

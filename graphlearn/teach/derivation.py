@@ -13,6 +13,7 @@ from graphlearn.calculus.trace import Step, Trace
 from graphlearn.errors import DataError, OptionError
 from graphlearn.graph.binding import At, Binding, bind, default_values
 from graphlearn.graph.node import Node
+from graphlearn.graph.streams import bind_run
 from graphlearn.graph.traverse import depends_on_axis, leaves, require_nodes, symbols, topological
 from graphlearn.render.document import Document
 from graphlearn.render.explain import explain
@@ -175,6 +176,8 @@ def derive(
     updates: Mapping[Node, Node] | None = None,
     detail: str = "full",
     simplify: bool = True,
+    seed: int = 0,
+    step: int = 0,
 ) -> Derivation:
     """Derive the gradient of a scalar, every step with its reason.
 
@@ -187,6 +190,8 @@ def derive(
             those of the optimizer where ``at`` gives no others.
         detail: ``"full"``, or ``"summary"`` for the table of gradients alone.
         simplify: lead each row to its textbook form.
+        seed: of the random numbers that the graph draws, as of `fit`.
+        step: of the training whose random numbers are drawn, from 0 on.
 
     Returns:
         A `Derivation`. Its numbers come from the computed graph, not from the simplified one.
@@ -211,7 +216,11 @@ def derive(
     changes = require_update(updates or {})
     lines = outline(output, targets, simplify)
     roots = [output, *changes, *changes.values()]
-    binding = bind(roots, at, defaults=default_values(updates)) if at is not None else _random_binding(roots)
+    if at is None:
+        binding = _random_binding(roots)
+        bind_run(topological(roots), binding.arrays, seed, step)
+    else:
+        binding = bind(roots, at, defaults=default_values(updates), seed=seed, step=step)
     figures = _figures(output, lines, binding, changes)
     return Derivation(_story(lines, figures, at is None, changes, detail), lines.reading.steps, figures)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from graphlearn.backends.numpy.interpreter import interpret
 from graphlearn.errors import GraphLearnError, GraphUseError, NameClashError, OptionError
-from graphlearn.graph.binding import At, bind, default_values
+from graphlearn.graph.binding import At, Binding, bind, default_values
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Opening
@@ -20,7 +19,7 @@ from graphlearn.render.dot import Direction
 from graphlearn.render.scene import Problem, Scene, Slopes
 from graphlearn.teach.fold import Collapse, choose_folds
 from graphlearn.teach.narrate import Outline, outline
-from graphlearn.teach.shown import Shown, choose_shown, reading_adjoints
+from graphlearn.teach.shown import Shown, choose_shown, is_unwritten, reading_adjoints
 from graphlearn.teach.update import require_update
 
 STYLES = ("graph",)
@@ -36,6 +35,8 @@ def draw(
     direction: Direction = "LR",
     collapse: Collapse = None,
     language: str = "en",
+    seed: int = 0,
+    step: int = 0,
 ) -> Diagram:
     """Draw the computation graph of a node, in the names and rows of its derivation.
 
@@ -53,6 +54,8 @@ def draw(
         collapse: scopes that are folded to one card each: a name, several, True for all, False for none; by default
             as few as keep the diagram within 200 cards.
         language: ``"en"`` or ``"ko"``.
+        seed: of the random numbers that the graph draws, as of `fit`.
+        step: of the training whose random numbers are drawn, from 0 on.
 
     Returns:
         A `Diagram`; ``save`` it as SVG, PNG, DOT or Mermaid. Notebooks show it.
@@ -78,9 +81,16 @@ def draw(
         if not roots:
             raise GraphUseError("draw needs a node, several nodes, or an error of graphlearn; got none. Name one.")
         changes = require_update(updates or {})
-        scene = _scene(roots, _targets(roots, wrt, changes), changes, at, default_values(updates))
+        binding = None if at is None else _bind(roots, changes, at, default_values(updates), seed, step)
+        scene = _scene(roots, _targets(roots, wrt, changes), changes, binding)
     scene = replace(scene, folds=choose_folds([*scene.nodes, *scene.updates.values()], collapse))
     return draw_scene(scene, direction=direction, language=language)
+
+
+def _bind(
+    roots: Sequence[Node], updates: Mapping[Node, Node], at: At, defaults: Mapping[Node, object], seed: int, step: int
+) -> Binding:
+    return bind([*roots, *updates, *updates.values()], at, defaults=defaults, seed=seed, step=step)
 
 
 def _targets(
@@ -103,20 +113,19 @@ def _scene(
     roots: tuple[Node, ...],
     targets: tuple[Node, ...],
     updates: dict[Node, Node],
-    at: At | None,
-    defaults: Mapping[Node, Any],
+    binding: Binding | None,
 ) -> Scene:
     lines = outline(roots[0], targets, simplify=True) if targets else None
     shown = lines.shown if lines else choose_shown(roots, Names(roots), reading_adjoints(roots))
     everything = (*roots, *updates, *updates.values())
     Names(everything)  # refuses two nodes of one name in loss and updates together
     inside = {*topological(roots), *shown.nodes, *updates.values()}
-    extra = [n for n in topological(everything) if n not in inside and n.full_name and n.op.name != "axis_size"]
+    extra = [n for n in topological(everything) if n not in inside and n.full_name and not is_unwritten(n)]
     names = {**shown.names, **{node: node.full_name for node in extra}}
     between = frozenset(node for node in extra if not node.is_leaf)
     slopes = _slopes(roots[0], lines) if lines else None
     scene = Scene(roots, (*shown.nodes, *extra), names, shown.openings, slopes=slopes, updates=updates, between=between)
-    return scene if at is None else _with_values(scene, lines, at, defaults)
+    return scene if binding is None else _with_values(scene, lines, binding)
 
 
 def _slopes(output: Node, lines: Outline) -> Slopes:
@@ -133,13 +142,14 @@ def _slopes(output: Node, lines: Outline) -> Slopes:
     return Slopes(output, frozenset(active), adjoints, {group.node: group for group in lines.groups}, flows)
 
 
-def _with_values(scene: Scene, lines: Outline | None, at: At, defaults: Mapping[Node, Any]) -> Scene:
+def _with_values(scene: Scene, lines: Outline | None, binding: Binding) -> Scene:
     updates = scene.updates
-    binding = bind([*scene.roots, *updates, *updates.values()], at, defaults=defaults)
     adjoints = dict(lines.computed.adjoints) if lines else {}
     through = {op: opening for op, opening in scene.openings.items() if op in adjoints}
     partials = [opening.partial for opening in through.values()]
-    values = interpret([*scene.nodes, *adjoints.values(), *partials, *updates.values()], binding, keep=True)
+    values = interpret(
+        [*scene.roots, *scene.nodes, *adjoints.values(), *partials, *updates.values()], binding, keep=True
+    )
     if scene.slopes is None:
         return replace(scene, values=values)
     slopes = {node: values[adjoints[node]] for node in scene.slopes.active if node in adjoints}

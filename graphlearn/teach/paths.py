@@ -71,8 +71,8 @@ class Paths:
         Returns:
             For each path the values of its factors, from the node to the output; their product is its contribution.
         """
-        roots = [factor for path in self.paths for factor in path.factors]
-        found = interpret(roots, bind([self.output, *roots], self._at if at is None else at))
+        roots = [self.output, *(factor for path in self.paths for factor in path.factors)]
+        found = interpret(roots, bind(roots, self._at if at is None else at))
         return tuple(np.array([float(found[factor]) for factor in path.factors]) for path in self.paths)
 
     def document(self, language: str = "en") -> Document:
@@ -122,7 +122,7 @@ class Paths:
     def _values(self, shown: Shown) -> Mapping[Node, np.ndarray]:
         if self._at is None:
             return {}
-        roots = [*shown.nodes, *(path.product for path in self.paths), self.total]
+        roots = [self.output, *shown.nodes, *(path.product for path in self.paths), self.total]
         return interpret(roots, bind(roots, self._at))
 
 

@@ -53,7 +53,7 @@ def choose_shown(
     order = topological(roots)
     openings = _readable(open_operations(order), adjoints) if opened and not every else {}
     nodes = (
-        tuple(n for n in order if n in names and not _is_length(n))
+        tuple(n for n in order if n in names and not is_unwritten(n))
         if every
         else _choose(roots, order, adjoints, openings)
     )
@@ -115,11 +115,11 @@ def _choose(
         opening = openings.get(node)
         if opening is not None:
             shown.setdefault(opening.inner)
-        if _is_length(node) or (node.op.name == "constant" and not node.full_name):
+        if is_unwritten(node) or (node.op.name == "constant" and not node.full_name):
             continue
         nested = 1 + max((depth.get(n, 0) for n in node.inputs), default=0)
         inner = node not in outputs and not node.is_leaf and node not in targets
-        alone = inner and not node.full_name and len(uses[node]) == 1
+        alone = inner and not node.full_name and len(uses[node]) == 1 and not _is_drawn(node)
         if alone and nested < _INLINE_DEPTH and _says_nothing_new(node, uses[node][0][0], adjoints, plain):
             depth[node] = nested
         else:
@@ -127,8 +127,18 @@ def _choose(
     return tuple(shown)
 
 
-def _is_length(node: Node) -> bool:
-    return node.op.name == "axis_size"
+def is_unwritten(node: Node) -> bool:
+    """Whether a node has no row or card: the length of an axis, and what a run gives beside its data."""
+    return node.op.name in ("axis_size", "run")
+
+
+def _is_drawn(node: Node) -> bool:
+    """Whether a value is drawn, so that no reader can work it out; words, which truths are made of, are left out."""
+    return node.dtype != "int64" and any(_is_of_run(n) for n in node.inputs)
+
+
+def _is_of_run(node: Node) -> bool:
+    return node.op.name == "run" or (node.dtype == "int64" and any(n.op.name == "run" for n in node.inputs))
 
 
 def _says_nothing_new(node: Node, consumer: Node, adjoints: Sequence[Adjoints], plain: Collection[Node]) -> bool:
