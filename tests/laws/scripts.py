@@ -133,6 +133,8 @@ class _Plain:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name in ORACLES:
             return ORACLES[name]
+        if name not in OPS:
+            raise AttributeError(name)
         return functools.partial(_weakly, self._function(name))
 
     def _function(self, name: str) -> Callable[..., Any]:
