@@ -48,7 +48,7 @@ def _infer_recurrence(types: tuple[ArrayType, ...], axis: int, reverse: bool) ->
 def _lines(x: Any, axis: int, reverse: bool) -> Any:
     """The array with its axis in front, in the order of the steps."""
     front = np.moveaxis(np.asarray(x), axis, 0)
-    front = front if front.dtype.kind == "f" else front.astype(np.int64)
+    front = front if front.dtype.kind in "fc" else front.astype(np.int64)
     return front[::-1] if reverse else front
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -127,7 +128,17 @@ def _analytic(op: Op, caller: Op, *operands: Any, **attrs: Any) -> Any:
         raise UnsupportedOp(
             f"the complex step needs analytic operations; got {op.name}{through}, which is not. Use method='central'."
         )
-    return op.reference(*operands, **attrs) if op.reference is not None else None
+    if op.reference is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        try:
+            return op.reference(*operands, **attrs)
+        except np.exceptions.ComplexWarning:
+            raise UnsupportedOp(
+                f"the complex step needs operations that keep imaginary parts; got {op.name}, which drops them. Use "
+                "method='central'."
+            ) from None
 
 
 def compute_complex(node: Node, operands: Sequence[Any], sizes: Mapping[str, int]) -> Any:
