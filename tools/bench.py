@@ -2,6 +2,7 @@
 
     python tools/run.py bench                            W1 and W4, and the deep chain
     python tools/run.py bench --workloads all --runs 9 --out tools/benchmark/results/NAME
+    python tools/run.py bench symbolic                   chains and wide graphs of 10^3 to 10^6 scalar operations
 
 The peers are torch, JAX and scikit-learn. One process per peer, one thread each, all on one core. They take turns, in
 another order each round; reported is the median. A time counts only if the run's final loss equals that of the float64
@@ -27,6 +28,7 @@ from dataclasses import dataclass, field
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from benchmark import symbolic  # noqa: E402  # after the path is set
 from benchmark.workloads import RECIPES, workload  # noqa: E402  # after the path is set
 
 PEERS = {
@@ -176,6 +178,10 @@ def machine() -> str:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", default="training", choices=("training", "symbolic"))
+    parser.add_argument(
+        "--sizes", default=",".join(map(str, symbolic.SIZES)), help="of symbolic graphs, in scalar operations"
+    )
     parser.add_argument("--workloads", default="W1,W4", help=f"comma-separated, or all: {', '.join(RECIPES)}")
     parser.add_argument("--dtypes", default="float32", help="float32, float64 or both, comma-separated")
     parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
@@ -203,6 +209,9 @@ def interpreters(given: list[str]) -> dict[str, str]:
 def main() -> None:
     """Run and print."""
     options = arguments()
+    if options.what == "symbolic":
+        print_symbolic(options)
+        return
     bases = list(RECIPES) if options.workloads == "all" else options.workloads.split(",")
     pythons = interpreters(options.python)
     missing = [name for name in PEERS if name not in pythons]
@@ -228,6 +237,19 @@ def main() -> None:
         text += f"\n\n{line}"
     if options.out:
         save(options.out, text, results)
+
+
+def print_symbolic(options: argparse.Namespace) -> None:
+    """Measure large scalar graphs and print the table."""
+    print(machine())
+    found = symbolic.rows(tuple(int(size) for size in options.sizes.split(",")))
+    text = symbolic.table(found)
+    print(text)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.with_suffix(".md").write_text(f"{machine()}\n\n{text}\n", encoding="utf-8")
+        rows = {"machine": machine(), "rows": symbolic.raw(found)}
+        options.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 def save(out: pathlib.Path, text: str, results: dict[str, list[Peer]]) -> None:

@@ -1,0 +1,156 @@
+"""Chains and wide graphs of many scalar nodes: time and memory to build and to differentiate them, time to run them.
+
+Each measurement is made in a process of its own, so that no graph lies beside another. Times are of the processor.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+KINDS = ("chain", "wide")
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+_REPEATS = 3  # of a graph of up to 100,000 nodes; the fastest counts, since what disturbs only slows down
+_HEADS = (
+    "graph", "scalar operations", "nodes of the gradient", "build, us per node", "gradient, us per node",
+    "bytes per node", "to compile, us per node", "function, ms", "with gradient, ms", "ratio",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One graph.
+
+    Args:
+        kind: ``"chain"``: each operation on the one before; ``"wide"``: a sum of sines in pairs.
+        size: scalar operations.
+        built: nodes made to build it, constants included.
+        created: nodes made to differentiate it.
+        build: us per node that was built.
+        gradient: us per node that was created.
+        memory: bytes per node, of both.
+        compile: us per node of the function with its gradient, until it can be called; NaN where not measured.
+        function: ms of a call.
+        both: ms of a call that gives the gradient too.
+    """
+
+    kind: str
+    size: int
+    built: int
+    created: int
+    build: float
+    gradient: float
+    memory: float
+    compile: float
+    function: float
+    both: float
+
+
+def chain(gl: Any, size: int) -> tuple[Any, Any]:
+    """Operations one upon the other."""
+    x = y = gl.input("x")
+    for k in range(size):
+        y = gl.sin(y) if k % 2 else y * 1.0001
+    return x, y
+
+
+def wide(gl: Any, size: int) -> tuple[Any, Any]:
+    """A third of the size as products with different numbers, a third as sines, which are then added in pairs."""
+    x = gl.input("x")
+    terms = [gl.sin(x * (1 + k / size)) for k in range(size // 3)]
+    while len(terms) > 1:
+        odd = terms[-1:] if len(terms) % 2 else []
+        terms = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)] + odd
+    return x, terms[0]
+
+
+_GRAPHS: dict[str, Callable[[Any, int], tuple[Any, Any]]] = {"chain": chain, "wide": wide}
+
+
+def measure(kind: str, size: int, *, memory: bool) -> dict[str, float]:
+    """Times, or bytes, of one graph in this process."""
+    import graphlearn as gl
+    from graphlearn.graph.interning import TABLE
+
+    _GRAPHS[kind](gl, 100)
+    gc.collect()
+    before = len(TABLE)
+    if memory:
+        tracemalloc.start()
+    started = time.process_time()
+    x, y = _GRAPHS[kind](gl, size)
+    built, build = len(TABLE) - before, time.process_time() - started
+    started = time.process_time()
+    slope = gl.grad(y, x)
+    created, gradient = len(TABLE) - before - built, time.process_time() - started
+    found = {"built": built, "created": created, "build": 1e6 * build / built, "gradient": 1e6 * gradient / created}
+    if memory:
+        gc.collect()
+        return {"memory": tracemalloc.get_traced_memory()[0] / (built + created)}
+    return {**found, **_calls(gl, x, y, slope, built + created)}
+
+
+def _calls(gl: Any, x: Any, y: Any, slope: Any, nodes: int) -> dict[str, float]:
+    """Times of the compiled function; the loop of the tapes is compiled before."""
+    gl.compile(chain(gl, 1_100)[1])
+    alone = gl.compile(y)
+    started = time.process_time()
+    both = gl.compile([y, slope])
+    compiled = time.process_time() - started
+    return {"compile": 1e6 * compiled / nodes, "function": _fastest(alone), "both": _fastest(both)}
+
+
+def _fastest(function: Any) -> float:
+    """Milliseconds of the fastest of ten calls."""
+    best = float("inf")
+    for _ in range(10):
+        started = time.process_time()
+        function(x=0.3)
+        best = min(best, time.process_time() - started)
+    return 1e3 * best
+
+
+def rows(sizes: tuple[int, ...] = SIZES) -> list[Row]:
+    """Measure all graphs, each in fresh processes."""
+    found = []
+    for kind in KINDS:
+        for size in sizes:
+            samples = [_child(kind, size, memory=False) for _ in range(_REPEATS if size <= 100_000 else 1)]
+            best = {key: min(sample[key] for sample in samples) for key in samples[0]}
+            best.update(_child(kind, size, memory=True))
+            whole = {key: int(best.pop(key)) for key in ("built", "created")}
+            found.append(Row(kind, size, **whole, **best))
+            print(f"  {kind} of {size:,}", file=sys.stderr)
+    return found
+
+
+def _child(kind: str, size: int, *, memory: bool) -> dict[str, float]:
+    command = [sys.executable, str(Path(__file__).resolve()), kind, str(size), "memory" if memory else "times"]
+    return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+
+
+def table(found: list[Row]) -> str:
+    """Markdown."""
+    lines = ["| " + " | ".join(_HEADS) + " |", "|---" * len(_HEADS) + "|"]
+    for row in found:
+        times = f"{row.build:.1f} | {row.gradient:.1f} | {row.memory:.0f} | {row.compile:.1f}"
+        calls = f"{row.function:.3g} | {row.both:.3g} | {row.both / row.function:.1f}"
+        lines.append(f"| {row.kind} | {row.size:,} | {row.created:,} | {times} | {calls} |")
+    return "\n".join(lines)
+
+
+def raw(found: list[Row]) -> list[dict[str, Any]]:
+    """What JSON can hold."""
+    return [asdict(row) for row in found]
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]), memory=sys.argv[3] == "memory")))
