@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphlearn.calculus.forward import push_forward
-from graphlearn.calculus.reverse import differentiate, remember_origin
+from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.node import Node, as_node
-from graphlearn.graph.traverse import require_nodes, symbols, symbols_in, topological
+from graphlearn.graph.origin import remember_origin
+from graphlearn.graph.traverse import require_nodes, symbols_in, topological
 
 
 def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") -> Node | tuple[Node, ...]:
@@ -67,10 +68,11 @@ def vjp(
         ShapeError: a cotangent has another shape than its output.
     """
     nodes = require_nodes(outputs, "vjp")
-    symbols(*nodes)
+    order = topological(nodes)
+    symbols_in(order)
     seeds = tuple(as_node(c) for c in ((cotangents,) if isinstance(outputs, Node) else tuple(cotangents)))
     targets = require_nodes(wrt, "vjp by wrt")
-    if len(seeds) != len(nodes):
+    if len(seeds) != len(nodes) or not nodes:
         raise ShapeError(f"vjp needs one cotangent per output; got {len(seeds)} for {len(nodes)}.")
     totals: list[Node] = []
     for node, seed in zip(nodes, seeds, strict=True):
@@ -81,6 +83,7 @@ def vjp(
         trace = differentiate(node, targets, seed=seed, disconnected="zero", record=False)
         parts = [trace.gradients[w] for w in targets]
         totals = parts if not totals else [a + b for a, b in zip(totals, parts, strict=True)]
+    remember_origin(totals, order, targets)
     return totals[0] if isinstance(wrt, Node) else tuple(totals)
 
 
@@ -112,7 +115,8 @@ def jvp(
         array([6., 0.])
     """
     nodes = require_nodes(outputs, "jvp")
-    symbols(*nodes)
+    order = topological(nodes)
+    symbols_in(order)
     targets = require_nodes(wrt, "jvp by wrt")
     moves = tuple(as_node(t) for t in ((tangents,) if isinstance(wrt, Node) else tuple(tangents)))
     if len(moves) != len(targets):
@@ -129,4 +133,5 @@ def jvp(
                 nodes=(node,),
             )
     found = push_forward(nodes, targets, moves)
+    remember_origin(found, order, targets)
     return found[0] if isinstance(outputs, Node) else found

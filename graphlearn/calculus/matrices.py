@@ -13,8 +13,9 @@ from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node
+from graphlearn.graph.origin import remember_origin
 from graphlearn.graph.scope import no_scope
-from graphlearn.graph.traverse import require_nodes, symbols
+from graphlearn.graph.traverse import require_nodes, symbols_in, topological
 from graphlearn.ops.joining import stack
 from graphlearn.ops.shape import cast, reshape
 from graphlearn.types import Shape
@@ -47,7 +48,8 @@ def jacobian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[Node, ...
     """
     (node,) = require_nodes(output, "a jacobian")
     targets = require_nodes(wrt, "a jacobian by wrt")
-    symbols(node)
+    order = topological([node])
+    symbols_in(order)
     for each in (node, *targets):
         if not each.type.is_float:
             raise DTypeError(
@@ -56,6 +58,7 @@ def jacobian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[Node, ...
             )
     with no_scope():
         blocks = tuple(_block(node, target) for target in targets)
+    remember_origin(blocks, order, targets)
     return blocks[0] if isinstance(wrt, Node) else blocks
 
 

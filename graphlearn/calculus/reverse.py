@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from weakref import WeakKeyDictionary, WeakSet
+from collections.abc import Sequence
 
 from graphlearn.calculus.partials import Local, local_partial, scale
 from graphlearn.calculus.trace import Step, Trace
@@ -11,6 +10,7 @@ from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeE
 from graphlearn.graph.interning import quiet_collector
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.origin import was_made_from
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.streams import remember_streams
 from graphlearn.graph.traverse import influenced, topological
@@ -189,29 +189,6 @@ def zeros_of(kind: ArrayType) -> Node:
     return broadcast_to(typed_constant(0, kind.dtype), kind.shape)
 
 
-# Derivative -> what the differentiated graph consisted of: grad(w * x, w) is x, which is known to come from w. A side
-# table, since a node holds mathematics alone.
-_MADE_FROM: WeakKeyDictionary[Node, WeakSet[Node]] = WeakKeyDictionary()
-
-
-def remember_origin(derivatives: Iterable[Node], order: Iterable[Node], wrt: Sequence[Node]) -> None:
-    """Note what derivatives were made from: their own derivative by what they lost on the way is zero, no error.
-
-    Args:
-        derivatives: gradients of the output.
-        order: what was differentiated, in topological order.
-        wrt: by what.
-    """
-    origin = [*(n for n in order if not n.inputs and n.op.name in ("input", "parameter", "state")), *wrt]
-    for derivative in derivatives:
-        _MADE_FROM.setdefault(derivative, WeakSet()).update(origin)
-
-
-def _was_made_from(order: Sequence[Node], output: Node, w: Node) -> bool:
-    # A leaf counts only where it is the derivative itself: inside another graph it may stand for its own sake.
-    return w in _MADE_FROM.get(output, ()) or any(w in _MADE_FROM.get(node, ()) for node in order if node.inputs)
-
-
 def _require_scalar(output: Node) -> None:
     if output.shape != ():
         raise ShapeError(
@@ -241,7 +218,7 @@ def _require_ancestors(order: Sequence[Node], output: Node, wrt: Sequence[Node],
         return
     known = set(order)
     for w in wrt:
-        if w not in known and not _was_made_from(order, output, w):
+        if w not in known and not was_made_from(order, output, w):
             raise DisconnectedError(
                 f"{w.full_name or w!r} does not influence {output.full_name or output!r}. Drop it from wrt, connect "
                 "it, or pass disconnected='zero' to get zeros.",

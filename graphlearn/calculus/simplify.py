@@ -10,10 +10,11 @@ from graphlearn.calculus.rules import KINDS, RULES, Rule
 from graphlearn.errors import OptionError
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, new_node, rebuild
+from graphlearn.graph.origin import remember_origin
 from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.streams import carry_streams
-from graphlearn.graph.traverse import require_nodes, topological_above
+from graphlearn.graph.traverse import require_nodes, topological, topological_above
 
 _PASSES = 32  # applications of rules at one node; each makes the expression smaller, so few are ever needed
 
@@ -176,4 +177,6 @@ def simplify(node: Node, *, kinds: Sequence[str] = KINDS) -> Node:
     for kind in kinds:
         if kind not in KINDS:
             raise OptionError(f"kinds needs some of {', '.join(map(repr, KINDS))}; got {kind!r}.")
-    return rewrite_graph([output], kinds=kinds).mapping[output]
+    short = rewrite_graph([output], kinds=kinds).mapping[output]
+    remember_origin([short], topological([output]))  # whoever binds by name need not know what dropped out
+    return short

@@ -11,6 +11,7 @@ import numpy as np
 from graphlearn.errors import DataError, DTypeError, MissingValueError, ShapeError, UnknownNameError
 from graphlearn.graph.kin import Kin, kin
 from graphlearn.graph.node import Node
+from graphlearn.graph.origin import lost_leaves
 from graphlearn.graph.streams import bind_run
 from graphlearn.graph.traverse import find_leaf, symbols_in, topological
 from graphlearn.types import TEXT, ArrayType, dtype_cure, dtype_words, format_shape
@@ -73,8 +74,9 @@ def bind(
     Args:
         roots: outputs of the graph.
         at: leaf or full name -> array-like; or a model; or None when every leaf has a value of its own. Leaves that
-            this graph does not use only tell the lengths of their axes; unknown names are refused. What a leaf was
-            made from (`kin`) stands for it: an array for its entries, an input for the one of fixed lengths.
+            this graph does not use, or no longer uses, only tell the lengths of their axes; unknown names are refused.
+            What a leaf was made from (`kin`) stands for it: an array for its entries, an input for the one of fixed
+            lengths.
         what: the argument's name, for messages.
         sizes: lengths of free axes that no given array shows.
         defaults: leaf -> array-like, for leaves that ``at`` does not give.
@@ -85,7 +87,8 @@ def bind(
     Raises:
         UnknownNameError, MissingValueError, ShapeError, DTypeError, OptionError: each names the culprit and the cure.
     """
-    order = topological(roots) if order is None else order
+    outputs = tuple(roots)
+    order = topological(outputs) if order is None else order
     table = symbols_in(order)
     entries = _entries(at, what, table)
     given: dict[Node, Any] = {}
@@ -99,11 +102,13 @@ def bind(
         if key in families:
             given.update(_taken_apart(value, families[key], key, what))
             continue
-        leaf = find_leaf(table, key, what)
+        lost = lost_leaves(key, outputs, order) if isinstance(key, str) and key not in table else []
+        leaf = None if lost else find_leaf(table, key, what)
         if leaf is not None:
             given[leaf] = value
         elif isinstance(key, Node):
             unused[key] = value
+        unused.update(dict.fromkeys(lost, value))
     given = {**(defaults or {}), **given}
     binding = Binding({}, dict(sizes or {}))
     for leaf in table.values():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import graphlearn as gl
 from graphlearn.errors import DTypeError, MissingValueError, NameClashError, ShapeError, UnknownNameError
 from graphlearn.graph.binding import HasValues, bind
 from graphlearn.graph.leaves import input, parameter, state
@@ -130,3 +131,22 @@ def test_values_outside_the_range_of_a_narrow_integer_are_refused():
 def test_two_leaves_of_one_name_are_refused():
     with pytest.raises(NameClashError, match="two called 'x'"):
         bind([x.sum() + input("x")], {})
+
+
+def test_a_leaf_that_dropped_out_of_a_derivative_is_known_by_name():
+    """The gradient of mean(x) does not use x, and yet whoever gives x by name gives it rightly."""
+    x = gl.input("x", ("batch", 2))
+    for made in (
+        gl.grad(gl.mean(x), x),
+        gl.grad(gl.sum(gl.grad(gl.sum(x * x), x)), x),
+        gl.vjp(gl.mean(x), x, 1.0),
+        gl.jacobian(gl.mean(x), x),
+        gl.grad(gl.mean(x), x) * 2,
+        gl.simplify(x * 0.0),
+    ):
+        assert gl.evaluate(made, {"x": np.ones((3, 2))}).shape == (3, 2)
+        np.testing.assert_array_equal(
+            gl.evaluate(made, {"x": np.ones((3, 2))}), gl.compile(made, backend="numpy")(x=np.ones((3, 2)))
+        )
+    with pytest.raises(gl.UnknownNameError, match="'y'"):
+        gl.evaluate(gl.grad(gl.mean(x), x), {"x": np.ones((3, 2)), "y": 1.0})
