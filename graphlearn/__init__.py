@@ -23,6 +23,7 @@ from graphlearn.errors import (
     DTypeError,
     EngineError,
     GraphLearnError,
+    GraphLearnWarning,
     GraphUseError,
     MissingValueError,
     NameClashError,
@@ -32,6 +33,7 @@ from graphlearn.errors import (
     ShapeError,
     UnknownNameError,
     UnsupportedOp,
+    ZeroGradientWarning,
 )
 from graphlearn.graph.leaves import constant, input, parameter, state  # the field's word
 from graphlearn.graph.node import Node
@@ -180,6 +182,7 @@ __all__ = [
     "EngineError",
     "Function",
     "GraphLearnError",
+    "GraphLearnWarning",
     "GraphUseError",
     "MissingValueError",
     "Model",
@@ -191,6 +194,7 @@ __all__ = [
     "ShapeError",
     "UnknownNameError",
     "UnsupportedOp",
+    "ZeroGradientWarning",
     "abs",
     "absolute",
     "acos",

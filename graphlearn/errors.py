@@ -90,3 +90,20 @@ class FileFormatError(GraphLearnError, ValueError):
 
 class OptionError(GraphLearnError, ValueError):
     """An option has a value that is not among the possible ones."""
+
+
+class GraphLearnWarning(UserWarning):
+    """Base class of every warning that graphlearn gives on purpose.
+
+    Args:
+        message: what was found and what to do.
+        nodes: graph nodes that it is about; may be empty.
+    """
+
+    def __init__(self, message: str, *, nodes: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.nodes = nodes
+
+
+class ZeroGradientWarning(GraphLearnWarning):
+    """A whole gradient is zero everywhere, because it leads only through operations such as floor and comparisons."""

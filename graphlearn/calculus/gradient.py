@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphlearn.calculus.blocked import warn_of_zeros
 from graphlearn.calculus.forward import push_forward
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import DTypeError, ShapeError
@@ -30,6 +31,10 @@ def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") 
         NameClashError: two nodes of the graph bear the same name.
         GraphUseError: something else than nodes.
 
+    Warns:
+        ZeroGradientWarning: a gradient is zero everywhere, since all influence goes through floor, comparisons, argmax
+            and their like, whose derivative is 0 by convention. ``disconnected="zero"`` says that this is meant.
+
     Example:
         >>> import graphlearn as gl
         >>> x = gl.input("x")
@@ -43,6 +48,8 @@ def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") 
     trace = differentiate(output, targets, disconnected=disconnected, record=False, order=order)
     gradients = tuple(trace.gradients[w] for w in targets)
     remember_origin(gradients, order, targets)
+    if disconnected == "raise":
+        warn_of_zeros(output, trace.gradients, cure="write disconnected='zero'")
     return gradients[0] if isinstance(wrt, Node) else gradients
 
 

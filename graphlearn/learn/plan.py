@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graphlearn.calculus.blocked import warn_of_zeros
 from graphlearn.calculus.simplify import rewrite_graph
 from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
 from graphlearn.graph.leaves import input, state
@@ -21,6 +22,8 @@ from graphlearn.learn.optim import Optimizer, Updates
 from graphlearn.program.training import TrainingStep
 from graphlearn.render.rewriting import tell_rewrites
 from graphlearn.types import format_shape
+
+_FIT = 5  # calls from the warning to the line that called fit
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,9 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
     drawn = _drawn() if leaves([computed], "run") else {}
     target = substitute([computed], {**carriers, **drawn})[computed] if carriers or drawn else computed
     updates = optimizer.updates(target, parameters)
+    warn_of_zeros(
+        target, updates.gradients, cure="make it a gl.constant or a gl.state, which fit does not train", level=_FIT
+    )
     scalars = (*layout.scalars, *updates.hyperparameters.values())
     nodes = {**updates}
     if drawn:

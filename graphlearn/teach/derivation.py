@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphlearn.backends.numpy.interpreter import interpret
+from graphlearn.calculus.blocked import warn_of_zeros
 from graphlearn.calculus.trace import Step, Trace
 from graphlearn.errors import DataError, OptionError
 from graphlearn.graph.binding import At, Binding, bind, default_values
@@ -215,6 +216,7 @@ def derive(
     targets = _targets(output, wrt)
     changes = require_update(updates or {})
     lines = outline(output, targets, simplify)
+    warn_of_zeros(output, lines.computed.gradients, cure="leave it out of wrt")
     roots = [output, *changes, *changes.values()]
     if at is None:
         binding = _random_binding(roots)

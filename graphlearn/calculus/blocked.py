@@ -1,0 +1,90 @@
+"""Warns of gradients that are zero everywhere, because all ways lead through operations that have no derivative."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+from graphlearn.calculus.partials import local_partial
+from graphlearn.calculus.reverse import zeros_of
+from graphlearn.errors import ZeroGradientWarning
+from graphlearn.graph.leaves import INPUT
+from graphlearn.graph.node import Node, new_node
+from graphlearn.graph.scope import no_scope
+from graphlearn.graph.traverse import topological
+
+_NAMED = 3  # operations that a warning names
+# What may stand in the place of an operation without derivative.
+_CURES = {
+    "argmax": "gl.softmax", "argmin": "gl.softmax of minus the array", "sign": "gl.tanh",
+    "greater": "gl.sigmoid of the difference", "greater_equal": "gl.sigmoid of the difference",
+    "less": "gl.sigmoid of the difference", "less_equal": "gl.sigmoid of the difference",
+}  # fmt: skip
+
+
+def warn_of_zeros(output: Node, gradients: Mapping[Node, Node], *, cure: str, level: int = 3) -> None:
+    """Warn of each node by which the whole gradient is zero, although it influences the output.
+
+    Args:
+        output: what was differentiated.
+        gradients: node -> gradient by it.
+        cure: what to do where zeros are meant.
+        level: how many calls up the line is that the warning is about.
+    """
+    zero = [w for w, gradient in gradients.items() if gradient is zeros_of(w.type)]
+    if not zero:
+        return
+    order = topological([output])
+    present = set(order)
+    for w in zero:
+        ends = _ends(order, w) if w in present and w is not output else []
+        if ends:
+            warnings.warn(
+                ZeroGradientWarning(_message(output, w, ends, cure), nodes=(output, *ends, w)), stacklevel=level
+            )
+
+
+def _message(output: Node, w: Node, ends: Sequence[Node], cure: str) -> str:
+    name = w.full_name or repr(w)
+    through = ", ".join(_place(node) for node in ends[:_NAMED]) + (", ..." if len(ends) > _NAMED else "")
+    cures = list(dict.fromkeys(_CURES[node.op.name] for node in ends if node.op.name in _CURES))
+    smooth = f", such as {', '.join(cures)}" if cures else ""
+    return (
+        f"the gradient of {output.full_name or repr(output)} by {name!r} is zero everywhere: it has influence only "
+        f"through {through}, whose derivative is 0 by convention. Put a smooth operation in its place{smooth}; or, where "
+        f"zeros are meant, {cure}."
+    )
+
+
+def _place(node: Node) -> str:
+    name = f" {node.full_name!r}" if node.full_name else ""
+    return f"{node.op.name}{name}{f' ({node.made_at})' if node.made_at else ''}"
+
+
+def _ends(order: Sequence[Node], w: Node) -> list[Node]:
+    """The operations at which the influence of a node ends for derivatives."""
+    alive = {w}
+    ends = []
+    with no_scope():
+        for node in order:
+            moved = [k for k, operand in enumerate(node.inputs) if operand in alive]
+            if moved and node is not w:
+                if node.type.is_float and _passes(node, moved):
+                    alive.add(node)
+                else:
+                    ends.append(node)
+    return ends
+
+
+def _passes(node: Node, places: Sequence[int]) -> bool:
+    """Whether a derivative goes through an operation to one of these operands."""
+    if node.op.is_elementwise:
+        return any(not _is_nothing(local_partial(node, k)) for k in places)
+    if node.op.adjoint is None:
+        return False
+    shares = node.op.adjoint(node, new_node(INPUT, (), (), node.type, "", ""))
+    return any(shares[k] is not None for k in places)
+
+
+def _is_nothing(local: Node | float | int | None) -> bool:
+    return local is None or (not isinstance(local, Node) and local == 0)

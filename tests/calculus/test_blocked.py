@@ -1,0 +1,67 @@
+"""A gradient that is zero everywhere, since no way has a derivative, comes with a warning that names the culprit."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import graphlearn as gl
+
+x = gl.input("x", (3,))
+AT = {"x": [0.5, 1.5, -2.0]}
+BLOCKED = {
+    "floor": lambda v: gl.sum(gl.floor(v)),
+    "sign": lambda v: gl.sum(gl.sign(v) * 2.0),
+    "greater": lambda v: gl.mean(gl.where(v > 0, 1.0, 0.0)),
+    "cast": lambda v: gl.sum(gl.cast(gl.cast(v, "int64"), "float64")),
+    "argmax": lambda v: gl.sum(gl.cast(gl.argmax(v), "float64")),
+    "round": lambda v: gl.exp(gl.sum(gl.round(gl.tanh(v)))),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKED)
+def test_the_warning_names_the_operation_and_the_cure(name):
+    output = BLOCKED[name](x)
+    with pytest.warns(gl.ZeroGradientWarning, match=rf"by 'x' is zero everywhere: .*{name}.*Put a smooth") as caught:
+        gradient = gl.grad(output, x)
+    assert caught[0].filename == __file__
+    np.testing.assert_array_equal(gl.evaluate(gradient, AT), [0, 0, 0])
+
+
+def test_a_named_node_and_a_better_operation_are_named():
+    hard = (x > 0).named("hard")
+    with pytest.warns(
+        gl.ZeroGradientWarning, match=r"greater 'hard' \(test_blocked.py:\d+\).*such as gl.sigmoid of"
+    ) as w:
+        gl.grad(gl.sum(gl.where(hard, 1.0, 0.0)), x)
+    assert hard in w[0].message.nodes
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda v: gl.sum(gl.floor(v) * v),  # another way has a derivative
+        lambda v: gl.sum(gl.where(v > 0, v, 0.0)),
+        lambda v: gl.sum(v) * 0.0,
+        lambda v: gl.sum(gl.relu(v)),
+    ],
+)
+def test_nothing_is_said_where_a_derivative_gets_through(build):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gl.grad(build(x), x)
+        gl.grad(gl.sum(gl.floor(x)), x, disconnected="zero")
+
+
+def test_derive_and_fit_warn_too():
+    b, t = gl.input("b", "batch"), gl.input("t", "batch")
+    w, step = gl.parameter("w", value=1.0), gl.parameter("step", value=0.5)
+    y = gl.where(b > step, w * b, 0.0)
+    loss = gl.losses.mse(y, t)
+    with pytest.warns(gl.ZeroGradientWarning, match="by 'step' is zero everywhere.*leave it out of wrt"):
+        gl.derive(loss, [w, step])
+    model = gl.Model(y, loss=loss)
+    with pytest.warns(gl.ZeroGradientWarning, match="by 'step' is zero everywhere.*which fit does not train") as caught:
+        model.fit({"b": [1.0, 2.0], "t": [2.0, 4.0]}, optimizer=gl.optim.SGD(0.1), epochs=3, backend="numpy")
+    assert caught[0].filename == __file__
+    assert model.values["step"] == 0.5
