@@ -51,8 +51,8 @@ def _message(output: Node, w: Node, ends: Sequence[Node], cure: str) -> str:
     smooth = f", such as {', '.join(cures)}" if cures else ""
     return (
         f"the gradient of {output.full_name or repr(output)} by {name!r} is zero everywhere: it has influence only "
-        f"through {through}, whose derivative is 0 by convention. Put a smooth operation in its place{smooth}; or, where "
-        f"zeros are meant, {cure}."
+        f"through {through}, whose derivative is 0 by convention. Put a smooth operation in its place{smooth}; or "
+        f"where zeros are meant, {cure}."
     )
 
 
