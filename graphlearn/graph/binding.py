@@ -90,7 +90,23 @@ def bind(
     outputs = tuple(roots)
     order = topological(outputs) if order is None else order
     table = symbols_in(order)
-    entries = _entries(at, what, table)
+    given, unused = _told_apart(_entries(at, what, table), outputs, table, what)
+    given = {**(defaults or {}), **given}
+    binding = Binding({}, dict(sizes or {}))
+    for leaf in table.values():
+        known = leaf in given
+        array = check_array(given[leaf], leaf.type, entry(what, leaf)) if known else own_value(leaf, what, given)
+        _check_lengths(leaf, array, binding.sizes, what)
+        binding.arrays[leaf] = array
+    bind_run(order, binding.arrays, seed, step)
+    _take_lengths(unused, binding.sizes)
+    return binding
+
+
+def _told_apart(
+    entries: Mapping[Any, Any], roots: Sequence[Node], table: dict[str, Node], what: str
+) -> tuple[dict[Node, Any], dict[Node, Any]]:
+    """Values of leaves of the graph, and of others: those that it does not use, or that dropped out of it."""
     given: dict[Node, Any] = {}
     unused: dict[Node, Any] = {}
     families = _families(table)
@@ -102,23 +118,14 @@ def bind(
         if key in families:
             given.update(_taken_apart(value, families[key], key, what))
             continue
-        lost = lost_leaves(key, outputs, order) if isinstance(key, str) and key not in table else []
+        lost = lost_leaves(key, roots) if isinstance(key, str) and key not in table else []
         leaf = None if lost else find_leaf(table, key, what)
         if leaf is not None:
             given[leaf] = value
         elif isinstance(key, Node):
             unused[key] = value
         unused.update(dict.fromkeys(lost, value))
-    given = {**(defaults or {}), **given}
-    binding = Binding({}, dict(sizes or {}))
-    for leaf in table.values():
-        known = leaf in given
-        array = check_array(given[leaf], leaf.type, entry(what, leaf)) if known else own_value(leaf, what, given)
-        _check_lengths(leaf, array, binding.sizes, what)
-        binding.arrays[leaf] = array
-    bind_run(order, binding.arrays, seed, step)
-    _take_lengths(unused, binding.sizes)
-    return binding
+    return given, unused
 
 
 def _entries(at: At | None, what: str, table: Mapping[str, Node]) -> Mapping[Any, Any]:

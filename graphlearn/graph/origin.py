@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary, WeakSet
 
 from graphlearn.graph.node import Node
+from graphlearn.graph.traverse import topological
 
 _MADE_FROM: WeakKeyDictionary[Node, WeakSet[Node]] = WeakKeyDictionary()
 
@@ -43,14 +44,12 @@ def was_made_from(order: Iterable[Node], output: Node, leaf: Node) -> bool:
     return leaf in _MADE_FROM.get(output, ()) or any(leaf in _MADE_FROM.get(node, ()) for node in order if node.inputs)
 
 
-def lost_leaves(name: str, roots: Iterable[Node], order: Iterable[Node]) -> list[Node]:
+def lost_leaves(name: str, roots: Sequence[Node]) -> list[Node]:
     """Leaves of a name that dropped out of a graph.
 
     Args:
         name: full name.
         roots: outputs of the graph.
-        order: its nodes.
     """
-    tops = set(roots)
-    nodes = [node for node in order if node.inputs or node in tops]
+    nodes = [node for node in topological(roots) if node.inputs or node in roots]
     return list({w: None for node in nodes for w in _MADE_FROM.get(node, ()) if w.is_leaf and w.full_name == name})
