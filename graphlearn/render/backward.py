@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
 from graphlearn.render.adjoints import adjoint_name, bound_text, partial_symbol
+from graphlearn.render.convolved import why_conv
 from graphlearn.render.document import Formula, Inline, Math, Row, Sentence, Step, pieces
 from graphlearn.render.names import subscript
 from graphlearn.render.notation import Writer, axis_letter, is_spread_number, scalar_math, shape_math
@@ -63,7 +64,7 @@ def _step(number: int, group: Group, story: Story, words: Phrases) -> Step:
 def _title(share: Share, words: Phrases) -> str:
     step = share.step
     rule = step.rule
-    if rule == "chain.matmul" and step.argument is not None:
+    if f"{rule}.{step.argument}" in words.titles:
         return words.title(f"{rule}.{step.argument}")
     if share.summed is None:
         return words.title(rule)
@@ -130,6 +131,8 @@ def _share(share: Share, left: Math, story: Story, words: Phrases) -> tuple[list
     sentences += _hidden_factor(share, story, words)
     if share.step.rule == "chain.matmul":
         sentences += _why_matmul(share, left, story, words)
+    elif share.step.rule == "chain.conv":
+        sentences += why_conv(share, left, story, words)
     unique = list(dict.fromkeys(rights))
     rows = [Row(left=left if k == 0 else None, right=right) for k, right in enumerate(unique)]
     rows[-1] = Row(left=rows[-1].left, right=rows[-1].right, shape=_shapes(share), note=_note(share, unique, words))

@@ -82,6 +82,8 @@ TITLES = {
     "chain.windows": "sliding windows",
     "chain.overlap_add": "windows added up",
     "chain.conv": "convolution",
+    "chain.conv.0": "convolution, image",
+    "chain.conv.1": "convolution, kernel",
     "chain.conv_image": "convolution, back to its image",
     "chain.conv_kernel": "convolution, back to its kernel",
     "chain.cumsum": "running sum",

@@ -82,6 +82,8 @@ TITLES = {
     "chain.windows": "미끄러지는 창",
     "chain.overlap_add": "겹치는 창 더하기",
     "chain.conv": "합성곱",
+    "chain.conv.0": "합성곱의 입력",
+    "chain.conv.1": "합성곱의 커널",
     "chain.conv_image": "합성곱에서 입력 쪽으로",
     "chain.conv_kernel": "합성곱에서 커널 쪽으로",
     "chain.cumsum": "누적합",
