@@ -39,7 +39,7 @@ def test_windows_are_what_is_cut_out_by_hand(size, axis, stride, dilation):
     np.testing.assert_array_equal(got, wanted)
 
 
-@pytest.mark.parametrize(("size", "axis", "stride", "dilation"), SETTINGS)
+@pytest.mark.parametrize(("size", "axis", "stride", "dilation"), SETTINGS[3:7])
 def test_overlap_add_is_the_adjoint_and_compiles(size, axis, stride, dilation):
     node = gl.windows(x, size, axis, stride, dilation)
     upstream = gl.input("upstream", node.shape)
