@@ -42,6 +42,7 @@ from graphlearn.graph.traverse import symbols
 from graphlearn.ops import random
 from graphlearn.ops.activations import binary_cross_entropy, log_sigmoid, relu, sech2, sigmoid, softplus, square
 from graphlearn.ops.contractions import dot, inner, outer, tensordot, vdot
+from graphlearn.ops.determinants import cofactor, det, slogdet
 from graphlearn.ops.einsum import einsum
 from graphlearn.ops.elementary import (
     acos,
@@ -69,6 +70,7 @@ from graphlearn.ops.elementary import (
 )
 from graphlearn.ops.elementary import round_ as round  # NumPy's name
 from graphlearn.ops.elementwise import elementwise
+from graphlearn.ops.factorizations import cholesky, inverse, solve
 from graphlearn.ops.gathering import scatter_add, take, take_along_axis
 from graphlearn.ops.intrinsics import (
     absolute,
@@ -219,7 +221,9 @@ __all__ = [
     "ceil",
     "celu",
     "check_grad",
+    "cholesky",
     "clip",
+    "cofactor",
     "compile",
     "concatenate",
     "constant",
@@ -232,6 +236,7 @@ __all__ = [
     "cumsum",
     "datasets",
     "derive",
+    "det",
     "diag",
     "diagonal",
     "div",
@@ -264,6 +269,7 @@ __all__ = [
     "init",
     "inner",
     "input",
+    "inverse",
     "jacobian",
     "jvp",
     "leaky_relu",
@@ -333,10 +339,12 @@ __all__ = [
     "simplify",
     "sin",
     "sinh",
+    "slogdet",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "solve",
     "specialize",
     "split",
     "sqrt",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphlearn.backends.gathers import GATHERS
 from graphlearn.backends.items import Writer
 from graphlearn.backends.lines import LINES
+from graphlearn.backends.matrices import MATRICES
 from graphlearn.backends.overlap import write_overlap
 from graphlearn.backends.philox import write_random
 from graphlearn.backends.source import Source
@@ -31,4 +32,4 @@ def write_routine(source: Source, step: Routine, item: str) -> None:
     writer(source, step, item)
 
 
-WRITERS: dict[str, Writer] = {**LINES, **GATHERS, "overlap_add": write_overlap, "random": write_random}
+WRITERS: dict[str, Writer] = {**LINES, **MATRICES, **GATHERS, "overlap_add": write_overlap, "random": write_random}

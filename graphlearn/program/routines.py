@@ -40,14 +40,36 @@ def _blocks(node: Node) -> Shape:
     return (*node.shape[:-1], -(-node.shape[-1] // WIDTH))
 
 
+def _matrices(node: Node) -> Shape:
+    """The matrices in the last two axes of the first operand."""
+    return node.inputs[0].shape[:-2]
+
+
+def _copies(node: Node) -> Shape:
+    """Room for a copy of each matrix."""
+    return node.inputs[0].shape
+
+
+def _copies_and_exchanges(node: Node) -> Shape:
+    """Room for a copy of each matrix, and for two numbers for each of its rows."""
+    shape = node.inputs[0].shape
+    return (*shape[:-2], shape[-1], int(shape[-1]) + 2)
+
+
 # Every emitting backend has the code for one item in `backends/routines.py`.
 ROUTINES: dict[str, Plan] = {
     "argmax": Plan(_results),
     "argmin": Plan(_results),
+    "cholesky": Plan(_matrices),
+    "cofactor": Plan(_matrices, _copies_and_exchanges),
     "cumsum": Plan(_lines),
+    "det": Plan(_matrices, _copies),
+    "detsign": Plan(_matrices, _copies),
+    "logabsdet": Plan(_matrices, _copies),
     "prod": Plan(_results),
     "products_before": Plan(_lines),
     "recurrence": Plan(_lines),
+    "solve": Plan(_matrices, _copies),
     "take": Plan(lambda node: (*node.shape[: node.attr("axis")], *node.inputs[1].shape)),
     "scatter_add": Plan(_lines),
     "take_along_axis": Plan(lambda node: node.shape),

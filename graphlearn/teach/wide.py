@@ -85,7 +85,16 @@ def _by_real_part(name: str) -> Callable[..., Any]:
 
 
 _RELATIONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "sign")
-_REAL = ("floor", "ceil", "round", "mod", "atan2", "cbrt")  # of which NumPy has no complex function
+_REAL = (
+    "floor",
+    "ceil",
+    "round",
+    "mod",
+    "atan2",
+    "cbrt",
+    "cholesky",
+    "detsign",
+)  # of which NumPy has no complex function
 _LOGIC = ("logical_not", "logical_and", "logical_or")
 # What is not analytic. Inside the expansion of a compound, such as the shift of softmax, it chooses by the real part:
 # the compound is analytic although its parts are not.

@@ -177,9 +177,12 @@ _SHAPES: dict[int, tuple[tuple[Shape, ...], ...]] = {
         ((2, 1, 2, 3), (4, 3, 2)),
     ),
 }
-# The same for ops whose operands are of a kind, by the first one's name.
+# The same for ops whose operands are of a kind, by their names.
 _SHAPES_OF_A_KIND: dict[str, tuple[tuple[Shape, ...], ...]] = {
     "matrix": (((2, 3),), ((3, 3),), ((4, 2),), (("N", 2, 3),)),
+    "square": (((2, 2),), ((4, 4),), (("N", 3, 3),)),
+    "positive": (((2, 2),), ((4, 4),), (("N", 3, 3),)),
+    "square, right": (((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 2, 2), (2, 2, 1)), (("N", 3, 3), ("N", 3, 2))),
 }
 
 
@@ -205,7 +208,7 @@ def other_cases(op: Op, dtype: str = "float64") -> Iterator[Case]:
     """The op on small arrays, with each value of each attribute that fits."""
     keys = attribute_names(op)
     names = operand_names(op)
-    own = _SHAPES_OF.get(op.name) or _SHAPES_OF_A_KIND.get(names[0] if names else "")
+    own = _SHAPES_OF.get(op.name) or _SHAPES_OF_A_KIND.get(", ".join(names))
     for shapes in dict.fromkeys(_fitting(names, shapes) for shapes in own or _SHAPES[len(names)]):
         for values in itertools.product(*[ATTRIBUTES[key] for key in keys.values()]):
             attrs = dict(zip(keys, values, strict=True))
@@ -253,6 +256,9 @@ def make_case(op: Op, types: list[ArrayType], attrs: dict[str, Any]) -> Case:
 def draw(op: Op, k: int, kind: ArrayType, attrs: dict[str, Any], generator: np.random.Generator) -> np.ndarray:
     """Values of an operand: within the op's domain, at least 0.01 from whole numbers, where kinks lie."""
     shape = tuple(SIZES[d] if isinstance(d, str) else d for d in kind.shape)
+    name = operand_names(op)[k] if not op.is_elementwise else ""
+    if name in ("square", "positive"):
+        return draw_matrix(shape, kind.dtype, name, generator)
     if kind.dtype == "bool":
         return generator.integers(0, 2, shape).astype(bool)
     if not kind.is_float:
@@ -266,3 +272,15 @@ def draw(op: Op, k: int, kind: ArrayType, attrs: dict[str, Any], generator: np.r
         positive = np.abs(values) + 0.1
         values = positive / np.sum(positive, axis=attrs["axis"], keepdims=True)
     return values.astype(kind.dtype)
+
+
+def draw_matrix(shape: tuple[int, ...], dtype: str, name: str, generator: np.random.Generator) -> np.ndarray:
+    """Matrices that have an inverse, or symmetric ones with eigenvalues above 0; neither is near to having none."""
+    identity = np.eye(shape[-1])
+    if dtype == "bool":
+        return np.broadcast_to(identity, shape).astype(bool)
+    real = dtype.startswith("float")
+    values = generator.uniform(-2, 2, shape) if real else generator.integers(0, 3, shape)
+    if name == "positive":
+        values = values @ np.swapaxes(values, -1, -2)
+    return (values + (2 if name == "positive" else 8) * identity).astype(dtype)
