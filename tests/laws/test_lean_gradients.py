@@ -1,4 +1,4 @@
-"""Law: reverse mode builds no matrix that it can avoid. No node of a gradient is larger than the forward graph's largest.
+"""Law: reverse mode builds no matrix that it can avoid: no node of a gradient is larger than the forward graph's.
 
 The diagonal matrix of an elementwise derivative, or the Kronecker product of a matrix product's, would be its square.
 """
