@@ -97,3 +97,21 @@ def test_the_gradient_of_a_square_reads_as_in_the_book():
     assert len(topological([short])) < len(topological([gradient]))
     at = {m: np.arange(6.0).reshape(2, 3)}
     np.testing.assert_array_equal(evaluate(short, at), 2 * (at[m] - 1))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda a, b, z: a @ (b * -0.5),
+        lambda a, b, z: (a @ b) * 1.0 + a @ (b / z),
+        lambda a, b, z: a * z + b * z,
+        lambda a, b, z: a / z + b / z,
+        lambda a, b, z: a @ z + b @ z,
+    ],
+)
+def test_truths_are_not_added_before_they_are_numbers(build):
+    a, b, z = input("a", (2, 2), "bool"), input("b", (2, 2), "bool"), input("z", (2, 2))
+    ones = np.ones((2, 2), bool)
+    at = {a: ones, b: ones, z: np.array([[0.5, -1.5], [2.0, 3.0]])}
+    node = build(a, b, z)
+    np.testing.assert_allclose(evaluate(simplify(node), at), evaluate(node, at), rtol=1e-15)

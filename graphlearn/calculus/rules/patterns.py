@@ -37,7 +37,7 @@ class Rule:
         new = self.rewrite(node)
         if new is None or new is node or new.shape != node.shape or new.dtype != node.dtype:
             return None
-        if not self.whole and not _is_real(new):
+        if not self.whole and (not _is_real(new) or _saturates(new)):
             return None
         if not node.name or new.is_leaf:
             return new
@@ -47,6 +47,12 @@ class Rule:
 def _is_real(node: Node) -> bool:
     """Whether no operand is an array of whole numbers."""
     return all(n.type.is_float or n.type.weak or n.dtype == "bool" for n in node.inputs)
+
+
+def _saturates(node: Node) -> bool:
+    """Whether truths are added or multiplied within: True + True is True, so nothing linear may be moved past that."""
+    within = [*node.inputs, *(n for operand in node.inputs for n in operand.inputs)]
+    return any(n.dtype == "bool" and n.op.name in ("add", "mul", "matmul") for n in within)
 
 
 def number(node: Node) -> float | None:
