@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import sympy
 from sympy.logic.boolalg import BooleanAtom
 
@@ -15,22 +16,33 @@ from graphlearn.errors import DTypeError, NameClashError, ShapeError, Unsupporte
 from graphlearn.graph.leaves import constant, input
 from graphlearn.graph.node import Node, apply
 from graphlearn.graph.scope import no_scope, scope
-from graphlearn.graph.traverse import symbols, topological
+from graphlearn.graph.traverse import require_nodes, symbols, topological
 from graphlearn.interop.sympy_algebra import expression
+from graphlearn.ops.joining import stack
+from graphlearn.ops.shape import reshape
 
-# Operations that change nothing on a scalar; a cast between real dtypes changes nothing in exact arithmetic.
-_IDENTITIES = ("broadcast_to", "reshape", "transpose", "sum", "mean", "max")
+# Operations that change nothing on a scalar.
+_IDENTITIES = ("broadcast_to", "reshape", "transpose", "sum", "mean", "max", "min", "prod")
+# Doubles that stand for these numbers and for no fraction: as such, SymPy can simplify.
+_NAMED = {
+    float(number): number
+    for number in (
+        sympy.pi, sympy.E, sympy.log(2), sympy.log(10), 1 / sympy.log(2), 1 / sympy.log(10), sympy.sqrt(2),
+        1 / sympy.sqrt(2), 2 / sympy.sqrt(sympy.pi), 1 / sympy.sqrt(2 * sympy.pi), sympy.sqrt(2 / sympy.pi),
+    )
+}  # fmt: skip
 
 
-def to_sympy(node: Node) -> Any:
-    """The SymPy expression of a scalar graph.
+def to_sympy(node: Any) -> Any:
+    """The SymPy expression of a graph of numbers.
 
     Args:
-        node: output of shape ``()``, all of whose inner values are scalars.
+        node: output of shape ``()``, all of whose inner values are scalars; or an array of such nodes, as
+            `gl.scalarize` returns for an output that is an array.
 
     Returns:
         An expression in which inputs, parameters and states are Symbols of their full names, real unless their dtype is
-        bool.
+        bool; for an array of nodes a `sympy.Array` of its shape.
 
     Raises:
         ShapeError: some value is an array. Scalarize it first.
@@ -41,10 +53,14 @@ def to_sympy(node: Node) -> Any:
         >>> gl.to_sympy(gl.parse("sigmoid(w*x)"))
         1/(1 + exp(-w*x))
     """
-    symbols(node)  # a name that stands twice is refused
+    entries = np.asarray(node, object).ravel().tolist() if isinstance(node, np.ndarray) else [node]
+    roots = require_nodes(entries, "to_sympy")
+    symbols(*roots)  # a name that stands twice is refused
     found: dict[Node, Any] = {}
-    for inner in topological([node]):
+    for inner in topological(roots):
         found[inner] = _expression_of(inner, [found[n] for n in inner.inputs])
+    if isinstance(node, np.ndarray):
+        return sympy.Array([found[root] for root in roots], node.shape)
     return found[node]
 
 
@@ -54,7 +70,7 @@ def _expression_of(node: Node, operands: Sequence[Any]) -> Any:
         return sympy.Symbol(node.attr("axis_name"), integer=True, positive=True)
     if node.shape != ():
         raise ShapeError(
-            f"to_sympy needs a graph of scalars; got {node!r}. Write it with a scalar input for each entry.",
+            f"to_sympy needs a graph of scalars; got {node!r}. Write the graph out first: gl.scalarize(output).",
             nodes=(node,),
         )
     if name == "constant":
@@ -63,19 +79,34 @@ def _expression_of(node: Node, operands: Sequence[Any]) -> Any:
         return sympy.Symbol(node.full_name) if node.dtype == "bool" else sympy.Symbol(node.full_name, real=True)
     if node.op.is_elementwise:
         return expression(node.op, *operands)
-    if name in _IDENTITIES or (name == "cast" and node.type.is_float and node.inputs[0].dtype != "bool"):
+    if name in _IDENTITIES:
         return operands[0]
+    if name == "cast":
+        return _cast(node, operands[0])
     raise UnsupportedOp(
         f"to_sympy has no expression for {node!r}. Elementwise operations on scalars have.", nodes=(node,)
     )
 
 
+def _cast(node: Node, operand: Any) -> Any:
+    """A cast between real dtypes changes nothing in exact arithmetic; one to whole numbers cuts the fraction off."""
+    before = node.inputs[0].dtype
+    if node.dtype == "bool":
+        return operand if before == "bool" else sympy.Ne(operand, 0)
+    if before == "bool":
+        return sympy.Piecewise((1, operand), (0, True))
+    cuts = node.inputs[0].type.is_float and not node.type.is_float
+    return sympy.sign(operand) * sympy.floor(sympy.Abs(operand)) if cuts else operand
+
+
 def _number(value: bool | int | float) -> Any:
-    """Exact where it helps SymPy to simplify: 2.0 becomes 2 and 0.25 becomes 1/4; 0.1 stays a float."""
+    """Exact where it helps SymPy to simplify: 2.0 becomes 2, 0.25 becomes 1/4, math.pi pi; 0.1 stays a float."""
     if isinstance(value, float) and math.isfinite(value):
         numerator, denominator = value.as_integer_ratio()
         if denominator <= 1024 and abs(numerator) < 2**53:
             return sympy.Rational(numerator, denominator)
+        if abs(value) in _NAMED:
+            return _NAMED[abs(value)] * (1 if value > 0 else -1)
     return sympy.sympify(value, strict=True)
 
 
@@ -83,16 +114,16 @@ def from_sympy(expr: Any) -> Node:
     """The graph of a SymPy expression.
 
     Args:
-        expr: a real scalar expression. Its Symbols become scalar inputs of the same names; a name with slashes, such as
-            ``hidden1/w``, is put into scopes.
+        expr: a real scalar expression, or a Matrix or Array of them. Its Symbols become scalar inputs of the same
+            names; a name with slashes, such as ``hidden1/w``, is put into scopes.
 
     Returns:
-        A node of shape ``()``.
+        A node of shape ``()``, or of the shape of the Matrix or Array.
 
     Raises:
         UnsupportedOp: a function that graphs do not have.
         NameClashError: two Symbols of one name and different assumptions.
-        DTypeError: something that is no real scalar expression.
+        DTypeError: something that is no real expression.
 
     Example:
         >>> import graphlearn as gl, sympy
@@ -103,28 +134,39 @@ def from_sympy(expr: Any) -> Node:
         root = sympy.sympify(expr, strict=True)
     except sympy.SympifyError:
         raise DTypeError(f"from_sympy needs a SymPy expression; got {expr!r}. For text use gl.parse.") from None
-    if not isinstance(root, sympy.Basic) or isinstance(root, sympy.MatrixBase | sympy.MatrixExpr):
+    if isinstance(root, (sympy.MatrixBase, sympy.NDimArray)):
+        shape = tuple(int(n) for n in root.shape)
+        parts = [root[place] for place in np.ndindex(shape)]
+        made = _converted(parts)
+        return reshape(stack([made[part] for part in parts]), shape) if parts else constant(np.zeros(shape))
+    if not isinstance(root, sympy.Basic) or isinstance(root, sympy.MatrixExpr):
         raise DTypeError(
-            f"from_sympy needs a scalar expression; got {type(root).__name__}. Convert its entries one by one."
+            f"from_sympy needs an expression, or a Matrix or Array of them; got {type(root).__name__}. Give its "
+            "entries: root.as_explicit()."
         )
-    made: dict[Any, Node] = dict(_inputs_for(root))
-    stack = [root]
-    while stack:
-        part = stack[-1]
+    return _converted([root])[root]
+
+
+def _converted(roots: Sequence[Any]) -> dict[Any, Node]:
+    """The node of each expression and of each of its parts."""
+    made: dict[Any, Node] = dict(_inputs_for(roots))
+    stacked = list(roots)
+    while stacked:
+        part = stacked[-1]
         waiting = [] if part in made else [p for p in _parts(part) if p not in made]
         if waiting:
-            stack.extend(reversed(waiting))
+            stacked.extend(reversed(waiting))
             continue
-        stack.pop()
+        stacked.pop()
         if part not in made:
             made[part] = _node_of(part, [made[p] for p in _parts(part)])
-    return made[root]
+    return made
 
 
-def _inputs_for(root: Any) -> dict[Any, Node]:
+def _inputs_for(roots: Sequence[Any]) -> dict[Any, Node]:
     found: dict[str, Any] = {}
     inputs = {}
-    for symbol in sorted(root.free_symbols, key=str):
+    for symbol in sorted(set().union(*(root.free_symbols for root in roots)), key=str):
         if found.setdefault(symbol.name, symbol) != symbol:
             raise NameClashError(
                 f"from_sympy needs one Symbol per name; got two called {symbol.name!r} with different assumptions. "
@@ -211,6 +253,15 @@ _FUNCTIONS: dict[type, Callable[..., Node]] = {
     sympy.Not: functools.partial(apply, "logical_not"),
     sympy.And: _chain("logical_and"),
     sympy.Or: _chain("logical_or"),
+    sympy.Xor: _chain("not_equal"),
+    sympy.sec: lambda x: 1 / apply("cos", x),
+    sympy.csc: lambda x: 1 / apply("sin", x),
+    sympy.cot: lambda x: 1 / apply("tan", x),
+    sympy.sech: lambda x: 1 / apply("cosh", x),
+    sympy.csch: lambda x: 1 / apply("sinh", x),
+    sympy.coth: lambda x: 1 / apply("tanh", x),
+    sympy.frac: lambda x: x - apply("floor", x),
+    sympy.Heaviside: lambda x, at_zero: apply("where", apply("equal", x, 0), at_zero, apply("where", x > 0, 1.0, 0.0)),
 }
 
 

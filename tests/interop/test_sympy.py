@@ -2,20 +2,25 @@
 
 import math
 
+import numpy as np
 import pytest
 import sympy
 
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.gradient import grad
+from graphlearn.calculus.scalarize import scalarize
 from graphlearn.errors import DTypeError, NameClashError, ShapeError, UnsupportedOp
 from graphlearn.graph.leaves import constant, input, parameter, state
+from graphlearn.graph.op import Notation, Op
 from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import symbols
 from graphlearn.interop.parser import parse
 from graphlearn.interop.sympy_algebra import SYMPY, derivative, expression
 from graphlearn.interop.sympy_graph import from_sympy, to_sympy
+from graphlearn.ops.intrinsics import tanh
 from graphlearn.ops.reductions import mean, sum_
 from graphlearn.ops.shape import cast
+from graphlearn.ops.structural import build
 from tests.laws.operands import ALL_OPS, ELEMENTWISE, arity, is_condition
 
 x, y = sympy.symbols("x y", real=True)
@@ -66,12 +71,15 @@ def test_gradients_agree_with_sympys():
 
 def test_arrays_are_refused_and_scalar_reductions_pass():
     v = input("v", 3)
-    with pytest.raises(ShapeError, match=r"got <input v float64\[3\]>. Write it with a scalar input for each"):
+    with pytest.raises(ShapeError, match=r"got <input v float64\[3\]>. Write the graph out first: gl.scalar"):
         to_sympy(sum_(v))
     s = input("x")
     assert to_sympy(sum_(mean(s)) + cast(cast(s, "float32"), "float64")) == 2 * x
-    with pytest.raises(UnsupportedOp, match="no expression for <cast int64"):
-        to_sympy(cast(s, "int64"))
+    assert [to_sympy(cast(s, "int64")).subs(x, v) for v in (1.5, -1.5)] == [1, -1]
+    assert to_sympy(cast(cast(s, "bool"), "float64")).subs(x, 0) == 0
+    odd = Op("odd", "structural", lambda types: types[0], Notation("", "odd({0})"), reference=np.asarray)
+    with pytest.raises(UnsupportedOp, match="no expression for <odd float64"):
+        to_sympy(build(odd, [s]))
     with pytest.raises(NameClashError):
         to_sympy(input("x") + input("x"))
 
@@ -133,6 +141,43 @@ def test_minus_signs_become_differences():
     assert from_sympy(sympy.tanh(x) ** 2).op.name == "square"
 
 
+def test_arrays_of_expressions_become_arrays():
+    matrix = sympy.Matrix([[x + y, x], [y, 1]])
+    node = from_sympy(matrix)
+    assert node.shape == (2, 2) and list(symbols(node)) == ["x", "y"]
+    np.testing.assert_allclose(evaluate(node, {"x": 0.7, "y": 1.3}), [[2.0, 0.7], [1.3, 1.0]])
+    cube = from_sympy(sympy.Array([[[x], [y]]]))
+    assert cube.shape == (1, 2, 1)
+    assert from_sympy(sympy.Array(x * 2)).shape == ()
+    assert from_sympy(sympy.zeros(0, 2)).shape == (0, 2)
+
+
+def test_arrays_of_nodes_become_arrays():
+    w, v = parameter("w", (2, 2)), input("v", 2)
+    expr = to_sympy(scalarize(tanh(v @ w)))
+    a, b, c, d = (sympy.Symbol(name, real=True) for name in ("v[0]", "w[0,1]", "v[1]", "w[1,1]"))
+    assert expr.shape == (2,) and expr[1] == sympy.tanh(a * b + c * d)
+    again = from_sympy(expr)
+    at = {"v[0]": 0.1, "v[1]": 0.2, "w[0,0]": 1.0, "w[0,1]": 2.0, "w[1,0]": 3.0, "w[1,1]": 4.0}
+    np.testing.assert_allclose(evaluate(again, at), np.tanh([0.7, 1.0]))
+
+
+@pytest.mark.parametrize("expr", [
+    sympy.sec(x) + sympy.csc(y), sympy.cot(x) * sympy.sech(y), sympy.csch(x) - sympy.coth(y), sympy.frac(3 * x),
+    sympy.Heaviside(x - y), sympy.Heaviside(y - x, 1), sympy.Heaviside(x), sympy.Heaviside(x - x * 1),
+], ids=str)  # fmt: skip
+def test_relatives_of_our_functions_are_written_with_them(expr):
+    assert float(evaluate(from_sympy(expr), {n: VALUES[n] for n in map(str, expr.free_symbols)})) == pytest.approx(
+        float(expr.subs({x: 0.7, y: 1.3})), rel=1e-14
+    )
+
+
+def test_numbers_that_are_named_are_exact():
+    assert to_sympy(parse("sin(pi*x)")) == sympy.sin(sympy.pi * x)
+    assert to_sympy(constant(-math.sqrt(2))) == -sympy.sqrt(2)
+    assert to_sympy(constant(math.log(2))) == sympy.log(2)
+
+
 def test_names_with_slashes_are_put_into_scopes():
     assert list(symbols(from_sympy(sympy.Symbol("hidden1/w") * 2))) == ["hidden1/w"]
     with scope("outside"):
@@ -144,7 +189,9 @@ def test_names_with_slashes_are_put_into_scopes():
     [
         ("x + 1", DTypeError, r"For text use gl\.parse"),
         (None, DTypeError, "needs a SymPy expression"),
-        (sympy.Matrix([[1]]), DTypeError, "a scalar expression"),
+        (sympy.MatrixSymbol("M", 2, 2), DTypeError, "an expression, or a Matrix or Array of them; got MatrixSymbol"),
+        (sympy.Matrix([[sympy.I]]), DTypeError, "a real expression; got I"),
+        (sympy.DiracDelta(x), UnsupportedOp, "no operation for DiracDelta"),
         (sympy.I * x, DTypeError, "a real expression; got I"),
         (sympy.zoo + x, DTypeError, "a real expression"),
         (sympy.gamma(x), UnsupportedOp, "no operation for gamma in gamma"),
