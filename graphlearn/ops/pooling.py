@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import ShapeError
+from graphlearn.errors import OptionError, ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.ops.convolution import Borders, Numbers, conv
-from graphlearn.ops.joining import pad
+from graphlearn.ops.joining import flip, pad
 from graphlearn.ops.reductions import max_, mean
+from graphlearn.ops.shape import expand_dims, reshape
+from graphlearn.ops.structural import numpy_builder
 from graphlearn.ops.windows import each_axis, slid, windows_shape
 from graphlearn.types import Dim, format_shape
 
@@ -137,6 +139,45 @@ def conv2d(
     return _convolve(2, x, w, stride, padding, dilation)
 
 
+def correlate(a: Any, v: Any, mode: str = "valid") -> Node:
+    """`numpy.correlate` of two real vectors of fixed length: a convolution whose kernel is not flipped.
+
+    Args:
+        a: node or array of rank 1.
+        v: likewise; what slides, unless it is the longer one.
+        mode: ``"valid"``, where they overlap wholly; ``"same"``, as long as the longer one; ``"full"``.
+
+    Raises:
+        ShapeError: no vectors, without entries, or of free length.
+        OptionError: another mode.
+        DTypeError: neither is real, where NumPy would stay with whole numbers.
+    """
+    first, second = as_node(a), as_node(v)
+    with blaming("correlate", first, second):
+        lengths = [d for n in (first, second) if n.ndim == 1 for d in n.shape if isinstance(d, int) and d]
+        if len(lengths) != 2:
+            raise ShapeError(
+                f"correlate needs two vectors of fixed length with entries; got {format_shape(first.shape)} and "
+                f"{format_shape(second.shape)}. Use gl.conv1d for rows of them."
+            )
+        if mode not in ("valid", "same", "full"):
+            raise OptionError(f"correlate needs the mode 'valid', 'same' or 'full'; got {mode!r}. Write one of these.")
+    if lengths[1] > lengths[0]:  # as NumPy: the shorter one slides, which turns the result round
+        return flip(correlate(second, first, mode))
+    short = lengths[1]
+    border = {"valid": (0, 0), "same": (short // 2, (short - 1) // 2), "full": (short - 1, short - 1)}[mode]
+    return reshape(conv1d(expand_dims(first, 1), expand_dims(second, (1, 2)), padding=[border]), -1)
+
+
+def convolve(a: Any, v: Any, mode: str = "full") -> Node:
+    """`numpy.convolve` of two real vectors of fixed length: the shorter one is flipped; see `correlate`."""
+    first, second = as_node(a), as_node(v)
+    fixed = [n.shape[0] for n in (first, second) if n.ndim == 1 and isinstance(n.shape[0], int)]
+    if len(fixed) == 2 and fixed[1] > fixed[0]:
+        first, second = second, first
+    return correlate(first, flip(second) if len(fixed) == 2 else second, mode)
+
+
 def _pooled_windows(
     many: int, x: Any, size: Any, stride: Any, padding: Padding, fill: Any, what: str
 ) -> tuple[Node, tuple[int, ...]]:
@@ -251,3 +292,7 @@ def avg_pool2d(
         ShapeError: other ranks, windows larger than the image, or a padding as large as the windows.
     """
     return _avg_pool(2, x, size, stride, padding)
+
+
+numpy_builder(np.correlate, lambda a, v, mode="valid": correlate(a, v, mode))
+numpy_builder(np.convolve, lambda a, v, mode="full": convolve(a, v, mode))

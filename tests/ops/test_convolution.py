@@ -7,7 +7,7 @@ import pytest
 from scipy import signal
 
 import graphlearn as gl
-from graphlearn.errors import DTypeError, ShapeError
+from graphlearn.errors import DTypeError, OptionError, ShapeError
 
 RANDOM = np.random.default_rng(0)
 IMAGES, KERNEL = RANDOM.normal(size=(2, 6, 5, 2)), RANDOM.normal(size=(3, 2, 2, 3))
@@ -53,6 +53,25 @@ def test_scipy_correlates_the_same():
     image, stamp = RANDOM.normal(size=(6, 7)), RANDOM.normal(size=(3, 2))
     got = gl.evaluate(gl.conv2d(image[..., None], stamp[..., None, None]))[..., 0]
     np.testing.assert_allclose(got, signal.correlate(image, stamp, "valid"), rtol=1e-12)
+
+
+@pytest.mark.parametrize("function", [np.correlate, np.convolve])
+@pytest.mark.parametrize("mode", ["valid", "same", "full"])
+def test_numpys_own_functions_of_vectors(function, mode):
+    for many, few in itertools.product((1, 2, 5, 6), repeat=2):
+        one, other = RANDOM.normal(size=many), RANDOM.normal(size=few)
+        got = gl.evaluate(function(gl.constant(one), other, mode))
+        np.testing.assert_allclose(got, function(one, other, mode), rtol=1e-12, atol=1e-14)
+
+
+def test_numpys_own_functions_refuse_what_is_no_vector():
+    for function in (np.correlate, np.convolve):
+        with pytest.raises(ShapeError, match=r"two vectors of fixed length with entries; got .*gl\.conv1d"):
+            function(x, np.ones(2))
+        with pytest.raises(ShapeError, match=r"two vectors"):
+            function(gl.input("free", "n"), np.ones(2))
+        with pytest.raises(OptionError, match="'valid', 'same' or 'full'; got 'wrap'"):
+            function(gl.input("v", 3), np.ones(2), "wrap")
 
 
 def test_same_keeps_the_length_and_puts_the_odd_zero_behind():

@@ -81,6 +81,19 @@ def test_dtypes():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64"])
+def test_rows_with_a_single_1_choose_as_an_index_does(backend, dtype):
+    rows, numbers = gl.input("rows", (3, 2)), gl.input("numbers", ("n", 2), dtype)
+    outputs = [gl.one_hot(numbers, 3) @ rows, rows[numbers]]
+    outputs += [gl.one_hot(numbers, 2, kind) for kind in ("bool", "float32", "int64")]
+    at = {"rows": np.arange(6.0).reshape(3, 2), "numbers": np.array([[0, 2], [1, 1]], dtype)}
+    chosen, taken, *ones = gl.compile(outputs, backend=backend)(at)
+    np.testing.assert_array_equal(chosen, taken)
+    assert [a.dtype.name for a in ones] == ["bool", "float32", "int64"]
+    assert all(a.tolist() == [[[1, 0], [0, 0]], [[0, 1], [0, 1]]] for a in ones)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_an_embedding_adds_up_what_is_taken_twice(backend):
     rows = gl.input("rows", ("words", 2))
     gradient = gl.grad(gl.sum(rows[labels] ** 3), rows)
