@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,8 @@ def _cumsum(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
     order = slice(None, None, -1 if node.attr("reverse") else 1)
     totals, terms = (np.moveaxis(a, node.attr("axis"), 0)[order] for a in (result, operands[0]))
     for place in np.ndindex(terms.shape):
-        term = fitted(terms[place], node)
+        entry: Any = terms[place]
+        term = fitted(entry, node)
         totals[place] = at.apply("add", totals[(place[0] - 1, *place[1:])], term) if place[0] else term
     return result
 

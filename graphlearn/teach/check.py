@@ -1,4 +1,4 @@
-"""`check_grad`: the gradient of a graph against derivatives by evaluation alone, entry by entry, with a verdict."""
+"""`check_grad`: the gradient of a graph against derivatives by evaluation alone and against forward mode; a verdict."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from typing import Any
 
 import numpy as np
 
+from graphlearn.calculus.forward import push_forward
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import DisconnectedError, OptionError
 from graphlearn.graph.binding import At, Binding, bind
-from graphlearn.graph.leaves import input
+from graphlearn.graph.leaves import INPUT, input
 from graphlearn.graph.names import Names
-from graphlearn.graph.node import Node
+from graphlearn.graph.node import Node, new_node
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import leaves, symbols
 from graphlearn.teach.agreement import TOLERANCE, judge
 from graphlearn.teach.differences import Curve, OutputCurve, numeric_grad
 from graphlearn.teach.wide import compute_wide, evaluate_wide
-from graphlearn.types import format_shape
+from graphlearn.types import ArrayType, format_shape
 
 __all__ = ["Entry", "Report", "check_grad", "numeric_grad"]
 
 _ENTRIES = 300  # up to which each entry is perturbed by itself
+_ROUNDING = 1e-9  # up to which forward and reverse mode may differ: both are exact but for rounding
 _BOUNDS = (1e-9, 1e-6, 1e-3)  # coarse, so that a report reads the same on every machine
 
 
@@ -44,6 +46,8 @@ class Entry:
         measured: the finite difference there.
         kinks: slopes that have no derivative to compare with, where the graph's lies between those to the left and to
             the right.
+        modes: distance between the slopes of forward and of reverse mode along a random direction, as a part of the
+            numbers that they are made of.
     """
 
     name: str
@@ -56,11 +60,12 @@ class Entry:
     graph: float
     measured: float
     kinks: int
+    modes: float
 
     @property
     def ok(self) -> bool:
-        """Whether graph and measurement agree to `TOLERANCE`."""
-        return self.relative < TOLERANCE
+        """Whether graph and measurement agree to `TOLERANCE`, and both modes but for rounding."""
+        return self.relative < TOLERANCE and self.modes < _ROUNDING
 
     @property
     def method(self) -> str:
@@ -97,7 +102,8 @@ class Report:
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         what = "The gradient" if self.order == 1 else "The second derivative"
         verdict = "agrees" if self.ok else "does NOT agree"
-        return "\n".join([*lines, f"{what} {verdict} with finite differences."])
+        modes = ", and forward mode with reverse mode" if self.ok else ""
+        return "\n".join([*lines, f"{what} {verdict} with finite differences{modes}."])
 
 
 def _bound(error: float) -> str:
@@ -108,6 +114,8 @@ def _remark(entry: Entry) -> str:
     kinks = f"{entry.kinks} at a kink" if entry.kinks else ""
     if entry.ok:
         return kinks
+    if entry.relative < TOLERANCE:
+        return f"WRONG: forward mode differs from reverse mode by {entry.modes:.1g}"
     where = f" at {list(entry.index)}" if entry.index else ""
     return f"WRONG{where}: graph {entry.graph:.6g}, finite difference {entry.measured:.6g}"
 
@@ -121,9 +129,10 @@ def check_grad(
     seed: int = 0,
     step: int = 0,
 ) -> Report:
-    """Check the gradient of a scalar by finite differences, in float64.
+    """Check the gradient of a scalar by finite differences, and reverse mode by forward mode, in float64.
 
-    Nodes of up to 300 entries are checked entry by entry, larger ones along one random direction.
+    Nodes of up to 300 entries are checked entry by entry, larger ones along one random direction, and the report says
+    which. Both modes are compared along one random direction.
 
     Args:
         output: node of shape ``()``.
@@ -147,7 +156,7 @@ def check_grad(
         >>> print(gl.check_grad(gl.sum(gl.tanh(w)), at=None))
            shape  compared           relative error
         w  (2,)   each of 2 entries  < 1e-9
-        The gradient agrees with finite differences.
+        The gradient agrees with finite differences, and forward mode with reverse mode.
     """
     targets = _targets(output, wrt)
     if order not in (1, 2):
@@ -160,14 +169,41 @@ def check_grad(
     if order == 2:
         output, binding = _along_random(output, targets, binding)
     gradients = differentiate(output, targets, disconnected="zero" if order == 2 else "raise", record=False).gradients
-    values = evaluate_wide([output, *targets, *gradients.values()], binding)
-    entries = [
-        _compare(
-            label, OutputCurve(output, w, values, binding.sizes, compute_wide), _array(values[gradients[w]], values[w])
-        )
-        for label, w in zip(labels, targets, strict=True)
-    ]
+    forward, directions = _forward(output, targets)
+    binding = Binding({**binding.arrays, **_random_values(directions, output, targets, binding)}, binding.sizes)
+    values = evaluate_wide([output, *targets, *gradients.values(), *forward], binding)
+    entries = []
+    for label, w, pushed, direction in zip(labels, targets, forward, directions, strict=True):
+        gradient = _array(values[gradients[w]], values[w])
+        modes = _distance(gradient * binding.arrays[direction], values[pushed])
+        entries.append(_compare(label, OutputCurve(output, w, values, binding.sizes, compute_wide), gradient, modes))
     return Report(tuple(entries), order)
+
+
+def _forward(output: Node, targets: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+    """The slope of the output by each target along a direction, in forward mode; and the directions, as leaves."""
+    with no_scope():
+        directions = [new_node(INPUT, (), (), ArrayType(w.shape, w.dtype), "", "") for w in targets]
+    slopes = [push_forward([output], [w], [d])[0] for w, d in zip(targets, directions, strict=True)]
+    return slopes, directions
+
+
+def _random_values(
+    directions: Sequence[Node], output: Node, targets: Sequence[Node], binding: Binding
+) -> dict[Node, np.ndarray]:
+    values = evaluate_wide([output, *targets], binding)
+    pairs = enumerate(zip(directions, targets, strict=True), 100)
+    return {d: _random_direction(np.shape(values[w]), k) for k, (d, w) in pairs}
+
+
+def _distance(terms: np.ndarray, pushed: Any) -> float:
+    """How far the sum of the terms is from another number, as a part of the terms; infinite where one is NaN alone."""
+    with np.errstate(all="ignore"):
+        total, size = float(np.sum(terms)), float(np.sum(np.abs(terms)))
+        distance = abs(total - float(pushed))
+        if not np.isfinite(distance):
+            return 0.0 if not np.isfinite(total) and not np.isfinite(float(pushed)) else float("inf")
+        return distance / max(size, abs(float(pushed)), 1e-300) if distance else 0.0
 
 
 def _array(gradient: Any, value: Any) -> np.ndarray:
@@ -209,7 +245,7 @@ def _random_direction(shape: tuple[int, ...], seed: int) -> np.ndarray:
     return np.asarray(direction / length if length else direction)
 
 
-def _compare(name: str, curve: Curve, gradient: np.ndarray) -> Entry:
+def _compare(name: str, curve: Curve, gradient: np.ndarray, modes: float) -> Entry:
     projected = curve.start.size > _ENTRIES
     directions = [_random_direction(curve.start.shape, 0)] if projected else list(curve.units())
     worst: Mapping[str, Any] = {"absolute": 0.0, "relative": 0.0, "index": (), "graph": 0.0, "measured": 0.0}
@@ -224,4 +260,4 @@ def _compare(name: str, curve: Curve, gradient: np.ndarray) -> Entry:
                 "absolute": found.absolute, "relative": found.relative, "index": index, "graph": found.graph,
                 "measured": found.measured,
             }  # fmt: skip
-    return Entry(name, curve.start.shape, len(directions), projected, kinks=kinks, **worst)
+    return Entry(name, curve.start.shape, len(directions), projected, kinks=kinks, modes=modes, **worst)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from graphlearn.backends.numpy.interpreter import evaluate
+from graphlearn.calculus.forward import push_forward
 from graphlearn.calculus.gradient import grad
 from graphlearn.errors import (
     DisconnectedError,
@@ -162,7 +163,7 @@ def test_a_right_gradient_is_found_right():
         "W  (3, 4)  each of 12 entries  < 1e-9\n"
         "b  (4,)    each of 4 entries   < 1e-9\n"
         "V  (4, 2)  each of 8 entries   < 1e-9\n"
-        "The gradient agrees with finite differences."
+        "The gradient agrees with finite differences, and forward mode with reverse mode."
     )
 
 
@@ -177,6 +178,18 @@ def test_a_wrong_gradient_is_found_wrong(wrong):
     assert report.entries[1].ok
     assert "WRONG at [" in str(report)
     assert str(report).endswith("The gradient does NOT agree with finite differences.")
+
+
+def test_modes_that_disagree_are_found(monkeypatch):
+    def skewed(outputs, wrt, tangents):
+        return tuple(1.001 * slope for slope in push_forward(outputs, wrt, tangents))
+
+    assert all(entry.modes < 1e-12 for entry in check_grad(network(GRAPH.tanh), at=AT).entries)
+    monkeypatch.setattr("graphlearn.teach.check.push_forward", skewed)
+    report = check_grad(network(GRAPH.tanh), at=AT)
+    assert not report.ok
+    assert all(entry.relative < 1e-9 for entry in report.entries)
+    assert "WRONG: forward mode differs from reverse mode by 0.00" in str(report)
 
 
 def test_large_arrays_are_checked_along_one_direction(wrong):
