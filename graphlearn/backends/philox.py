@@ -18,6 +18,11 @@ def write_random(source: Source, step: Routine, item: str) -> None:
     """The entries that one block serves; along a last axis of unknown length, one entry."""
     shape = step.node.shape
     last = shape[-1] if shape else 1
+    first = step.node.attr("first")
+    if first:  # a number that is an entry of an array
+        numbers = _numbers(source, step, str(first // WIDTH))
+        source.store(step.out, _UNIT, [item], numbers[first % WIDTH])
+        return
     if isinstance(last, int):
         _write_entries(source, step, last, item, _numbers(source, step, item))
         return
@@ -25,9 +30,9 @@ def write_random(source: Source, step: Routine, item: str) -> None:
     length = source.size(count((last,)))
     source.line(f"{column} = {item} % {length}")
     source.line(f"{block} = {item} // {length}*(({length} + {WIDTH - 1}) // {WIDTH}) + {column} // {WIDTH}")
-    first, second, third, fourth = _numbers(source, step, block)
-    low = f"({first} if {column} % {WIDTH} == 0 else {second})"
-    high = f"({third} if {column} % {WIDTH} == 2 else {fourth})"
+    numbers = _numbers(source, step, block)
+    low = f"({numbers[0]} if {column} % {WIDTH} == 0 else {numbers[1]})"
+    high = f"({numbers[2]} if {column} % {WIDTH} == 2 else {numbers[3]})"
     source.store(step.out, _UNIT, [item], f"({low} if {column} % {WIDTH} < 2 else {high})")
 
 

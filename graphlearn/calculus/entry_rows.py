@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.calculus.entries import Entries, Place, array_of, fitted
+from graphlearn.calculus.entries import Entries, Place, array_of, fitted, lengths_of
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Op
@@ -19,6 +19,7 @@ from graphlearn.ops.entries import (
     norm_of,
     softmax_entry,
 )
+from graphlearn.ops.philox import WIDTH
 
 Row = Callable[[Node, Sequence[Entries], Place], Entries]
 
@@ -171,7 +172,25 @@ def _cross_entropy(node: Node, operands: Sequence[Entries], at: Place) -> Entrie
     return array_of(rows, node.shape)
 
 
+def _drawn(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
+    """Numbers that are the words of the array at their places; each row of an array begins with a block of its own."""
+    last = lengths_of(node)[-1] if node.shape else 1
+    width = -(-last // WIDTH) * WIDTH
+    attrs = {**dict(node.attrs), "shape": ()}
+    seeds = [a.item() for a in operands]
+    places = range(int(np.prod(lengths_of(node))))
+    made = [attrs | {"first": k // last * width + k % last} for k in places]
+    return array_of([at.apply(node.op, *seeds, attrs=tuple(sorted(a.items()))) for a in made], node.shape)
+
+
+def _each(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
+    wide = [np.broadcast_to(a, lengths_of(node)).ravel() for a in operands]
+    return array_of([at.apply(node.op, *row, attrs=node.attrs) for row in zip(*wide, strict=True)], node.shape)
+
+
 ROWS: dict[str, Row] = {
+    **dict.fromkeys(("random", "random_normal"), _drawn),
+    **dict.fromkeys(("bernoulli", "dropout"), _each),
     "sum": _sum,
     "cumsum": _cumsum,
     "prod": _prod,

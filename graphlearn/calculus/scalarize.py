@@ -20,6 +20,7 @@ from graphlearn.errors import ShapeError, UnsupportedOp
 from graphlearn.graph.kin import entry_of
 from graphlearn.graph.leaves import constant_array, typed_constant
 from graphlearn.graph.node import Node, as_node, make
+from graphlearn.graph.streams import RUN, share_streams
 from graphlearn.graph.traverse import require_nodes, symbols, topological, topological_above
 
 
@@ -62,6 +63,8 @@ def scalarize(outputs: Node | Sequence[Node], **sizes: int) -> Any:
     made: dict[Node, Entries] = {}
     for node in topological(nodes):
         made[node] = _entries(node, [made[n] for n in node.inputs])
+    for root in nodes:
+        share_streams([made[root].item()] if root.shape == () else made[root].ravel().tolist(), made)
     found = tuple(made[n].item() if n.shape == () else made[n].copy() for n in nodes)
     return found[0] if isinstance(outputs, Node) else found
 
@@ -79,6 +82,8 @@ def _listed(entries: Entries) -> list[tuple[tuple[int, ...], Node]]:
 
 
 def _leaf_entries(node: Node) -> Entries:
+    if node.op is RUN:
+        return array_of([node], ())
     value = constant_array(node)
     places = list(np.ndindex(*lengths_of(node)))
     if value is None:

@@ -80,7 +80,7 @@ class Node(_Referable):
 
     @property
     def made_at(self) -> str:
-        """The line of code that made this node first, ``model.py:12``; empty for leaves and derivatives."""
+        """The line of code that made this node first, ``network.py:12``; empty for leaves and derivatives."""
         return line_text(self.line)
 
     @property

@@ -6,7 +6,7 @@ takes part, so that the same program draws the same numbers wherever it runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -92,13 +92,22 @@ def carry_streams(new: Mapping[Node, Node], roots: Iterable[Node]) -> None:
         new: old node -> new node, in topological order of the old graph.
         roots: outputs of the old graph.
     """
-    streams = tuple(number_streams(new))
+    share_streams([new[root] for root in roots], new)
+
+
+def share_streams(outputs: Iterable[Node], order: Collection[Node]) -> None:
+    """Note that outputs which were made of a graph draw its numbers.
+
+    Args:
+        outputs: what it became; those that are a part of it stay as they are.
+        order: its nodes in topological order, at hand as a set or dictionary.
+    """
+    streams = tuple(number_streams(order))
     if not streams:
         return
-    for root in roots:
-        fresh = new[root]
-        if fresh not in new and fresh.inputs:
-            _ORIGINS[fresh] = streams
+    for node in outputs:
+        if node not in order and node.inputs:
+            _ORIGINS[node] = streams
 
 
 def bind_run(order: Iterable[Node], arrays: MutableMapping[Node, np.ndarray], seed: int, step: int) -> None:

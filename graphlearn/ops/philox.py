@@ -45,7 +45,7 @@ def philox(counter: tuple[Words, Words, Words, Words], key: tuple[int, int]) -> 
     return a, b, c, d
 
 
-def words(seed: int, step: int, lane: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+def words(seed: int, step: int, lane: int, shape: tuple[int, ...], first: int = 0) -> NDArray[np.int64]:
     """A random word from 0 to 2**32 - 1 for each entry of an array.
 
     The key is the seed; the counter is (block, lane, step), the step in two words. A block serves four entries side by
@@ -57,10 +57,14 @@ def words(seed: int, step: int, lane: int, shape: tuple[int, ...]) -> NDArray[np
         step: likewise.
         lane: 32 bits that tell apart what is drawn for the same seed and step.
         shape: of the array.
+        first: number of the word of the first entry, for a number that is an entry of an array.
     """
     last = shape[-1] if shape else 1
     per_row, rows = -(-last // WIDTH), math.prod(shape[:-1])
-    block = np.arange(rows * per_row, dtype=np.uint64)
+    block = np.arange(first // WIDTH, first // WIDTH + rows * per_row, dtype=np.uint64)
     rest = [np.uint64(n & MASK) for n in (lane, step, step >> 32)]
     made = philox((block, *rest), (seed & MASK, seed >> 32 & MASK))  # type: ignore[arg-type]  # words broadcast
-    return np.stack(made, axis=-1).reshape(rows, per_row * WIDTH)[:, :last].astype(np.int64).reshape(shape)
+    begin = first % WIDTH
+    return (
+        np.stack(made, axis=-1).reshape(rows, per_row * WIDTH)[:, begin : begin + last].astype(np.int64).reshape(shape)
+    )

@@ -35,7 +35,9 @@ LANES = 4  # of a stream: two numbers for each entry, each with a second word wh
 # --- words and uniform numbers --------------------------------------------------------------------------------------
 
 
-def _infer_random(types: tuple[ArrayType, ...], part: int, precision: str, shape: Drawn, stream: Any) -> ArrayType:
+def _infer_random(
+    types: tuple[ArrayType, ...], first: int, part: int, precision: str, shape: Drawn, stream: Any
+) -> ArrayType:
     if any(t.shape or t.dtype != "int64" for t in types):
         raise DTypeError(
             f"random needs a seed and a step, int64 numbers; got {' and '.join(map(str, types))}. Give them to what "
@@ -44,14 +46,16 @@ def _infer_random(types: tuple[ArrayType, ...], part: int, precision: str, shape
     return ArrayType(shape, precision)
 
 
-def _draw(seed: Any, step: Any, part: int, precision: str, shape: tuple[int, ...], stream: int) -> np.ndarray:
+def _draw(
+    seed: Any, step: Any, first: int, part: int, precision: str, shape: tuple[int, ...], stream: int
+) -> np.ndarray:
     lane = LANES * stream + 2 * part
-    high = words(int(seed), int(step), lane, shape)
+    high = words(int(seed), int(step), lane, shape, first)
     if precision == "int64":
         return high
     if precision == "float32":
         return (high >> 8).astype(np.float32) * np.float32(2.0**-24)
-    return (high * 2**21 + (words(int(seed), int(step), lane + 1, shape) >> 11)) * 2.0**-53
+    return (high * 2**21 + (words(int(seed), int(step), lane + 1, shape, first) >> 11)) * 2.0**-53
 
 
 RANDOM = structural(
@@ -67,7 +71,7 @@ RANDOM = structural(
 
 def _random(shape: tuple[Dim, ...], precision: str) -> Node:
     """The numbers of a stream of its own."""
-    return build(RANDOM, (SEED, STEP), stream=Stream(), shape=shape, precision=precision, part=0)
+    return build(RANDOM, (SEED, STEP), stream=Stream(), shape=shape, precision=precision, part=0, first=0)
 
 
 def uniform(shape: int | str | Sequence[Dim] = (), low: Any = 0.0, high: Any = 1.0, dtype: str = "float64") -> Node:
@@ -120,12 +124,12 @@ def _expand_normal(node: Node) -> Node:
     return _polar(GRAPH, *(build(RANDOM, node.inputs, part=part, **attrs) for part in (0, 1)))  # type: ignore[no-any-return]
 
 
-def _draw_normal(seed: Any, step: Any, precision: str, shape: tuple[int, ...], stream: int) -> Any:
-    return _polar(NUMPY, *(_draw(seed, step, part, precision, shape, stream) for part in (0, 1)))
+def _draw_normal(seed: Any, step: Any, first: int, precision: str, shape: tuple[int, ...], stream: int) -> Any:
+    return _polar(NUMPY, *(_draw(seed, step, first, part, precision, shape, stream) for part in (0, 1)))
 
 
-def _infer_normal(types: tuple[ArrayType, ...], precision: Real, shape: Drawn, stream: Any) -> ArrayType:
-    return _infer_random(types, 0, precision, shape, stream)
+def _infer_normal(types: tuple[ArrayType, ...], first: int, precision: Real, shape: Drawn, stream: Any) -> ArrayType:
+    return _infer_random(types, first, 0, precision, shape, stream)
 
 
 NORMAL = compound(
@@ -157,7 +161,7 @@ def normal(shape: int | str | Sequence[Dim] = (), mean: Any = 0.0, std: Any = 1.
         DTypeError: another dtype.
     """
     dims, dtype = _checked("normal", shape, dtype)
-    draw = build(NORMAL, (SEED, STEP), stream=Stream(), shape=dims, precision=dtype)
+    draw = build(NORMAL, (SEED, STEP), stream=Stream(), shape=dims, precision=dtype, first=0)
     scaled = draw if _is_number(std, 1) else as_node(std) * draw
     return _fits("normal", scaled if _is_number(mean, 0) else as_node(mean) + scaled, dims, dtype)
 
@@ -251,8 +255,8 @@ DROPOUT = compound(
     expand=lambda node: where(node.inputs[1], node.inputs[0] * (1 / (1 - node.attr("rate"))), 0),
     inference=lambda node: cast(node.inputs[0], node.dtype),
     notation=Notation(
-        lambda n: rf"\frac{{{{{{0}} \odot {{1}}}}}}{{{{{_kept(n)}}}}}",
-        lambda n: f"{{0}} ⊙ {{1}} / {_kept(n)}",
+        lambda n: rf"\frac{{{{{{0}} \{'odot' if n.shape else 'cdot'} {{1}}}}}}{{{{{_kept(n)}}}}}",
+        lambda n: f"{{0}} ⊙ {{1}} / {_kept(n)}" if n.shape else f"{{0}}·{{1}} / {_kept(n)}",
         PRODUCT - 1,
         (PRODUCT, PRODUCT + 1),
         PREFIX,

@@ -133,6 +133,11 @@ def _added(node: Node, sizes: Sizes) -> int:
     return sum(entries(n.shape, sizes) for n in node.inputs if n.type.is_float)
 
 
+def _drawn(node: Node, sizes: Sizes) -> int:
+    """One product that brings a word between 0 and 1; the word itself is made of whole numbers."""
+    return entries(node.shape, sizes) if node.type.is_float else 0
+
+
 def _matmul(node: Node, sizes: Sizes) -> int:
     return 2 * entries(node.shape, sizes) * entries(node.inputs[0].shape[-1:], sizes)
 
@@ -160,6 +165,7 @@ _ROWS: dict[str, _Row] = {
     "recurrence": _along(2),
     **dict.fromkeys(("scatter_add", "scatter_along_axis", "overlap_add"), _added),
     "matmul": _matmul,
+    "random": _drawn,
     # By Gaussian elimination, or Cholesky's half of it.
     "solve": _cubic(2, 3, 2),
     "inverse": _cubic(2, 1),

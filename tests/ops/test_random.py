@@ -240,6 +240,22 @@ def test_rates_and_dtypes_at_the_edges():
             gl.dropout(x, rate)
 
 
+def test_numbers_of_a_graph_written_out_are_those_of_its_arrays():
+    x, w = gl.input("x", ("N", 5)), gl.parameter("w", value=np.linspace(-1, 1, 5))
+    kept = gl.dropout(gl.tanh(x * w), 0.5)
+    loss = gl.sum(kept * gl.random.normal(5)) + gl.sum(gl.random.uniform(("N", 3)))
+    single = gl.scalarize(loss, N=2)
+    at = {"x": np.linspace(0, 1, 10).reshape(2, 5)}
+    for backend in ("numpy", "numba"):
+        value = gl.compile(single, backend=backend)({**at, "w": np.ones(5)}, seed=3, step=4)
+        wanted = gl.evaluate(loss, {**at, "w": np.ones(5)}, seed=3, step=4)
+        np.testing.assert_allclose(value, wanted, rtol=1e-13)
+    slope = gl.grad(single, gl.symbols(single)["w[3]"])
+    np.testing.assert_allclose(gl.evaluate(slope, at, seed=3), gl.evaluate(gl.grad(loss, w), at, seed=3)[3])
+    ways = gl.paths(single, gl.symbols(single)["w[3]"], at=at)
+    np.testing.assert_allclose(sum(np.prod(way) for way in ways.values()), gl.evaluate(slope, at))
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 
 
