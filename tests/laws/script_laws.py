@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 import graphlearn as gl
 from graphlearn.backends.function import Function
+from graphlearn.backends.numba.tape import record_tape
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.simplify import rewrite_graph
+from graphlearn.calculus.specialize import free_axes
 from graphlearn.errors import UnsupportedOp
+from graphlearn.graph.kin import kin
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, as_node, new_node
 from graphlearn.graph.scope import scope
-from graphlearn.graph.traverse import topological
+from graphlearn.graph.traverse import leaves, topological
 from graphlearn.ops.reductions import sum_
 from graphlearn.teach.check import numeric_grad
 from tests.laws.scripts import ON_ARRAYS, ON_NODES, Script, compute, nodes_of
@@ -171,6 +175,31 @@ def check_backend(script: Script, backend: str = "numba", precision: str = "floa
         _close(other, value, bounds, f"{backend} at {root!r}", size)
 
 
+def check_scalarized(script: Script) -> None:
+    """The graph of single numbers has the value and the gradients of the graph of arrays, run as a tape too."""
+    inputs, output, wrt = _real(script)
+    try:
+        number = gl.scalarize(output, **{axis: script.sizes[axis] for axis in free_axes(topological([output]))})
+    except UnsupportedOp:
+        return  # something in it is not written out, such as an inverse
+    entries = [leaf for leaf in leaves([number]) if leaf.type.is_float]
+    roots = [number, *gl.grad(number, entries, disconnected="zero")]
+    at = _at(script, inputs)
+    plain = evaluate([output, *gl.grad(output, wrt, disconnected="zero")], at, sizes=script.sizes)
+    gradients = dict(zip(wrt, plain[1:], strict=True))
+    size = max([1.0, *(float(np.max(np.abs(g), initial=0)) for g in plain)])
+    found = [evaluate(roots, at)]
+    if record_tape(roots, leaves(roots), "float64") is not None:
+        given = {leaf: array for leaf, array in at.items() if leaf in gradients or not leaf.type.is_float}
+        found.append(Function(roots, None, None, "numba", "float64")(given))
+    for values in found:
+        _close(np.asarray(values[0]), plain[0], _bounds([output]), "the value, scalarized", size)
+        for entry, value in zip(entries, values[1:], strict=True):
+            known = kin(entry)
+            array, place = (entry, ()) if known is None else (known.ancestors[-1], known.place or ())
+            _close(np.asarray(value), gradients[array][place], _bounds([output]), f"the gradient by {entry.name}", size)
+
+
 # --- helpers ---------------------------------------------------------------------------------------------------------
 
 
@@ -219,10 +248,13 @@ SMOOTH_LAWS: dict[str, Callable[[Script], None]] = {
     "derivatives": check_derivatives,
     "second order": check_second_order,
     "rewriting": check_rewriting,
+    "scalarized": check_scalarized,
     "numba": check_backend,
 }
 ROUGH_LAWS: dict[str, Callable[[Script], None]] = {
     "values": check_values,
     "rewriting": check_rewriting,
+    "scalarized": check_scalarized,
     "numba": check_backend,
+    "numba, float32": functools.partial(check_backend, precision="float32"),
 }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import graphlearn as gl
 from graphlearn.graph.traverse import topological
 from tests.laws.operands import ALL_OPS
-from tests.laws.script_laws import ROUGH_LAWS, SMOOTH_LAWS, Unclear, check_backend
+from tests.laws.script_laws import ROUGH_LAWS, SMOOTH_LAWS, Unclear
 from tests.laws.script_writer import write_script, writing
 from tests.laws.scripts import ON_ARRAYS, Leaf, Line, Script, nodes_of, run, shrink
 
@@ -64,15 +64,21 @@ def test_interning_and_simplification_change_nothing(script):
 
 
 @settings(BOUNDED, max_examples=8, phases=(Phase.generate,))  # each compiles for a second or more
-@given(scripts(smooth=False, largest=40))
+@given(scripts(smooth=False, largest=25))
 def test_compiled_code_is_the_reference(script):
-    hold(check_backend, script)
+    hold(ROUGH_LAWS["numba"], script)
 
 
 @settings(BOUNDED, max_examples=4, phases=(Phase.generate,))
 @given(scripts(smooth=False, largest=30))
 def test_compiled_code_in_float32_is_the_reference_in_float32(script):
-    hold(lambda s: check_backend(s, precision="float32"), script)
+    hold(ROUGH_LAWS["numba, float32"], script)
+
+
+@settings(BOUNDED, max_examples=25)
+@given(scripts(smooth=False, largest=30))
+def test_single_numbers_have_the_value_and_gradients_of_the_arrays(script):
+    hold(ROUGH_LAWS["scalarized"], script)
 
 
 # --- the laws and the writer themselves ------------------------------------------------------------------------------
