@@ -72,6 +72,7 @@ from graphlearn.ops.elementary import round_ as round  # NumPy's name
 from graphlearn.ops.elementwise import elementwise
 from graphlearn.ops.factorizations import cholesky, inverse, solve
 from graphlearn.ops.gathering import scatter_add, take, take_along_axis
+from graphlearn.ops.gaussian import gaussian, gelu, gelu_tanh
 from graphlearn.ops.intrinsics import (
     absolute,
     add,
@@ -112,7 +113,6 @@ from graphlearn.ops.random import dropout
 from graphlearn.ops.rectifiers import (
     celu,
     elu,
-    gelu,
     hard_sigmoid,
     hard_tanh,
     leaky_relu,
@@ -258,7 +258,9 @@ __all__ = [
     "flip",
     "floor",
     "from_sympy",
+    "gaussian",
     "gelu",
+    "gelu_tanh",
     "grad",
     "greater",
     "greater_equal",

@@ -12,7 +12,7 @@ import mpmath
 from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.op import OPS, Op
 
-_MOST_DIGITS = 10_000
+_FAR = 1e3  # beyond, exp(-x) is nothing beside 1 in every format, and needs no digits
 
 
 def _power(context: Any, x: Any, y: Any) -> Any:
@@ -47,6 +47,13 @@ def _log_to(base: int) -> Callable[..., Any]:
 def _within(name: str, low: float, high: float) -> Callable[..., Any]:
     """A function of the context that is real from ``low`` to ``high``; NaN elsewhere."""
     return lambda context, x: getattr(context, name)(x) if low <= x <= high else context.nan
+
+
+def _erfc(context: Any, x: Any) -> Any:
+    """Beyond 1e30 by the first term of the asymptotic series, exact to 60 digits: mpmath takes no larger argument."""
+    if abs(x) < 1e30 or context.isnan(x):
+        return context.erfc(x)
+    return context.mpf(2) if x < 0 else context.exp(-x * x) / (x * context.sqrt(context.pi))
 
 
 def _cbrt(context: Any, x: Any) -> Any:
@@ -84,7 +91,7 @@ INTRINSICS: dict[str, Callable[..., Any]] = {
     "log2": _log_to(2),
     "log10": _log_to(10),
     "cbrt": _cbrt,
-    "erfc": lambda c, x: c.erfc(x),
+    "erfc": _erfc,
     "floor": lambda c, x: c.floor(x),
     "ceil": lambda c, x: c.ceil(x),
     "round": lambda c, x: c.nint(x),
@@ -143,7 +150,7 @@ def true_value(op: Op, *operands: float, digits: int = 50) -> Any:
     """What an elementwise operation's formula is, to many digits.
 
     Enough digits are carried for the formula's own cancellations, such as log(1 + exp(-1000)), for operands of up to
-    1e4 or so in size.
+    1000 in size; beyond, exp(-x) is nothing beside 1.
 
     Args:
         op: an intrinsic or defined operation.
@@ -158,17 +165,23 @@ def true_value(op: Op, *operands: float, digits: int = 50) -> Any:
     """
     if op.formula is None:
         raise UnsupportedOp(f"{op.name} has no formula, so it has no true value. Only elementwise operations have one.")
-    algebra = MpmathAlgebra(digits + _digits_lost(operands))
+    algebra = _algebra(digits + digits_lost(operands))
     try:
         value = op.formula(algebra, *[algebra.number(x) for x in operands])
     except ZeroDivisionError:
         return algebra.context.nan
-    algebra.context.dps = digits
-    return value if isinstance(value, bool) else +algebra.number(value)  # + rounds to the context's digits
+    with algebra.context.workdps(digits):
+        return value if isinstance(value, bool) else +algebra.number(value)  # + rounds to the context's digits
 
 
-def _digits_lost(operands: tuple[float, ...]) -> int:
-    """Digits between the largest and the smallest number that exp(2 x), 1 + x and their like can make."""
+@functools.lru_cache(maxsize=64)
+def _algebra(digits: int) -> MpmathAlgebra:
+    """A context takes milliseconds to make."""
+    return MpmathAlgebra(digits)
+
+
+def digits_lost(operands: tuple[float, ...]) -> int:
+    """Digits that a formula may cancel: between the largest and the smallest of exp(2 x), 1 + x and their like."""
     sizes = [abs(float(x)) for x in operands if math.isfinite(x) and x != 0]
-    spread = sum(size / math.log(10) * 2 + abs(math.log10(size)) * 2 for size in sizes)
-    return min(math.ceil(spread), _MOST_DIGITS)
+    spread = sum((size if size <= _FAR else 0) / math.log(10) * 2 + abs(math.log10(size)) * 2 for size in sizes)
+    return math.ceil(spread)

@@ -11,8 +11,8 @@ from graphlearn.ops.elementwise import elementwise
 
 # What layers offer by name, besides the operations that a user defines.
 ACTIVATIONS = (
-    "celu", "elu", "gelu", "hard_sigmoid", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish", "relu",
-    "relu6", "selu", "sigmoid", "silu", "sin", "softmax", "softplus", "softsign", "tanh",
+    "celu", "elu", "gelu", "gelu_tanh", "hard_sigmoid", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish",
+    "relu", "relu6", "selu", "sigmoid", "silu", "sin", "softmax", "softplus", "softsign", "tanh",
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ sigmoid = elementwise(
     textbook=(lambda m, x, y: y * (1 - y),),
     notation=Notation(r"\sigma\left({0}\right)", "σ({0})", CALL),
     source="Bishop (2006), Pattern Recognition and Machine Learning, eqs. 4.59 and 4.88",
+    ulps=(4, 8),
 )
 sech2 = elementwise(
     "sech2",
@@ -43,6 +44,7 @@ sech2 = elementwise(
     kernel=lambda m, x: 4 * m.exp(-2 * m.abs(x)) / m.square(1 + m.exp(-2 * m.abs(x))),
     partials=(lambda m, x, y: -2 * y * m.tanh(x),),
     notation=Notation(r"\operatorname{{sech}}^2\left({0}\right)", "sech²({0})", CALL),
+    ulps=(6, 8),
 )
 softplus = elementwise(
     "softplus",
@@ -52,6 +54,7 @@ softplus = elementwise(
     partials=(lambda m, x, y: m.sigmoid(x),),
     notation=Notation(r"\zeta\left({0}\right)", "softplus({0})", CALL),
     source="Dugas, Bengio, Belisle, Nadeau and Garcia (2000), NIPS 13",
+    ulps=(4, 8),
 )
 log_sigmoid = elementwise(
     "log_sigmoid",
@@ -60,6 +63,7 @@ log_sigmoid = elementwise(
     kernel=lambda m, x: m.minimum(x, 0) - m.log1p(m.exp(-m.abs(x))),
     partials=(lambda m, x, y: m.sigmoid(-x),),
     notation=Notation(r"\log\sigma\left({0}\right)", "log σ({0})", CALL),
+    ulps=(4, 8),
 )
 relu = elementwise(
     "relu",
@@ -72,6 +76,12 @@ relu = elementwise(
 )
 
 
+def _bce_kernel(m: Any, z: Any, t: Any) -> Any:
+    """The linear part is 0 where its weight is, also at infinity."""
+    weight = m.where(z > 0, 1 - t, t)
+    return m.where(m.equal(weight, 0), 0, weight * m.abs(z)) + m.log1p(m.exp(-m.abs(z)))
+
+
 def _open_bce(node: Node) -> Opening:
     z, t = node.inputs
     p = GRAPH.sigmoid(z)
@@ -81,14 +91,16 @@ def _open_bce(node: Node) -> Opening:
 binary_cross_entropy = elementwise(
     "bce",
     doc="Binary cross-entropy of the probability sigmoid(z) and a target t, from the logit z; finite for every z.",
-    formula=lambda m, z, t: -(t * m.log(1 / (1 + m.exp(-z))) + (1 - t) * m.log(1 - 1 / (1 + m.exp(-z)))),
-    kernel=lambda m, z, t: m.maximum(z, 0) - t * z + m.log1p(m.exp(-m.abs(z))),
+    formula=lambda m, z, t: -(t * m.log(1 / (1 + m.exp(-z))) + (1 - t) * m.log(1 / (1 + m.exp(z)))),
+    kernel=_bce_kernel,
     # sigmoid(z) - t loses the digits of a small difference: all of them from z = 37 on, where t is 1.
     partials=(lambda m, z, t, y: (1 - t) * m.sigmoid(z) - t * m.sigmoid(-z), lambda m, z, t, y: -z),
     textbook=(lambda m, z, t, y: m.sigmoid(z) - t, lambda m, z, t, y: -z),
     open=_open_bce,
+    terms=lambda m, z, t: (m.abs(t) + m.abs(1 - t)) * m.abs(z) + m.softplus(-m.abs(z)),
     notation=Notation(
         r"\operatorname{{BCE}}\left(\sigma\left({0}\right), {1}\right)", "BCE(σ({0}), {1})", CALL, (0, SUM)
     ),
     source="Bishop (2006), Pattern Recognition and Machine Learning, eq. 4.90",
+    ulps=(4, 8),
 )

@@ -47,29 +47,39 @@ def _over_hypotenuse(m: Any, x: Any) -> Any:
 
 
 def _over_square_sum(m: Any, part: Any, x: Any, y: Any) -> Any:
-    """``part / (x^2 + y^2)`` by shares of the larger of both: squares would overflow, or vanish."""
+    """``part / (x^2 + y^2)`` by shares of the larger of both: squares would overflow, or vanish. 0 at the origin."""
     size = m.maximum(m.abs(x), m.abs(y))
-    return part / size / (m.square(x / size) + m.square(y / size)) / size
+    share = part / size / (m.square(x / size) + m.square(y / size)) / size
+    return m.where(m.logical_or(m.equal(size, 0), m.equal(size, math.inf)), 0, share)
+
+
+def _over_one_and_square(m: Any, x: Any) -> Any:
+    """``1 / (1 + x^2)``; the square does not overflow, and from 1e9 on the 1 counts for nothing."""
+    return m.where(m.abs(x) > 1e9, 1 / x / x, 1 / (1 + x * x))
 
 
 tan = intrinsic(
     "tan", np.tan, numpy=(np.tan,), doc="Tangent of an angle in radians.", domain=(-0.8, 0.8),
     partials=(lambda m, x, y: 1 + y * y,), textbook=(lambda m, x, y: 1 + y**2,), notation=_call("tan"),
+    ulps=(4, 8),
 )  # fmt: skip
 asin = intrinsic(
     "asin", np.arcsin, numpy=(np.arcsin,), doc="Inverse sine, in radians; NaN outside -1 to 1.", domain=(-0.6, 0.6),
     partials=(lambda m, x, y: 1 / m.sqrt((1 - x) * (1 + x)),), textbook=(lambda m, x, y: 1 / m.sqrt(1 - x**2),),
     notation=_call("asin", r"\arcsin"),
+    ulps=(4, 8),
 )  # fmt: skip
 acos = intrinsic(
     "acos", np.arccos, numpy=(np.arccos,), doc="Inverse cosine, in radians; NaN outside -1 to 1.", domain=(-0.6, 0.6),
     partials=(lambda m, x, y: -1 / m.sqrt((1 - x) * (1 + x)),), textbook=(lambda m, x, y: -1 / m.sqrt(1 - x**2),),
     notation=_call("acos", r"\arccos"),
+    ulps=(3, 8),
 )  # fmt: skip
 atan = intrinsic(
     "atan", np.arctan, numpy=(np.arctan,), doc="Inverse tangent, in radians.",
-    partials=(lambda m, x, y: 1 / (1 + x * x),), textbook=(lambda m, x, y: 1 / (1 + x**2),),
+    partials=(lambda m, x, y: _over_one_and_square(m, x),), textbook=(lambda m, x, y: 1 / (1 + x**2),),
     notation=_call("atan", r"\arctan"),
+    ulps=(3, 8),
 )  # fmt: skip
 atan2 = intrinsic(
     "atan2", np.arctan2, numpy=(np.arctan2,), doc="Angle of the point (y, x), given in this order, from the x axis.",
@@ -78,7 +88,9 @@ atan2 = intrinsic(
         lambda m, y, x, z: -_over_square_sum(m, y, x, y),
     ),
     textbook=(lambda m, y, x, z: x / (x**2 + y**2), lambda m, y, x, z: -y / (x**2 + y**2)),
+    kink="both derivatives of atan2 at the origin are 0",
     notation=Notation(r"\operatorname{{atan2}}\left({0}, {1}\right)", "atan2({0}, {1})", CALL), domain=(0.5, 2.0),
+    ulps=(4, 8),
 )  # fmt: skip
 sinh = intrinsic(
     "sinh", np.sinh, numpy=(np.sinh,), doc="Hyperbolic sine.", partials=(lambda m, x, y: m.cosh(x),),
@@ -87,6 +99,7 @@ sinh = intrinsic(
 cosh = intrinsic(
     "cosh", np.cosh, numpy=(np.cosh,), doc="Hyperbolic cosine.", partials=(lambda m, x, y: m.sinh(x),),
     notation=_call("cosh"),
+    ulps=(3, 8),
 )  # fmt: skip
 asinh = intrinsic(
     "asinh", np.arcsinh, numpy=(np.arcsinh,), doc="Inverse hyperbolic sine.",
@@ -106,24 +119,29 @@ atanh = intrinsic(
 exp2 = intrinsic(
     "exp2", np.exp2, numpy=(np.exp2,), doc="2 to the power of x.", partials=(lambda m, x, y: y * math.log(2),),
     notation=Notation("2^{{{0}}}", "2^{0}", POWER, (POWER + 1,), POWER, ()),
+    ulps=(3, 8),
 )  # fmt: skip
 log2 = intrinsic(
-    "log2", np.log2, numpy=(np.log2,), doc="Logarithm to base 2.", partials=(lambda m, x, y: 1 / x / math.log(2),),
+    "log2", np.log2, numpy=(np.log2,), doc="Logarithm to base 2.", partials=(lambda m, x, y: (1 / math.log(2)) / x,),
     textbook=(lambda m, x, y: 1 / (x * math.log(2)),), notation=_call("log2", r"\log_2"), domain=(0.5, 2.0),
+    ulps=(3, 8),
 )  # fmt: skip
 log10 = intrinsic(
     "log10", np.log10, numpy=(np.log10,), doc="Logarithm to base 10.",
-    partials=(lambda m, x, y: 1 / x / math.log(10),), textbook=(lambda m, x, y: 1 / (x * math.log(10)),),
+    partials=(lambda m, x, y: (1 / math.log(10)) / x,), textbook=(lambda m, x, y: 1 / (x * math.log(10)),),
     notation=_call("log10", r"\log_{{10}}"), domain=(0.5, 2.0),
+    ulps=(4, 8),
 )  # fmt: skip
 cbrt = intrinsic(
     "cbrt", np.cbrt, numpy=(np.cbrt,), doc="Real cube root, also of negative numbers.", domain=(0.5, 2.0),
     partials=(lambda m, x, y: 1 / (3 * y * y),), textbook=(lambda m, x, y: 1 / (3 * y**2),),
     notation=Notation(r"\sqrt[3]{{{0}}}", "∛({0})", CALL),
+    ulps=(3, 8),
 )  # fmt: skip
 erfc = intrinsic(
     "erfc", _erfc, doc="1 - erf(x), accurate where erf is 1.",
-    partials=(lambda m, x, y: -2 / math.sqrt(math.pi) * m.exp(-x * x),),
+    partials=(lambda m, x, y: -2 / math.sqrt(math.pi) * m.gaussian(x),),
+    textbook=(lambda m, x, y: -2 / math.sqrt(math.pi) * m.exp(-(x**2)),),
     notation=_call("erfc", _operator("erfc")), source="Abramowitz and Stegun (1964), eq. 7.1.2",
 )  # fmt: skip
 floor, ceil, round_ = (
@@ -182,6 +200,7 @@ xlogy = elementwise(
     kink="the derivative of xlogy by y where x is 0 is 0, also at y = 0",
     notation=Notation(r"{0} \log\left({1}\right)", "{0}·log({1})", PRODUCT, (PRODUCT, 0)),
     domain=(0.5, 2.0),
+    ulps=(5, 8),
 )
 clip = elementwise(
     "clip",

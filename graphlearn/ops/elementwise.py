@@ -12,7 +12,7 @@ import numpy as np
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, apply, check_name, make, new_node
-from graphlearn.graph.op import BUILT_IN, CALL, NUMPY_BUILDERS, Notation, Op, Opening, register
+from graphlearn.graph.op import BUILT_IN, CALL, NUMPY_BUILDERS, ULPS, Notation, Op, Opening, register
 from graphlearn.graph.scope import no_scope
 from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
 from graphlearn.types import DTYPES, ArrayType, broadcast_shapes, promote, to_float
@@ -61,13 +61,14 @@ def intrinsic(
     kink: str = "",
     kink_where: Callable[[Node], bool] | None = None,
     domain: tuple[float, float] = (-2.0, 2.0),
+    ulps: tuple[float, float] = ULPS,
 ) -> Callable[..., Node]:
     """Register an operation that every backend has a row for; returns its public function."""
     reference = functools.partial(_on_reals, function) if infer is infer_float else function
     op = Op(
         name, "intrinsic", infer, notation, reference=reference, partials=tuple(partials), textbook=tuple(textbook),
         formula=lambda m, *inputs: getattr(m, name)(*inputs), doc=doc, source=source, kink=kink,
-        kink_where=kink_where, domain=domain,
+        kink_where=kink_where, domain=domain, ulps=ulps,
     )  # fmt: skip
     return publish(register(op), len(op.partials), numpy)
 
@@ -85,6 +86,8 @@ def elementwise(
     open: Callable[[Node], Opening] | None = None,  # the record's field
     kink: str = "",
     domain: tuple[float, float] = (-2.0, 2.0),
+    ulps: tuple[float, float] = ULPS,
+    terms: Callable[..., Any] | None = None,
 ) -> Callable[..., Node]:
     """Define an operation on entries from a formula alone.
 
@@ -101,6 +104,8 @@ def elementwise(
         open: the graph that a derivation shows in place of the operation.
         kink: convention where the derivative does not exist.
         domain: interval of inputs on which numerical checks run.
+        ulps: largest errors by the reference and by compiled code, in units in the last place.
+        terms: ``(m, *inputs)``: the sum of the sizes of terms that may cancel, of which errors are counted.
 
     Returns:
         The function that builds nodes, e.g. ``swish(x)``.
@@ -130,6 +135,7 @@ def elementwise(
         name, "defined", functools.partial(_infer_by_formula, compute), written,
         reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
         formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain,
+        ulps=ulps, terms=terms,
     )  # fmt: skip
     return publish(register(op), arity, (), _with_defaults(formula))
 
@@ -236,6 +242,9 @@ def _documentation(op: Op) -> str:
     ]
     if op.kink:
         parts.append(f"Convention: {op.kink}.")
+    if op.ulps != ULPS or op.terms:
+        of = " of the sum of its terms' sizes" if op.terms else ""
+        parts.append(f"Accuracy: within {op.ulps[0]:g} units in the last place{of}, compiled within {op.ulps[1]:g}.")
     if op.source:
         parts.append(f"Source: {op.source}.")
     return "\n\n".join(parts)
