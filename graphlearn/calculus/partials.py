@@ -40,13 +40,13 @@ def scale(upstream: Node, local: Local) -> Node | None:
 
     ``where(c, g, 0) * f'`` becomes ``where(c, g * f', 0)``.
     """
-    if not isinstance(local, Node):
-        if local is None or local == 0:
-            return None
-        return upstream if local == 1 else -upstream if local == -1 else upstream * local
+    if not isinstance(local, Node) and (local is None or local in (0, 1)):
+        return upstream if local else None
     if upstream.op.name == "where" and _is_mask(upstream):
         inner = scale(upstream.inputs[1], local)
         return None if inner is None else apply("where", upstream.inputs[0], inner, upstream.inputs[2])
+    if not isinstance(local, Node):
+        return -upstream if local == -1 else upstream * local
     if local.op.name == "where" and _is_mask(local):
         inner = scale(upstream, _number(local.inputs[1]))
         return None if inner is None else apply("where", local.inputs[0], inner, 0)

@@ -161,7 +161,7 @@ floor, ceil, round_ = (
 mod = intrinsic(
     "mod", without_bools(np.remainder), infer=infer_number, numpy=(np.remainder,), domain=(0.5, 2.0),
     doc="Remainder of x / y; it has the sign of y.",
-    partials=(lambda m, x, y, z: 1, lambda m, x, y, z: (z - x) / y),
+    partials=(lambda m, x, y, z: 1, lambda m, x, y, z: m.round((z - x) / y)),
     textbook=(lambda m, x, y, z: 1, lambda m, x, y, z: -m.floor(x / y)),
     kink="the derivative of mod by x is 1, also where it jumps",
     notation=Notation(r"{0} \bmod {1}", "{0} mod {1}", PRODUCT, (PRODUCT, PRODUCT + 1)),

@@ -127,11 +127,15 @@ def _gelu_tanh_kernel(m: Any, x: Any) -> Any:
 
 
 def _gelu_tanh_slope(m: Any, x: Any) -> Any:
-    """``s + x s (1 - s) 2u'`` with ``s = sigmoid(2 u)``; near its root the series."""
+    """``s + x s (1 - s) 2u'`` with ``s = sigmoid(2 u)``; near its root the series, and split in the tails.
+
+    The split form has a kink at 0, which its own derivative would see.
+    """
     near, half, other = _tanh_parts(m, x)
-    e = half * half * other
-    terms = m.where(x >= 0, 1.0, e) * (1 + e) + near * (_LINEAR + 3 * _CUBIC * near * near) * e
-    return _near_root(m, x, _TANH_ROOT, _TANH_SERIES, terms / m.square(1 + e))
+    e, steep = half * half * other, near * (_LINEAR + 3 * _CUBIC * near * near)
+    s, rest = (m.sigmoid(sign * near * (_LINEAR + _CUBIC * near * near)) for sign in (1, -1))
+    tail = (m.where(x >= 0, 1.0, e) * (1 + e) + steep * e) / m.square(1 + e)
+    return _near_root(m, x, _TANH_ROOT, _TANH_SERIES, m.where(m.abs(x) < 2, s + steep * s * rest, tail))
 
 
 def _inner(m: Any, x: Any) -> Any:

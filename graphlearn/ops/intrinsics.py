@@ -68,7 +68,9 @@ def _power_by_base(m: Any, x: Any, a: Any, y: Any) -> Any:
         if value in (0, 1):
             return value
         return value * x if value == 2 else value * x ** (value - 1)
-    return m.where(m.not_equal(a, 0), a * x ** (a - 1), 0)
+    # x^(a-1) of a tiny x overflows where a brings the product back.
+    product = m.where(m.logical_and(m.abs(a) < 1e-3, m.not_equal(x, 0)), a / x * y, a * x ** (a - 1))
+    return m.where(m.not_equal(a, 0), product, 0)
 
 
 @functools.lru_cache(maxsize=4096)
