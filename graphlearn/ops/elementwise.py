@@ -111,8 +111,7 @@ def elementwise(
         The function that builds nodes, e.g. ``swish(x)``.
 
     Raises:
-        GraphUseError: the name of a built-in operation, a formula with no operand, or as many partials as operands
-            are not given.
+        GraphUseError: a built-in operation's name, a formula with no operand, or not as many partials as operands.
 
     Example:
         >>> import graphlearn as gl
@@ -121,23 +120,32 @@ def elementwise(
         <swish float64[3]>
     """
     _require_own(name)
+    arity = _arity(name, formula, partials)
+    written = notation or _called(name, arity)
+    compute = functools.partial(_compute_real, kernel or formula)
+    op = Op(
+        name, "defined", functools.partial(_infer_by_formula, compute), written,
+        reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
+        formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain, ulps=ulps,
+        terms=terms,
+    )  # fmt: skip
+    return publish(register(op), arity, (), _with_defaults(formula))
+
+
+def _arity(name: str, formula: Callable[..., Any], partials: Sequence[Partial] | None) -> int:
     arity = len(inspect.signature(formula).parameters) - 1
     if arity < 1 or (partials is not None and len(partials) != arity):
         raise GraphUseError(
             f"elementwise {name!r} needs a formula lambda m, x, ...: and one partial per operand; got {arity} operands "
             f"and {'no' if partials is None else len(partials)} partials."
         )
+    return arity
+
+
+def _called(name: str, arity: int) -> Notation:
     operands = ", ".join(f"{{{k}}}" for k in range(arity))
     latex = rf"\operatorname{{{{{name}}}}}\left({operands}\right)".replace("_", r"\_")
-    written = notation or Notation(latex, f"{name}({operands})", CALL)
-    compute = functools.partial(_compute_real, kernel or formula)
-    op = Op(
-        name, "defined", functools.partial(_infer_by_formula, compute), written,
-        reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
-        formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain,
-        ulps=ulps, terms=terms,
-    )  # fmt: skip
-    return publish(register(op), arity, (), _with_defaults(formula))
+    return Notation(latex, f"{name}({operands})", CALL)
 
 
 def _with_defaults(formula: Callable[..., Any]) -> list[inspect.Parameter]:
