@@ -16,8 +16,9 @@ from graphlearn.ops.shape import cast, element_count
 from graphlearn.ops.structural import build, compound, numpy_builder, reduction_notation
 from graphlearn.types import ArrayType, format_shape, normalize_axes, reduce_shape, to_float, whole_axes
 
-# Beyond 2**edge, and below its inverse, a square leaves the range of numbers; 2**shift brings it back, exactly.
-_EDGES = {"float64": (450, 600), "float32": (50, 90)}
+# A sum of squares beyond 2**edge, or below its inverse, has terms out of the range of numbers; 2**shift brings their
+# roots back, exactly.
+_EDGES = {"float64": (900, 600), "float32": (100, 90)}
 
 
 def _infer_spread(types: tuple[ArrayType, ...], axis: tuple[int, ...], ddof: float, keepdims: bool) -> ArrayType:
@@ -96,19 +97,15 @@ def _expand_std(node: Node) -> Node:
 
 
 def _expand_norm(node: Node) -> Node:
+    """From one pass: the squares added as they are, and of numbers brought near 1 from either side.
+
+    No largest entry is needed, which would be a second pass, and which nothing at all has not.
+    """
     x, axis, keepdims = _as_real(node), node.attr("axis"), node.attr("keepdims")
-    if any(x.shape[k] == 0 for k in axis):
-        return sqrt(sum_(x * x, axis, keepdims))
     edge, shift = _EDGES[node.dtype]
-    top = max_(absolute(x), axis, keepdims=True)
-    factor = _by_size(top, edge, 2.0**-shift, 2.0**shift)
-    scaled = x * factor
-    back = _by_size(top if keepdims else max_(absolute(x), axis), edge, 2.0**shift, 2.0**-shift)
-    return sqrt(sum_(scaled * scaled, axis, keepdims)) * back
-
-
-def _by_size(top: Node, edge: int, large: float, small: float) -> Node:
-    return where(greater(top, 2.0**edge), large, where(less(top, 2.0**-edge), small, 1.0))
+    plain, lowered, raised = (sum_(y * y, axis, keepdims) for y in (x, x * 2.0**-shift, x * 2.0**shift))
+    large, small = sqrt(lowered) * 2.0**shift, sqrt(raised) * 2.0**-shift
+    return where(greater(plain, 2.0**edge), large, where(less(plain, 2.0**-edge), small, sqrt(plain)))
 
 
 # --- adjoints --------------------------------------------------------------------------------------------------------

@@ -181,9 +181,9 @@ _SHAPES: dict[int, tuple[tuple[Shape, ...], ...]] = {
 # The same for ops whose operands are of a kind, by their names.
 _SHAPES_OF_A_KIND: dict[str, tuple[tuple[Shape, ...], ...]] = {
     "matrix": (((2, 3),), ((3, 3),), ((4, 2),), (("N", 2, 3),)),
-    "square": (((2, 2),), ((4, 4),), (("N", 3, 3),)),
-    "positive": (((2, 2),), ((4, 4),), (("N", 3, 3),)),
-    "square, right": (((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 2, 2), (2, 2, 1)), (("N", 3, 3), ("N", 3, 2))),
+    "square": (((2, 2),), (("N", 4, 4),)),
+    "positive": (((3, 3),), (("N", 2, 2),)),
+    "square, right": (((3, 3), (3,)), (("N", 3, 3), ("N", 3, 2))),
 }
 
 

@@ -53,7 +53,10 @@ def test_nothing_to_reduce():
     np.testing.assert_array_equal(gl.evaluate(gl.prod(empty, 1), at), [1, 1])
     assert not gl.evaluate(gl.any(empty), at)
     assert gl.evaluate(gl.all(empty), at)
-    assert gl.evaluate(gl.norm(empty), at) == 0
+    free = gl.input("f", ("N",))
+    for backend in ("numpy", "numba"):
+        assert gl.compile(gl.norm(empty), backend=backend)(e=at[empty]) == 0
+        assert gl.compile(gl.norm(free), backend=backend)(f=[]) == 0
     assert np.isnan(gl.evaluate(gl.var(empty), at))
     assert gl.evaluate(gl.min(empty, 0), at).shape == (0,)
     for function in (gl.min, gl.max, gl.argmax, gl.argmin):
