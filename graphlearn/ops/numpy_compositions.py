@@ -16,7 +16,7 @@ from graphlearn.graph.node import Node, as_node
 from graphlearn.ops import elementary
 from graphlearn.ops.intrinsics import absolute, equal, less, logical_not, not_equal, sign, where
 from graphlearn.ops.joining import concatenate, flip, split
-from graphlearn.ops.reductions import mean, sum_
+from graphlearn.ops.reductions import max_, mean, min_, sum_
 from graphlearn.ops.shape import broadcast_to, expand_dims, reshape, transpose
 from graphlearn.ops.structural import numpy_builder
 from graphlearn.types import broadcast_shapes, normalize_axes
@@ -78,6 +78,11 @@ def average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fals
     node = as_node(a)
     share = broadcast_to(as_node(weights), node.shape)
     return sum_(node * share, axis, keepdims) / sum_(share, axis, keepdims)
+
+
+def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Node:
+    """The largest entry minus the smallest."""
+    return max_(a, axis, keepdims) - min_(a, axis, keepdims)
 
 
 def count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Node:
@@ -195,6 +200,7 @@ for _function, _builder in (
     (np.radians, radians),
     (np.deg2rad, radians),
     (np.average, average),
+    (np.ptp, ptp),
     (np.count_nonzero, count_nonzero),
     (np.full_like, full_like),
     (np.zeros_like, lambda a, dtype=None: full_like(a, 0, dtype)),

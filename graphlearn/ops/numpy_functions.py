@@ -115,7 +115,6 @@ NUMPY_CURES.update(
         "float_power": "Write np.power(a, b) of real numbers.",
         "fmax": "Write np.maximum(a, b), which hands a NaN on.",
         "fmin": "Write np.minimum(a, b), which hands a NaN on.",
-        "ptp": "Write np.max(x) - np.min(x).",
         "flatten": "Write np.reshape(x, -1).",
         "bitwise_and": _TRUTH.format("np.logical_and(a, b)"),
         "bitwise_or": _TRUTH.format("np.logical_or(a, b)"),
