@@ -135,7 +135,8 @@ arrived = gl.evaluate(newton, {w: np.zeros(2)})
 say("\n6. The best line through four points, in one step\n", "\n6. 네 점을 지나는 가장 좋은 직선을 한 걸음에\n")
 print(f"   w = {arrived.round(6)}")
 say(
-    "\n   Look: where the loss is a parabola, one step with the second derivative arrives.\n   Gradient descent takes hundreds.",
+    "\n   Look: where the loss is a parabola, one step with the second derivative arrives.\n"
+    "   Gradient descent takes hundreds.",
     "\n   살펴보기: 손실이 이차함수이면 이계도함수를 쓴 한 걸음으로 도착합니다. 경사 하강법은 수백 걸음이 걸립니다.",
 )
 assert np.allclose(arrived, np.linalg.lstsq(X, y)[0])

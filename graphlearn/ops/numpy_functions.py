@@ -115,11 +115,10 @@ NUMPY_CURES.update(
         "float_power": "Write np.power(a, b) of real numbers.",
         "fmax": "Write np.maximum(a, b), which hands a NaN on.",
         "fmin": "Write np.minimum(a, b), which hands a NaN on.",
-        "flatten": "Write np.reshape(x, -1).",
         "bitwise_and": _TRUTH.format("np.logical_and(a, b)"),
         "bitwise_or": _TRUTH.format("np.logical_or(a, b)"),
         "bitwise_xor": _TRUTH.format("np.not_equal(a, b)"),
-        **dict.fromkeys(["fmod", "floor_divide", "divmod", "cumprod", "sort", "argsort"], _DATA),
+        **dict.fromkeys(["fmod", "floor_divide", "divmod", "sort", "argsort"], _DATA),
         **{name: _SHAPE.format(name) for name in ("shape", "ndim")},
         "size": "Write the product of node.shape; a free axis has the length gl.axis_size(name).",
     }
