@@ -13,7 +13,7 @@ from graphlearn.backends.numba.tape import record_tape
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.simplify import rewrite_graph
 from graphlearn.calculus.specialize import free_axes
-from graphlearn.errors import UnsupportedOp
+from graphlearn.errors import DataError, UnsupportedOp
 from graphlearn.graph.kin import kin
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, as_node, new_node
@@ -105,8 +105,11 @@ def check_second_order(script: Script) -> None:
     for gradient, w in zip(gradients, wrt, strict=True):
         total = total + sum_(gradient * hint[w])
     again = gl.grad(total, wrt, disconnected="zero") if total.type.is_float else ()
-    one = evaluate(list(pushed), at_both, sizes=script.sizes)
-    two = evaluate(list(again), at_both, sizes=script.sizes)
+    try:
+        one = evaluate(list(pushed), at_both, sizes=script.sizes)
+        two = evaluate(list(again), at_both, sizes=script.sizes)
+    except DataError as error:  # refused with its reason, as the second derivative of det at a singular matrix is
+        raise Unclear(str(error)) from error
     size = max(1e-3, *(float(np.max(np.abs(a), initial=0)) for a in (*one, *two)))
     for w, left, right in zip(wrt, one, two, strict=True):
         assert np.all(np.isfinite(right)), f"the second derivative by {w.name} is not finite: {right}"

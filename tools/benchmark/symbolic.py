@@ -18,7 +18,8 @@ from typing import Any
 
 KINDS = ("chain", "wide")
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-_REPEATS = 3  # of a graph of up to 100,000 nodes; the fastest counts, since what disturbs only slows down
+_CALLED = 100_000  # operations up to which the graph is run as well, which says what there is to say of calls
+_REPEATS = 3  # of a graph of up to that size; the fastest counts, since what disturbs only slows down
 _HEADS = (
     "graph", "scalar operations", "nodes of the gradient", "build, us per node", "gradient, us per node",
     "bytes per node", "to compile, us per node", "function, ms", "with gradient, ms", "ratio",
@@ -37,7 +38,7 @@ class Row:
         build: us per node that was built.
         gradient: us per node that was created.
         memory: bytes per node, of both.
-        compile: us per node of the function with its gradient, until it can be called; NaN where not measured.
+        compile: us per node of the function with its gradient, until it can be called; NaN where it is not called.
         function: ms of a call.
         both: ms of a call that gives the gradient too.
     """
@@ -95,6 +96,8 @@ def measure(kind: str, size: int, *, memory: bool) -> dict[str, float]:
     if memory:
         gc.collect()
         return {"memory": tracemalloc.get_traced_memory()[0] / (built + created)}
+    if size > _CALLED:
+        return {**found, "compile": float("nan"), "function": float("nan"), "both": float("nan")}
     return {**found, **_calls(gl, x, y, slope, built + created)}
 
 
@@ -123,7 +126,7 @@ def rows(sizes: tuple[int, ...] = SIZES) -> list[Row]:
     found = []
     for kind in KINDS:
         for size in sizes:
-            samples = [_child(kind, size, memory=False) for _ in range(_REPEATS if size <= 100_000 else 1)]
+            samples = [_child(kind, size, memory=False) for _ in range(_REPEATS if size <= _CALLED else 1)]
             best = {key: min(sample[key] for sample in samples) for key in samples[0]}
             best.update(_child(kind, size, memory=True))
             whole = {key: int(best.pop(key)) for key in ("built", "created")}
@@ -141,8 +144,9 @@ def table(found: list[Row]) -> str:
     """Markdown."""
     lines = ["| " + " | ".join(_HEADS) + " |", "|---" * len(_HEADS) + "|"]
     for row in found:
-        times = f"{row.build:.1f} | {row.gradient:.1f} | {row.memory:.0f} | {row.compile:.1f}"
-        calls = f"{row.function:.3g} | {row.both:.3g} | {row.both / row.function:.1f}"
+        times = f"{row.build:.1f} | {row.gradient:.1f} | {row.memory:.0f}"
+        calls = f"{row.compile:.1f} | {row.function:.3g} | {row.both:.3g} | {row.both / row.function:.1f}"
+        calls = calls.replace("nan", "-")
         lines.append(f"| {row.kind} | {row.size:,} | {row.created:,} | {times} | {calls} |")
     return "\n".join(lines)
 
