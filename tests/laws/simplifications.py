@@ -15,6 +15,7 @@ from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import log_softmax, logsumexp, softmax, softmax_cross_entropy
 from graphlearn.ops.reductions import max_, mean, sum_
 from graphlearn.ops.shape import broadcast_to, expand_dims, reshape, transpose
+from graphlearn.ops.statistics import norm, std, var
 from graphlearn.types import Shape
 
 ANY: tuple[Shape, ...] = ((), (3,), (2, 3), ("N", 3))
@@ -186,6 +187,10 @@ PATTERNS: tuple[Pattern, ...] = (
     P("one_minus", lambda x, y: 1 - m.tanh(x) ** 2, lambda x, y: m.sech2(x)),
     P("root_of_square", lambda x, y: m.sqrt(m.square(x)), lambda x, y: m.abs(x)),
     P("root_of_square", lambda x, y: m.sqrt((x - y) * (x - y)), lambda x, y: m.abs(x - y)),
+    P("norm", lambda x, y: m.sqrt(sum_(m.square(x), -1)), lambda x, y: norm(x, axis=-1), ((3,), *ROWS)),
+    P("norm", lambda x, y: m.sqrt(sum_(x * x)), lambda x, y: norm(x), ((3,), *ROWS)),
+    P("variance", lambda x, y: mean(x**2, -1) - mean(x, -1) ** 2, lambda x, y: var(x, -1), ((3,), *ROWS)),
+    P("deviation", lambda x, y: m.sqrt(var(x, -1, ddof=1)), lambda x, y: std(x, -1, ddof=1), ((3,), *ROWS)),
     P("x_log_x", lambda x, y: x * log(x), lambda x, y: m.xlogy(x, x)),
     P(
         "cross_entropy", lambda x, y: -sum_(y * log(softmax(x)), -1),

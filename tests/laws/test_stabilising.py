@@ -28,6 +28,7 @@ SLACK = 4  # units in the last place by which two right answers may differ
 # What a scalar rule is tried on, as rows: equal, near, far, huge.
 ROWS = (
     [0.0, 0.0, 0.0], [1e-9, -1e-9, 0.5], [40.0, 0.0, -3.0], [1e3, -1e3, 0.0], [-1e4, -9990.0, -1e4], [1e4, 9990.0, 3.0],
+    [1e4 + 1e-3, 1e4, 1e4 - 1e-3], [1e-170, -2e-170, 1e-170],
 )  # fmt: skip
 
 

@@ -18,6 +18,8 @@ from graphlearn.graph.node import Node, apply
 from graphlearn.ops.normalised import log_softmax, logsumexp, softmax, softmax_cross_entropy
 from graphlearn.ops.reductions import sum_
 from graphlearn.ops.shape import broadcast_to, reshape
+from graphlearn.ops.statistics import NORM, STD, var
+from graphlearn.ops.structural import build
 
 # --- logarithms -------------------------------------------------------------------------------------------------------
 
@@ -186,6 +188,33 @@ def _root_of_square(node: Node) -> Node | None:
     return None if root is None else apply("abs", root)
 
 
+def _norm(node: Node) -> Node | None:
+    """``sqrt(sum(x**2))``, whose squares overflow from x = 1e155 on, and whose derivative at 0 is 0 / 0."""
+    total = node.inputs[0]
+    root = square_root_of(total.inputs[0]) if is_op(total, "sum") else None
+    if root is None or not total.attr("axis"):
+        return None
+    return build(NORM, [root], axis=total.attr("axis"), keepdims=total.attr("keepdims"))
+
+
+def _variance(node: Node) -> Node | None:
+    """``mean(x**2) - mean(x)**2``, whose large parts cancel."""
+    of_squares, squared = node.inputs
+    average = square_root_of(squared)
+    if average is None or not (is_op(of_squares, "mean") and is_op(average, "mean")):
+        return None
+    x = square_root_of(of_squares.inputs[0])
+    if x is not average.inputs[0] or of_squares.attrs != average.attrs:
+        return None
+    return var(x, average.attr("axis"), keepdims=average.attr("keepdims"))
+
+
+def _deviation(node: Node) -> Node | None:
+    """``sqrt(var(x))``, whose squares overflow, and whose derivative where all entries are equal is 0 / 0."""
+    inner = node.inputs[0]
+    return build(STD, inner.inputs, **dict(inner.attrs)) if is_op(inner, "var") else None
+
+
 def _x_log_x(node: Node) -> Node | None:
     """``x * log(x)``, which is 0 * inf at x = 0 where its limit is 0."""
     for x, logarithm in both_ways(node):
@@ -248,6 +277,9 @@ STABLE: tuple[Rule, ...] = (
     Rule("expm1", "stabilising", ("add", "sub"), _expm1),
     Rule("one_minus", "stabilising", ("sub",), _one_minus),
     Rule("root_of_square", "stabilising", ("sqrt",), _root_of_square),
+    Rule("norm", "stabilising", ("sqrt",), _norm),
+    Rule("variance", "stabilising", ("sub",), _variance),
+    Rule("deviation", "stabilising", ("sqrt",), _deviation),
     Rule("x_log_x", "stabilising", ("mul",), _x_log_x),
     Rule("cross_entropy", "stabilising", ("sum",), _cross_entropy),
     Rule("binary_cross_entropy", "stabilising", ("add",), _binary_cross_entropy),
