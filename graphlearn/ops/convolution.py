@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import DTypeError, ShapeError
+from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import CALL, PRODUCT, Notation
 from graphlearn.ops.joining import pad
 from graphlearn.ops.linear import matmul, matrix_transpose
 from graphlearn.ops.reductions import sum_
-from graphlearn.ops.shape import reshape
+from graphlearn.ops.shape import cast, reshape
 from graphlearn.ops.slicing import index
 from graphlearn.ops.structural import build, compound
 from graphlearn.ops.windows import (
@@ -32,7 +32,7 @@ from graphlearn.ops.windows import (
     windows_reference,
     windows_shape,
 )
-from graphlearn.types import ArrayType, Dim, Shape, format_shape, promote
+from graphlearn.types import ArrayType, Dim, Shape, format_shape, promote, to_float
 
 Numbers = tuple[int, ...]
 Borders = tuple[tuple[int, int], ...]
@@ -41,14 +41,8 @@ Borders = tuple[tuple[int, int], ...]
 # --- shapes ----------------------------------------------------------------------------------------------------------
 
 
-def _dtype(types: tuple[ArrayType, ...], what: str) -> str:
-    dtype, _ = promote(types)
-    if not dtype.startswith("float"):
-        raise DTypeError(
-            f"{what} needs real numbers in one operand at least; got {types[0]} and {types[1]}. Cast one to float64, "
-            "or divide pixels by 255.0."
-        )
-    return dtype
+def _dtype(types: tuple[ArrayType, ...]) -> str:
+    return to_float(promote(types)[0])  # whole numbers count as reals
 
 
 def _entries(shape: Shape) -> int:
@@ -93,7 +87,7 @@ def _infer_conv(types: tuple[ArrayType, ...], stride: Numbers, padding: Borders,
             f"many channels; got {format_shape(image)} and {format_shape(kernel)}. Transpose to channels last."
         )
     counts = _counts(image, _size_of(kernel), stride, padding, dilation, "conv")
-    return ArrayType((*counts, kernel[-1]), _dtype(types, "conv"))
+    return ArrayType((*counts, kernel[-1]), _dtype(types))
 
 
 def _infer_image(
@@ -106,7 +100,7 @@ def _infer_image(
             f"conv_image needs the result of a convolution of {format_shape(shape)} with its kernel; got "
             f"{format_shape(given)} and {format_shape(kernel)}. Give the shape that was convolved."
         )
-    return ArrayType(shape, _dtype(types, "conv_image"))
+    return ArrayType(shape, _dtype(types))
 
 
 def _infer_kernel(
@@ -118,25 +112,32 @@ def _infer_kernel(
             f"conv_kernel needs an image and the result of its convolution with a kernel of size {format_shape(size)}; "
             f"got {format_shape(image)} and {format_shape(result)}. Give the size of that kernel."
         )
-    return ArrayType((*size, image[-1], result[-1]), _dtype(types, "conv_kernel"))
+    return ArrayType((*size, image[-1], result[-1]), _dtype(types))
 
 
 # --- references: NumPy, with its own products ------------------------------------------------------------------------
 
 
+def _real(*operands: Any) -> tuple[Any, ...]:
+    """Operands of which one is real, or all as float64."""
+    arrays = [np.asarray(x) for x in operands]
+    whole = np.result_type(*arrays).kind not in "fc"
+    return tuple([a.astype(np.float64) if whole else a for a in arrays])
+
+
 def _bordered(x: Any, padding: Borders) -> Any:
-    x = np.asarray(x)
     return np.pad(x, (*[(0, 0)] * (x.ndim - len(padding) - 1), *padding, (0, 0)))
 
 
 def _conv(x: Any, w: Any, stride: Numbers, padding: Borders, dilation: Numbers) -> Any:
+    x, w = _real(x, w)
     image, many = _bordered(x, padding), len(stride)
-    every = windows_reference(image, image.ndim - many - 1, np.shape(w)[:many], stride, dilation)
+    every = windows_reference(image, image.ndim - many - 1, w.shape[:many], stride, dilation)
     return np.tensordot(every, w, many + 1)
 
 
 def _conv_image(x: Any, w: Any, stride: Numbers, padding: Borders, dilation: Numbers, shape: tuple[int, ...]) -> Any:
-    many = len(stride)
+    many, (x, w) = len(stride), _real(x, w)
     whole = tuple(int(d) for d in _padded(shape, padding))
     each = np.tensordot(x, w, ([-1], [-1]))
     image = overlap_reference(each, len(shape) - many - 1, stride, dilation, whole)
@@ -145,9 +146,10 @@ def _conv_image(x: Any, w: Any, stride: Numbers, padding: Borders, dilation: Num
 
 
 def _conv_kernel(x: Any, g: Any, stride: Numbers, padding: Borders, dilation: Numbers, size: Numbers) -> Any:
+    x, g = _real(x, g)
     image, many = _bordered(x, padding), len(stride)
     every = windows_reference(image, image.ndim - many - 1, size, stride, dilation)
-    axes = range(np.ndim(g) - 1)
+    axes = range(g.ndim - 1)
     return np.tensordot(every, g, (axes, axes))
 
 
@@ -180,15 +182,21 @@ def _result_rows(g: Node, many: int) -> Node:
     return reshape(g, _rows(g.shape[:first], _entries(g.shape[first:-1]), g.shape[-1]))
 
 
+def _operands(node: Node) -> list[Node]:
+    """The operands, of which one is real: sums of products of whole numbers would leave their range."""
+    real = any(n.type.is_float for n in node.inputs)
+    return [n if real else cast(n, node.dtype) for n in node.inputs]
+
+
 def _expand_conv(node: Node) -> Node:
-    x, w = node.inputs
+    x, w = _operands(node)
     stride, padding, dilation = node.attr("stride"), node.attr("padding"), node.attr("dilation")
     columns = _columns(x, padding, _size_of(w.shape), stride, dilation)
     return reshape(matmul(columns, _matrix(w)), node.shape)
 
 
 def _expand_image(node: Node) -> Node:
-    g, w = node.inputs
+    g, w = _operands(node)
     stride, padding, dilation = node.attr("stride"), node.attr("padding"), node.attr("dilation")
     first = node.ndim - len(stride) - 1
     columns = matmul(_result_rows(g, len(stride)), matrix_transpose(_matrix(w)))
@@ -199,7 +207,7 @@ def _expand_image(node: Node) -> Node:
 
 
 def _expand_kernel(node: Node) -> Node:
-    x, g = node.inputs
+    x, g = _operands(node)
     stride, padding, dilation = node.attr("stride"), node.attr("padding"), node.attr("dilation")
     columns = _columns(x, padding, node.attr("size"), stride, dilation)
     product = matmul(matrix_transpose(columns), _result_rows(g, len(stride)))

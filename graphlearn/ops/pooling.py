@@ -81,7 +81,7 @@ def conv1d(
     The kernel is not flipped, as usual in deep learning: this is mathematics' cross-correlation.
 
     Args:
-        x: ``(..., length, channels)``, real: rows are samples, and the length is fixed.
+        x: ``(..., length, channels)``: rows are samples, and the length is fixed.
         w: kernel ``(size, channels, features)``.
         stride: places from one result to the next.
         padding: zeros before and after: a number; a list of one pair; ``"valid"``, none; ``"same"``, so many that the
@@ -89,11 +89,11 @@ def conv1d(
         dilation: places from one entry that the kernel meets to the next.
 
     Returns:
-        ``(..., places, features)`` with ``(length + padding - (size - 1) * dilation - 1) // stride + 1`` places.
+        ``(..., places, features)`` with ``(length + padding - (size - 1) * dilation - 1) // stride + 1`` places; whole
+        numbers count as reals.
 
     Raises:
         ShapeError: other ranks, numbers of channels that differ, or a kernel longer than what it slides along.
-        DTypeError: no operand is real.
 
     Example:
         >>> import graphlearn as gl
@@ -116,7 +116,7 @@ def conv2d(
     The kernel is not flipped, as usual in deep learning: this is mathematics' cross-correlation.
 
     Args:
-        x: ``(..., height, width, channels)``, real: rows are samples, and an image has a fixed size.
+        x: ``(..., height, width, channels)``: rows are samples, and an image has a fixed size.
         w: kernel ``(height, width, channels, features)``.
         stride: places from one result to the next, one number or one for each axis.
         padding: zeros around the image: a number; for each axis a number or a pair; ``"valid"``, none; ``"same"``, so
@@ -124,11 +124,10 @@ def conv2d(
         dilation: places from one entry that the kernel meets to the next, one number or one for each axis.
 
     Returns:
-        ``(..., rows, columns, features)``, counted as for `conv1d`.
+        ``(..., rows, columns, features)``, counted as for `conv1d`; whole numbers count as reals.
 
     Raises:
         ShapeError: other ranks, numbers of channels that differ, or a kernel larger than what it slides along.
-        DTypeError: no operand is real.
 
     Example:
         >>> import graphlearn as gl
@@ -140,7 +139,9 @@ def conv2d(
 
 
 def correlate(a: Any, v: Any, mode: str = "valid") -> Node:
-    """`numpy.correlate` of two real vectors of fixed length: a convolution whose kernel is not flipped.
+    """`numpy.correlate` of two vectors of fixed length: a convolution whose kernel is not flipped.
+
+    Whole numbers count as reals, where NumPy stays with them.
 
     Args:
         a: node or array of rank 1.
@@ -150,7 +151,6 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Node:
     Raises:
         ShapeError: no vectors, without entries, or of free length.
         OptionError: another mode.
-        DTypeError: neither is real, where NumPy would stay with whole numbers.
     """
     first, second = as_node(a), as_node(v)
     with blaming("correlate", first, second):
@@ -170,7 +170,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Node:
 
 
 def convolve(a: Any, v: Any, mode: str = "full") -> Node:
-    """`numpy.convolve` of two real vectors of fixed length: the shorter one is flipped; see `correlate`."""
+    """`numpy.convolve` of two vectors of fixed length: the shorter one is flipped; see `correlate`."""
     first, second = as_node(a), as_node(v)
     fixed = [n.shape[0] for n in (first, second) if n.ndim == 1 and isinstance(n.shape[0], int)]
     if len(fixed) == 2 and fixed[1] > fixed[0]:
