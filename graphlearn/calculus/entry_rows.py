@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphlearn.calculus.entries import Entries, Place, array_of, fitted, lengths_of
+from graphlearn.calculus.entry_matrices import MATRICES
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Op
@@ -207,4 +208,5 @@ ROWS: dict[str, Row] = {
     "log_softmax": _softmax(log_softmax_entry),
     "logsumexp": _logsumexp,
     "cross_entropy": _cross_entropy,
+    **MATRICES,
 }

@@ -169,6 +169,7 @@ _ROWS: dict[str, _Row] = {
     # By Gaussian elimination, or Cholesky's half of it.
     "solve": _cubic(2, 3, 2),
     "inverse": _cubic(2, 1),
-    "det": _cubic(2, 3),
+    "cofactor": _cubic(2, 1),
+    **dict.fromkeys(("det", "detsign", "logabsdet"), _cubic(2, 3)),
     "cholesky": _cubic(1, 3),
 }  # fmt: skip

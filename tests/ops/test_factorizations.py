@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sympy
 
 import graphlearn as gl
 
@@ -99,6 +100,19 @@ def test_least_squares_in_closed_form(backend):
     slopes = given([gl.grad(loss, x), gl.grad(loss, y)], backend, **noisy)
     for found, expected in zip(slopes, gl.evaluate([gl.grad(loss, x), gl.grad(loss, y)], noisy), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_sympy_agrees_with_determinants_solutions_and_their_derivatives():
+    a, b = gl.input("a", (2, 2)), gl.input("b", (2,))
+    entries = sympy.Matrix(gl.to_sympy(gl.scalarize(a)))
+    right = sympy.Matrix(gl.to_sympy(gl.scalarize(b)))
+    for node, exact in ((gl.det(a), entries.det()), (gl.sum(gl.solve(a, b)), sum(entries.inv() * right))):
+        assert sympy.simplify(gl.to_sympy(gl.scalarize(node)) - exact) == 0
+        slope = sympy.Matrix(gl.to_sympy(gl.scalarize(gl.grad(node, a))))
+        for place in np.ndindex(2, 2):
+            assert sympy.simplify(slope[place] - sympy.diff(exact, entries[place])) == 0
+    with pytest.raises(gl.UnsupportedOp, match="at most 5 rows"):
+        gl.scalarize(gl.det(gl.input("large", (6, 6))))
 
 
 # --- singular matrices -----------------------------------------------------------------------------------------------
