@@ -68,7 +68,8 @@ def _running(step: Callable[[Node, list[Node], Node | None, Place], Node], start
 def _cumsum(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
     result = np.empty(operands[0].shape, object)
     order = slice(None, None, -1 if node.attr("reverse") else 1)
-    totals, terms = (np.moveaxis(a, node.attr("axis"), 0)[order] for a in (result, operands[0]))
+    totals: Any = np.moveaxis(result, node.attr("axis"), 0)[order]
+    terms: Any = np.moveaxis(operands[0], node.attr("axis"), 0)[order]
     for place in np.ndindex(terms.shape):
         entry: Any = terms[place]
         term = fitted(entry, node)

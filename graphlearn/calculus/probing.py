@@ -75,7 +75,8 @@ def linear(node: Node, operands: Sequence[Entries], at: Place) -> Entries | None
     free = [k for k, a in enumerate(known) if a is None]
     if not node.type.is_float or not free or not all(node.inputs[k].type.is_float for k in free):
         return None
-    if not _is_linear(node, free):
+    nothing = _run(node, [_probe(known[k], a, None) for k, a in enumerate(operands)])
+    if nothing is None or np.any(nothing) or not _is_linear(node, free):
         return None
     sums: list[list[Node]] = [[] for _ in np.ndindex(*lengths_of(node))]
     for k in free:

@@ -110,6 +110,8 @@ def _written_out(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
         return rule(node, operands, at)
     if node.op.expand is not None:
         return _expanded(node, operands)
+    if node.shape == () and all(a.shape == () for a in operands):
+        return array_of([at.apply(node.op, *(a.item() for a in operands), attrs=node.attrs)], ())
     found = moved(node, operands)
     found = linear(node, operands, at) if found is None else found
     if found is None:

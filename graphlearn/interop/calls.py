@@ -13,14 +13,19 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.op import NUMPY_BUILDERS
 from graphlearn.ops.activations import binary_cross_entropy, sigmoid
 from graphlearn.ops.algebra import FUNCTIONS
+from graphlearn.ops.determinants import cofactor
 from graphlearn.ops.elementary import cbrt
+from graphlearn.ops.factorizations import cholesky, inverse
 from graphlearn.ops.gathering import scatter_add
 from graphlearn.ops.intrinsics import maximum, minimum, sqrt
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
+from graphlearn.ops.pooling import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d
+from graphlearn.ops.random import dropout
 from graphlearn.ops.rectifiers import leaky_relu
 from graphlearn.ops.reductions import max_, min_
 from graphlearn.ops.running import cumsum
 from graphlearn.ops.shape import axis_size, broadcast_to, cast
+from graphlearn.ops.windows import overlap_add, windows
 from graphlearn.types import DTYPES
 
 _Function = Callable[..., Any]
@@ -43,20 +48,33 @@ def _extreme(reduction: _Function, pairwise: _Function) -> _Function:
 
 # What NumPy does not have, or has with fewer options, and what derivations write.
 _OWN: dict[str, _Function] = {
+    "avg_pool1d": avg_pool1d,
+    "avg_pool2d": avg_pool2d,
     "axis_size": axis_size,
     "binary_cross_entropy": binary_cross_entropy,
     "broadcast": broadcast_to,
     "cast": cast,
+    "chol": cholesky,
+    "cof": cofactor,
+    "cofactor": cofactor,
+    "conv1d": conv1d,
+    "conv2d": conv2d,
     "cumsum": cumsum,
+    "dropout": dropout,
+    "inverse": inverse,
     "log_softmax": log_softmax,
     "logsumexp": logsumexp,
     "max": _extreme(max_, maximum),
     "min": _extreme(min_, minimum),
+    "max_pool1d": max_pool1d,
+    "max_pool2d": max_pool2d,
     "one_hot": one_hot,
+    "overlap_add": overlap_add,
     "prelu": leaky_relu,
     "scatter_add": scatter_add,
     "softmax": softmax,
     "softmax_cross_entropy": softmax_cross_entropy,
+    "windows": windows,
     "√": sqrt,
     "∛": cbrt,
     "σ": sigmoid,

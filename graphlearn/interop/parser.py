@@ -212,6 +212,10 @@ class _Parser:
             token = self.next
             if token.kind == "raised":
                 self._take()
+                if token.text == "-1" and self._one(found, start).ndim > 1:
+                    self._refuse(
+                        "⁻¹ may mean the inverse of a matrix; write inverse(x), or x**-1 for each entry", token
+                    )
                 found = self._build(token, lambda x, n: x**n, self._one(found, start), constant(float(token.text)))
             elif self._take_if(".", "ᵀ"):
                 if token.text == "." and self._take().text != "T":

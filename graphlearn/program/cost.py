@@ -4,6 +4,7 @@
   function (exp, tanh, ...) in its formula.
 - A product of (m, k) and (k, n) takes ``2 m k n``: a multiplication and an addition each. A sum or a maximum of n
   entries takes ``n - 1``.
+- A random number takes one; what works on matrices of n rows takes the ``n**3`` of elimination.
 - What moves entries takes none; a compound takes what its expansion does.
 - A result takes bytes, but for views: ``broadcast_to``, ``reshape``, ``transpose`` and slices show another array.
 """
@@ -160,6 +161,7 @@ _ROWS: dict[str, _Row] = {
          "transpose", "windows"), _none,
     ),
     **dict.fromkeys(("sum", "max", "prod", "argmax", "argmin"), _reduced),
+    "random": lambda node, sizes: entries(node.shape, sizes),
     "cumsum": _along(1),
     "products_before": _along(1),
     "recurrence": _along(2),

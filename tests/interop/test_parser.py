@@ -122,6 +122,9 @@ def test_operations_on_arrays_take_python_values():
     }
     for text, wanted in calls.items():
         np.testing.assert_allclose(evaluate(parse(text, {"x": (2, 3)}), {"x": x}), wanted, rtol=1e-15, err_msg=text)
+    with pytest.raises(ParseError, match=r"⁻¹ may mean the inverse of a matrix; write inverse\(x\), or x\*\*-1"):
+        parse("x⁻¹", {"x": (2, 2)})
+    assert parse("inverse(x) @ x", {"x": (2, 2)}).shape == (2, 2)
     for text in ("sum(x, axis=y)", "sum(x, axis=1.5)"):
         with pytest.raises(ShapeError, match="sum needs whole numbers as axes"):
             parse(text, {"x": (2, 3)})
