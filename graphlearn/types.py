@@ -294,7 +294,7 @@ def reshape_shape(old: Shape, new: Sequence[Dim]) -> Shape:
         raise ShapeError(
             f"reshape needs as many elements as before; got {format_shape(old)} -> {format_shape(checked)}. "
             + (
-                "A free axis can be moved but not merged or split; give it a fixed length where the input is declared."
+                "A free axis can be moved but not merged or split; give it a fixed length with gl.specialize."
                 if names or any(isinstance(d, str) for d in checked)
                 else f"Give dimensions whose product is {total}, or -1 for one of them."
             )
@@ -328,7 +328,7 @@ def _picked(dim: Dim, pick: Pick, axis: int) -> Dim | None:
     if isinstance(dim, str):
         raise ShapeError(
             f"a slice needs the whole of a free axis; got a part of axis {axis}, {dim!r}. Write ':' there, or give the "
-            "axis a fixed length where the input is declared."
+            "axis a fixed length with gl.specialize."
         )
     if count and not (0 <= first < dim and 0 <= first + (count - 1) * step < dim):
         raise ShapeError(f"a slice needs places within axis {axis} of length {dim}; got {pick}. Count from 0.")
@@ -351,7 +351,7 @@ def concatenate_shape(shapes: Sequence[Shape], axis: int) -> Shape:
         if isinstance(dim, str):
             raise ShapeError(
                 f"concatenate needs fixed lengths along axis {axis}; got {format_shape(shape)}, where {dim!r} is free. "
-                "Concatenate along another axis, or give it a fixed length where the input is declared."
+                "Concatenate along another axis, or give it a fixed length with gl.specialize."
             )
         total += dim
     return (*first[:axis], total, *first[axis + 1 :])
@@ -363,6 +363,6 @@ def _inferred_dimension(old: Shape, wanted: Shape, left_over: Counter[str], know
     if left_over or known == 0 or total % known:
         raise ShapeError(
             f"reshape cannot infer -1 in {format_shape(old)} -> {format_shape(wanted)}: the remaining elements do "
-            "not fill one axis. Give the dimension, or give a free axis a fixed length where the input is declared."
+            "not fill one axis. Give the dimension, or give a free axis a fixed length with gl.specialize."
         )
     return total // known

@@ -168,5 +168,5 @@ def test_a_named_axis_moves_but_is_not_merged_or_split():
     assert reshape_shape(("N", 6), ("N", -1)) == ("N", 6)
     assert reshape_shape(("N", 2), (2, "N")) == (2, "N")
     for wrong in ((-1,), ("M", 6), (6,), ("N", "N", 6), (-1, 3)):
-        with pytest.raises(ShapeError, match="where the input is declared"):
+        with pytest.raises(ShapeError, match=r"with gl\.specialize"):
             reshape_shape(("N", 6), wrong)

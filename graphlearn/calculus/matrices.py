@@ -90,7 +90,7 @@ def _block(output: Node, wrt: Node) -> Node:
     if rows is None and columns is None:
         raise ShapeError(
             f"a jacobian needs a fixed number of rows or of columns; got {output!r} by {wrt!r}, which both have a free "
-            "axis. Declare the input with a length.",
+            "axis. Give one of them a length with gl.specialize.",
             nodes=(output, wrt),
         )
     if 0 in (rows, columns):

@@ -143,7 +143,7 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Node]:
         if isinstance(length, str):
             raise ShapeError(
                 f"split needs an axis of fixed length; got axis {place}, {length!r}. Split along another axis, or give "
-                "it a fixed length where the input is declared."
+                "it a fixed length with gl.specialize."
             )
         numbers = whole_axes(sections, "split")
         if isinstance(sections, (tuple, list, np.ndarray)):
@@ -237,7 +237,7 @@ def _padded(dim: Dim, before: int, after: int, axis: int) -> Pick:
     if isinstance(dim, str) and (before or after):
         raise ShapeError(
             f"pad needs axes of fixed length; got a border of {before} and {after} along axis {axis}, {dim!r}. Give 0 "
-            "there, or give the axis a fixed length where the input is declared."
+            "there, or give the axis a fixed length with gl.specialize."
         )
     if isinstance(dim, str) or not (before or after):
         return None

@@ -17,7 +17,7 @@ from graphlearn.ops.slicing import index
 from graphlearn.ops.structural import numpy_builder
 from graphlearn.types import Dim, normalize_axes, whole_axes
 
-_FIXED = "Give the axis a fixed length where the input is declared."
+_FIXED = "Give the axis a fixed length with gl.specialize."
 
 
 def _counts(given: Any, what: str) -> list[int]:

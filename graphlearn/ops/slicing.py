@@ -232,7 +232,7 @@ def _pick(key: Any, axis: int, dim: Dim) -> Pick:
     if isinstance(dim, str):
         raise ShapeError(
             f"indexing needs the whole of a free axis; got place {place} of axis {axis}, {dim!r}. Write ':' there, or "
-            "give the axis a fixed length where the input is declared."
+            "give the axis a fixed length with gl.specialize."
         )
     if not -dim <= place < dim:
         cure = f"Give {-dim} to {dim - 1}." if dim else "It has no entries."
@@ -246,7 +246,7 @@ def _sliced(key: slice, axis: int, dim: Dim) -> Pick:
             return None
         raise ShapeError(
             f"indexing needs the whole of a free axis; got a part of axis {axis}, {dim!r}. Write ':' there, or give "
-            "the axis a fixed length where the input is declared."
+            "the axis a fixed length with gl.specialize."
         )
     try:
         first, stop, step = key.indices(dim)

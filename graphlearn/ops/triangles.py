@@ -32,7 +32,7 @@ def _sides(shape: Shape, what: str) -> tuple[int, int]:
     if isinstance(rows, str) or isinstance(columns, str):
         raise ShapeError(
             f"{what} needs matrices with a fixed number of rows and columns; got {format_shape(shape)}. Give the axis "
-            "a fixed length where the input is declared."
+            "a fixed length with gl.specialize."
         )
     return rows, columns
 

@@ -45,7 +45,7 @@ def windows_shape(
         if not isinstance(dim, int):
             raise ShapeError(
                 f"{what} needs axes of fixed length to slide along; got axis {axis + k} of {format_shape(shape)}. Give "
-                "the axis a fixed length where the input is declared."
+                "the axis a fixed length with gl.specialize."
             )
         counts.append(window_count(dim, each, step, apart))
         if not counts[-1]:

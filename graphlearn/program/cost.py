@@ -161,7 +161,6 @@ _ROWS: dict[str, _Row] = {
          "transpose", "windows"), _none,
     ),
     **dict.fromkeys(("sum", "max", "prod", "argmax", "argmin"), _reduced),
-    "random": lambda node, sizes: entries(node.shape, sizes),
     "cumsum": _along(1),
     "products_before": _along(1),
     "recurrence": _along(2),

@@ -41,7 +41,8 @@ def agree(found, node, values):
     value, wanted = evaluate(found, values), evaluate(node, values)
     if value.size == wanted.size:
         value = value.reshape(wanted.shape)
-    return value.shape in ((), wanted.shape) and np.array_equal(np.broadcast_to(value, wanted.shape), wanted)
+    # What is written may be another formula of the same value, such as exp(−x²) for what is computed with more care.
+    return value.shape in ((), wanted.shape) and np.allclose(value, wanted, rtol=1e-13, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("op", ALL_OPS.values(), ids=list(ALL_OPS))

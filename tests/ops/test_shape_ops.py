@@ -52,7 +52,7 @@ def test_shapes_in_all_their_forms():
     ("call", "message"),
     [
         (lambda: reshape(m, (4, 2)), "as many elements as before"),
-        (lambda: reshape(n, 6), "where the input is declared"),
+        (lambda: reshape(n, 6), "with gl.specialize"),
         (lambda: broadcast_to(m, 3), "the axes of the array and perhaps more"),
         (lambda: broadcast_to(m, (2, 4)), "3 and 4 meet"),
         (lambda: transpose(m, (0, 0)), "the axes 0 to 1, each once"),
