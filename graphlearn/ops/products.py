@@ -127,7 +127,7 @@ def _along(name: str, operands: str) -> Notation:
 PROD = structural(
     "prod",
     infer=_infer_prod,
-    reference=lambda x, axis, keepdims: np.prod(x, axis=axis, keepdims=keepdims),
+    reference=lambda entries, axis, keepdims: np.prod(entries, axis=axis, keepdims=keepdims),
     adjoint=_adjoint_prod,
     notation=reduction_notation("prod", r"\prod"),
     doc="Product over axes.",

@@ -65,9 +65,9 @@ def largest(x: Any, axis: int | tuple[int, ...], keepdims: bool = False) -> Any:
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-def _smallest(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    _require_entries(np.shape(x), axis, "a minimum")
-    return np.min(x, axis=axis, keepdims=keepdims)
+def _smallest(entries: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    _require_entries(np.shape(entries), axis, "a minimum")
+    return np.min(entries, axis=axis, keepdims=keepdims)
 
 
 def _place_of_largest(x: Any, axis: int) -> Any:
@@ -176,7 +176,7 @@ ARGMIN = structural(
 ANY = compound(
     "any",
     infer=_infer_truth,
-    reference=lambda x, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims),
+    reference=lambda entries, axis, keepdims: np.any(entries, axis=axis, keepdims=keepdims),
     adjoint=None,
     expand=lambda node: greater(_true_entries(node, not_equal(node.inputs[0], 0)), 0),
     notation=reduction_notation("any", r"\operatorname{{any}}"),
@@ -185,7 +185,7 @@ ANY = compound(
 ALL = compound(
     "all",
     infer=_infer_truth,
-    reference=lambda x, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims),
+    reference=lambda entries, axis, keepdims: np.all(entries, axis=axis, keepdims=keepdims),
     adjoint=None,
     expand=lambda node: equal(_true_entries(node, equal(node.inputs[0], 0)), 0),
     notation=reduction_notation("all", r"\operatorname{{all}}"),

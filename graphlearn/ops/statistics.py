@@ -45,21 +45,21 @@ def _centred(x: Any, axis: tuple[int, ...], ddof: float) -> tuple[Any, Any]:
     return real - middle, real.dtype.type(max(count - ddof, 0))
 
 
-def _variance(x: Any, axis: tuple[int, ...], ddof: float, keepdims: bool) -> Any:
-    distance, divisor = _centred(x, axis, ddof)
+def _variance(entries: Any, axis: tuple[int, ...], ddof: float, keepdims: bool) -> Any:
+    distance, divisor = _centred(entries, axis, ddof)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.sum(distance * distance, axis=axis, keepdims=keepdims) / divisor
 
 
-def _deviation(x: Any, axis: tuple[int, ...], ddof: float, keepdims: bool) -> Any:
-    distance, divisor = _centred(x, axis, ddof)
+def _deviation(entries: Any, axis: tuple[int, ...], ddof: float, keepdims: bool) -> Any:
+    distance, divisor = _centred(entries, axis, ddof)
     with np.errstate(invalid="ignore", divide="ignore"):
         return _length(distance, axis, keepdims) / np.sqrt(divisor)
 
 
-def _length(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def _length(entries: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """The root of the sum of squares; entries are brought near 1 by a power of two, which rounds nothing."""
-    real = _real(x)
+    real = _real(entries)
     top = np.max(np.abs(real), axis=axis, keepdims=True, initial=0)
     power = np.where(np.isfinite(top), np.frexp(top)[1], 0)
     root = np.sqrt(np.sum(np.square(np.ldexp(real, -power)), axis=axis, keepdims=True))

@@ -180,6 +180,7 @@ _SHAPES: dict[int, tuple[tuple[Shape, ...], ...]] = {
 }
 # The same for ops whose operands are of a kind, by their names.
 _SHAPES_OF_A_KIND: dict[str, tuple[tuple[Shape, ...], ...]] = {
+    "entries": (((2, 3),), (("N", 3),)),
     "matrix": (((2, 3),), ((3, 3),), ((4, 2),), (("N", 2, 3),)),
     "square": (((2, 2),), (("N", 4, 4),)),
     "positive": (((3, 3),), (("N", 2, 2),)),

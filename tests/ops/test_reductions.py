@@ -64,6 +64,14 @@ def test_nothing_to_reduce():
             function(empty, 1)
 
 
+def test_a_scalar_is_reduced_over_no_axes():
+    s = gl.input("s")
+    names = ("prod", "min", "var", "std", "norm", "any", "all")
+    for backend in ("numpy", "numba"):
+        found = gl.compile([getattr(gl, name)(s) for name in names], backend=backend)(s=-3.0)
+        assert [float(value) for value in found] == [-3, -3, 0, 0, 3, 1, 1]
+
+
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64"])
 def test_the_smallest_whole_number_is_found_at_the_ends_of_the_range(dtype):
     info = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
