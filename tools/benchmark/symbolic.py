@@ -153,7 +153,7 @@ def table(found: list[Row]) -> str:
 
 def raw(found: list[Row]) -> list[dict[str, Any]]:
     """What JSON can hold."""
-    return [asdict(row) for row in found]
+    return [{key: None if value != value else value for key, value in asdict(row).items()} for row in found]
 
 
 if __name__ == "__main__":
