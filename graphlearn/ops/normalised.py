@@ -63,6 +63,13 @@ def _top(x: Any, axis: int) -> Any:
     return np.where(np.isfinite(top), top, np.zeros_like(top))
 
 
+def _below_top(x: Any, axis: int) -> Any:
+    """What an entry is below the largest; 0 in a row of -inf, whose entries are equal."""
+    top = largest(x, axis, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return np.where(top == -np.inf, np.zeros_like(top), x - top)
+
+
 def logsumexp_reference(x: Any, axis: int) -> Any:
     """``log(sum(exp(x)))`` along an axis."""
     x = _real(x)
@@ -73,14 +80,14 @@ def logsumexp_reference(x: Any, axis: int) -> Any:
 def softmax_reference(x: Any, axis: int) -> Any:
     """``exp(x) / sum(exp(x))`` along an axis."""
     x = _real(x)
-    e = np.exp(x - largest(x, axis, keepdims=True))
+    e = np.exp(_below_top(x, axis))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 def log_softmax_reference(x: Any, axis: int) -> Any:
     """``x - logsumexp(x)`` along an axis."""
     x = _real(x)
-    shifted = x - largest(x, axis, keepdims=True)
+    shifted = _below_top(x, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -95,7 +102,9 @@ def cross_entropy_reference(z: Any, t: Any, axis: int, normalized: bool) -> Any:
 
 
 def _shifted(x: Node, axis: int) -> Node:
-    return x - max_(x, axis, keepdims=True)
+    """What an entry is below the largest; 0 in a row of -inf, whose entries are equal: -inf - -inf would be NaN."""
+    top = max_(x, axis, keepdims=True)
+    return where(equal(top, -np.inf), 0, x - top)
 
 
 def _expand_softmax(node: Node) -> Node:
@@ -220,19 +229,24 @@ def softmax(x: Any, axis: int = -1) -> Node:
     Args:
         x: logits, rank 1 or more.
         axis: the axis that sums to 1.
+
+    A row of -inf alone has equal shares, as any row of equal entries; NaN in SciPy.
     """
     x = as_node(x)
     return build(SOFTMAX, [x], axis=_axis(x, axis, "softmax"))
 
 
 def log_softmax(x: Any, axis: int = -1) -> Node:
-    """Logarithm of softmax along an axis, accurate where softmax rounds to 0."""
+    """Logarithm of softmax along an axis, accurate where softmax rounds to 0; equal shares in a row of -inf alone."""
     x = as_node(x)
     return build(LOG_SOFTMAX, [x], axis=_axis(x, axis, "log_softmax"))
 
 
 def logsumexp(x: Any, axis: int = -1) -> Node:
-    """Logarithm of the sum of exponentials along one axis, which it removes."""
+    """Logarithm of the sum of exponentials along one axis, which it removes.
+
+    A row of -inf alone gives -inf, and its derivative equal shares, the limit for equal entries.
+    """
     x = as_node(x)
     return build(LOGSUMEXP, [x], axis=_axis(x, axis, "logsumexp"))
 
