@@ -78,6 +78,15 @@ def _distances(node: Node) -> Node:
     return x - mean(x, node.attr("axis"), keepdims=True)
 
 
+def _exact_distances(node: Node) -> Node:
+    """The distances as they run: 0 from an equal mean. Compiled code rounds a product and its difference only once, so
+    that ``a*x - mean(a*x)`` of one entry would be what the product was rounded by. Times 0, so infinities stay NaN.
+    """
+    x = _as_real(node)
+    middle = mean(x, node.attr("axis"), keepdims=True)
+    return where(equal(x, middle), x * 0, x - middle)
+
+
 def _divisor(node: Node) -> Node | float:
     """Entries less ``ddof``; 0 where there are fewer, so that the quotient is no number, as in NumPy."""
     count = element_count([node.inputs[0].shape[k] for k in node.attr("axis")])
@@ -86,14 +95,14 @@ def _divisor(node: Node) -> Node | float:
 
 
 def _expand_var(node: Node) -> Node:
-    distance = _distances(node)
+    distance = _exact_distances(node)
     return sum_(distance * distance, node.attr("axis"), node.attr("keepdims")) / _divisor(node)
 
 
 def _expand_std(node: Node) -> Node:
     divisor = _divisor(node)
     root = sqrt(divisor) if isinstance(divisor, Node) else math.sqrt(divisor)
-    return _norm(_distances(node), node.attr("axis"), node.attr("keepdims")) / root
+    return _norm(_exact_distances(node), node.attr("axis"), node.attr("keepdims")) / root
 
 
 def _expand_norm(node: Node) -> Node:

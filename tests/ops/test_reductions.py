@@ -244,3 +244,13 @@ def test_matrices_that_have_no_diagonal_are_refused():
         gl.diag(gl.input("v"))
     with pytest.raises(gl.ShapeError, match=r"needs a whole number for the diagonal; got 0\.5"):
         gl.tril(x, 0.5)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_the_deviation_of_one_entry_is_0_and_so_is_its_derivative_also_where_a_product_is_fused(backend: str) -> None:
+    x, a = gl.input("x", ("N", 3)), gl.input("a")
+    spread = gl.std(a * x, axis=0)
+    run = gl.compile([spread, gl.grad(gl.sum(spread), x)], backend=backend)
+    for got in run(x=np.array([[1.1, 2.3, 0.7]]), a=1.7):
+        np.testing.assert_array_equal(got, np.zeros_like(got))
+    assert np.isnan(run(x=np.full((2, 3), np.inf), a=1.0)[0]).all()
