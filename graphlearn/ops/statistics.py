@@ -79,8 +79,10 @@ def _distances(node: Node) -> Node:
 
 
 def _exact_distances(node: Node) -> Node:
-    """The distances as they run: 0 from an equal mean. Compiled code rounds a product and its difference only once, so
-    that ``a*x - mean(a*x)`` of one entry would be what the product was rounded by. Times 0, so infinities stay NaN.
+    """The distances as they run: 0 from an equal mean.
+
+    Compiled code rounds a product and its difference only once, so that ``a*x - mean(a*x)`` of one entry would be what
+    the product was rounded by. Times 0, so infinities stay NaN.
     """
     x = _as_real(node)
     middle = mean(x, node.attr("axis"), keepdims=True)
