@@ -9,6 +9,7 @@ from graphlearn.calculus.partials import local_partial
 from graphlearn.calculus.reverse import zeros_of
 from graphlearn.errors import ZeroGradientWarning
 from graphlearn.graph.leaves import INPUT
+from graphlearn.graph.lines import calls_to_user
 from graphlearn.graph.node import Node, new_node
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import topological
@@ -22,14 +23,13 @@ _CURES = {
 }  # fmt: skip
 
 
-def warn_of_zeros(output: Node, gradients: Mapping[Node, Node], *, cure: str, level: int = 3) -> None:
+def warn_of_zeros(output: Node, gradients: Mapping[Node, Node], *, cure: str) -> None:
     """Warn of each node by which the whole gradient is zero, although it influences the output.
 
     Args:
         output: what was differentiated.
         gradients: node -> gradient by it.
         cure: what to do where zeros are meant.
-        level: how many calls up the line is that the warning is about.
     """
     zero = [w for w, gradient in gradients.items() if gradient is zeros_of(w.type)]
     if not zero:
@@ -39,9 +39,8 @@ def warn_of_zeros(output: Node, gradients: Mapping[Node, Node], *, cure: str, le
     for w in zero:
         ends = _ends(order, w) if w in present and w is not output else []
         if ends:
-            warnings.warn(
-                ZeroGradientWarning(_message(output, w, ends, cure), nodes=(output, *ends, w)), stacklevel=level
-            )
+            said = ZeroGradientWarning(_message(output, w, ends, cure), nodes=(output, *ends, w))
+            warnings.warn(said, stacklevel=calls_to_user())
 
 
 def _message(output: Node, w: Node, ends: Sequence[Node], cure: str) -> str:

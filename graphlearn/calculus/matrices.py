@@ -9,7 +9,7 @@ import numpy as np
 
 from graphlearn.calculus.forward import push_forward
 from graphlearn.calculus.gradient import grad
-from graphlearn.calculus.reverse import differentiate
+from graphlearn.calculus.reverse import differentiate, zeros_of
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node
@@ -18,7 +18,7 @@ from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import require_nodes, symbols_in, topological
 from graphlearn.ops.joining import stack
 from graphlearn.ops.shape import cast, reshape
-from graphlearn.types import Shape
+from graphlearn.types import ArrayType, Shape
 
 
 def jacobian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[Node, ...]:
@@ -36,7 +36,7 @@ def jacobian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[Node, ...
         graph grows with the number of sweeps; for a product with a vector, `jvp` and `vjp` need one.
 
     Raises:
-        ShapeError: output and ``wrt`` both have a free axis, or one of them has no entry.
+        ShapeError: output and ``wrt`` both have a free axis.
         DTypeError: a node is not real.
 
     Example:
@@ -94,7 +94,7 @@ def _block(output: Node, wrt: Node) -> Node:
             nodes=(output, wrt),
         )
     if 0 in (rows, columns):
-        raise ShapeError(f"a jacobian needs at least one entry; got {output!r} by {wrt!r}.", nodes=(output, wrt))
+        return zeros_of(ArrayType(shape, output.dtype))
     if columns is None or (rows is not None and rows <= columns):
         parts = [_row(output, wrt, seed) for seed in _units(output, rows or 1)]
         return reshape(stack(parts, 0), shape)

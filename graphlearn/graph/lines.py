@@ -75,6 +75,15 @@ def user_location() -> str:
     return ""
 
 
+def calls_to_user() -> int:
+    """How many calls up from its caller's caller is the innermost frame outside this package: a warning's stacklevel."""
+    frame: FrameType | None = sys._getframe(2)
+    count = 2
+    while frame is not None and _is_ours(frame.f_code.co_filename):
+        frame, count = frame.f_back, count + 1
+    return count
+
+
 def _is_ours(filename: str) -> bool:
     ours = _OURS[filename] = filename.startswith((_PACKAGE + os.sep, *_NOT_USERS))
     return ours

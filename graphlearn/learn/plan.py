@@ -23,8 +23,6 @@ from graphlearn.program.training import TrainingStep
 from graphlearn.render.rewriting import tell_rewrites
 from graphlearn.types import format_shape
 
-_FIT = 5  # calls from the warning to the line that called fit
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -78,9 +76,7 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
     drawn = _drawn() if leaves([computed], "run") else {}
     target = substitute([computed], {**carriers, **drawn})[computed] if carriers or drawn else computed
     updates = optimizer.updates(target, parameters)
-    warn_of_zeros(
-        target, updates.gradients, cure="make it a gl.constant or a gl.state, which fit does not train", level=_FIT
-    )
+    warn_of_zeros(target, updates.gradients, cure="make it a gl.constant or a gl.state, which fit does not train")
     scalars = (*layout.scalars, *updates.hyperparameters.values())
     nodes = {**updates}
     if drawn:

@@ -34,8 +34,13 @@ def _infer_mean(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: b
     return ArrayType(_reduced(types, axis, keepdims), to_float(types[0].dtype))
 
 
-def _infer_extreme(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
+def _infer_largest(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
     _require_entries(types[0].shape, axis)
+    return ArrayType(_reduced(types, axis, keepdims), types[0].dtype)
+
+
+def _infer_smallest(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
+    _require_entries(types[0].shape, axis, "a minimum")
     return ArrayType(_reduced(types, axis, keepdims), types[0].dtype)
 
 
@@ -140,7 +145,7 @@ SUM = structural(
 )
 MAX = structural(
     "max",
-    infer=_infer_extreme,
+    infer=_infer_largest,
     reference=largest,
     adjoint=_adjoint_extreme,
     notation=reduction_notation("max", r"\max"),
@@ -149,7 +154,7 @@ MAX = structural(
 )
 MIN = compound(
     "min",
-    infer=_infer_extreme,
+    infer=_infer_smallest,
     reference=_smallest,
     adjoint=_adjoint_extreme,
     expand=_expand_min,

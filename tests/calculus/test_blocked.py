@@ -28,6 +28,13 @@ def test_the_warning_names_the_operation_and_the_cure(name):
     np.testing.assert_array_equal(gl.evaluate(gradient, AT), [0, 0, 0])
 
 
+@pytest.mark.parametrize("derive", [gl.value_and_grad, gl.hessian, gl.grad, gl.derive])
+def test_the_warning_points_at_the_line_of_the_user(derive):
+    with pytest.warns(gl.ZeroGradientWarning, match="by 'x' is zero") as caught:
+        derive(gl.sum(gl.floor(x)), x)
+    assert [w.filename for w in caught] == [__file__]
+
+
 def test_a_named_node_and_a_better_operation_are_named():
     hard = (x > 0).named("hard")
     with pytest.warns(

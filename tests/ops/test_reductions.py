@@ -62,6 +62,8 @@ def test_nothing_to_reduce():
     for function in (gl.min, gl.max, gl.argmax, gl.argmin):
         with pytest.raises(gl.ShapeError, match=r"needs at least one entry .* got the shape \(2, 0\)"):
             function(empty, 1)
+    with pytest.raises(gl.ShapeError, match="a minimum needs at least one entry"):
+        gl.min(empty, 1)
 
 
 def test_a_scalar_is_reduced_over_no_axes():
