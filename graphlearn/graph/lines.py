@@ -76,7 +76,7 @@ def user_location() -> str:
 
 
 def calls_to_user() -> int:
-    """How many calls up from its caller's caller is the innermost frame outside this package: a warning's stacklevel."""
+    """The stacklevel of a warning of its caller that is about the innermost frame outside this package."""
     frame: FrameType | None = sys._getframe(2)
     count = 2
     while frame is not None and _is_ours(frame.f_code.co_filename):
