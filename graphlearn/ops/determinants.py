@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.ops.factorizations import (
     GILES,
@@ -18,12 +19,15 @@ from graphlearn.ops.factorizations import (
     real_array,
     require_square,
 )
+from graphlearn.ops.gathering import scatter_add, take
 from graphlearn.ops.joining import concatenate
 from graphlearn.ops.linear import matmul, matrix_transpose
 from graphlearn.ops.reductions import sum_
-from graphlearn.ops.shape import expand_dims
+from graphlearn.ops.shape import cast, expand_dims, swapaxes
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import ArrayType, to_float
+
+_SMALL = 8  # rows up to which derivatives go through all minors: n**4 numbers
 
 
 def _infer_number(types: tuple[ArrayType, ...], what: str) -> ArrayType:
@@ -93,7 +97,7 @@ def _over_matrices(x: Node) -> Node:
 
 
 def _adjoint_cofactor(node: Node, g: Node) -> tuple[Node]:
-    """Polynomials of the entries up to three rows, so that singular matrices have second derivatives too."""
+    """Polynomials of the entries up to eight rows, so that singular matrices have second derivatives too."""
     x, n = node.inputs[0], node.shape[-1]
     if n == 0 or n == 1:
         return (0 * g,)
@@ -101,9 +105,21 @@ def _adjoint_cofactor(node: Node, g: Node) -> tuple[Node]:
         return (cofactor(g),)
     if n == 3:
         return (_cross(_turned(x, 1), _turned(g, 2)) + _cross(_turned(g, 1), _turned(x, 2)),)
+    if n <= _SMALL:
+        return (_by_minors(x, g, n),)
     along = _over_matrices(sum_(g * node, (-2, -1)))
     turned = matrix_transpose(x)
     return (along * matrix_transpose(inverse(x)) - build(SOLVE, [turned, matmul(matrix_transpose(g), node)]),)
+
+
+def _by_minors(x: Node, g: Node, n: int) -> Node:
+    """Each cofactor is the determinant of the matrix without a row and a column, and has cofactors as derivatives."""
+    others = np.array([[k for k in range(n) if k != i] for i in range(n)])
+    signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
+    minors = swapaxes(take(take(x, others, -2), others, -1), -3, -2)  # (..., row left out, column left out, n-1, n-1)
+    shares = swapaxes(cofactor(minors) * _over_matrices(g * cast(constant(signs), g.dtype)), -3, -2)
+    batch = x.shape[:-2]
+    return scatter_add((*batch, n, n), others, scatter_add((*batch, n, n - 1, n), others, shares, -1), -2)
 
 
 def _turned(x: Node, by: int) -> Node:
@@ -170,7 +186,7 @@ def det(x: Any) -> Node:
 
     Returns:
         shape ``(...)``. The derivative, the matrix of cofactors, is right for singular matrices too. The second one is
-        so up to three rows; of more rows it is `evaluate`'s error, and NaN in compiled code.
+        so up to eight rows; of more rows it is `evaluate`'s error, and NaN in compiled code.
 
     Raises:
         ShapeError: not square.

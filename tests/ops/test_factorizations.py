@@ -170,6 +170,23 @@ def test_second_derivatives_of_determinants_up_to_three_rows_are_exact_for_singu
         assert hessian[place] == pytest.approx(wanted, abs=1e-12)
 
 
+@pytest.mark.parametrize(("n", "rank"), [(4, 4), (4, 3), (4, 2), (4, 1), (4, 0), (6, 4), (9, 9)])
+def test_derivatives_of_cofactors_are_minors_for_singular_matrices_too(n, rank):
+    rng = np.random.default_rng(n)
+    value, weights = rng.normal(size=(n, rank)) @ rng.normal(size=(rank, n)), rng.normal(size=(n, n))
+    a = gl.input("a", (n, n))
+    outputs = [gl.grad(gl.sum(gl.cofactor(a) * weights), a), gl.grad(gl.grad(gl.det(a), a)[0, 0], a)]
+    wanted, second = np.zeros((n, n)), np.zeros((n, n))
+    for i, j in np.ndindex(n, n):
+        rest = by_minors(np.delete(np.delete(value, i, 0), j, 1))
+        share = np.insert(np.insert(rest, min(i, n - 1), 0, 0), min(j, n - 1), 0, 1) * (-1) ** (i + j)
+        wanted += weights[i, j] * share
+        second = share if i == j == 0 else second
+    for backend in BACKENDS:
+        for found, right in zip(given(outputs, backend, a=value), (wanted, second), strict=True):
+            np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-11 * max(1, np.abs(wanted).max()))
+
+
 def test_determinants_of_whole_numbers_are_whole_as_far_as_elimination_is():
     a = gl.input("a", (2, 2), "int64")
     for backend in BACKENDS:
