@@ -115,7 +115,7 @@ def _adjoint_cofactor(node: Node, g: Node) -> tuple[Node]:
 def _by_minors(x: Node, g: Node, n: int) -> Node:
     """Each cofactor is the determinant of the matrix without a row and a column, and has cofactors as derivatives.
 
-    All minors at once are n**2 times as large as the matrix; one after the other they take ten times as long to compile.
+    All minors at once are n**2 times as large as the matrix; in turn they would take ten times as long to compile.
     """
     others = np.array([[k for k in range(n) if k != i] for i in range(n)])
     signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
