@@ -226,8 +226,10 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, what: str) -> tu
     return tuple(normal)
 
 
-def whole_axes(axis: object, what: str) -> list[int]:
-    """The axis numbers that a caller wrote, one or several.
+def whole_axes(
+    axis: object, what: str, meant: str = "axes", hint: str = "Count the axes from 0; a name is no axis number."
+) -> list[int]:
+    """The axis numbers, or other whole numbers, that a caller wrote, one or several.
 
     Raises:
         ShapeError: something in it is no whole number.
@@ -235,9 +237,7 @@ def whole_axes(axis: object, what: str) -> list[int]:
     try:
         return [operator.index(a) for a in (axis if isinstance(axis, (tuple, list, np.ndarray)) else (axis,))]
     except TypeError:
-        raise ShapeError(
-            f"{what} needs whole numbers as axes; got {axis!r}. Count the axes from 0; a name is no axis number."
-        ) from None
+        raise ShapeError(f"{what} needs whole numbers as {meant}; got {axis!r}. {hint}") from None
 
 
 def reduce_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:

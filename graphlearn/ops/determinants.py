@@ -105,7 +105,7 @@ def _adjoint_cofactor(node: Node, g: Node) -> tuple[Node]:
         return (cofactor(g),)
     if n == 3:
         return (_cross(_turned(x, 1), _turned(g, 2)) + _cross(_turned(g, 1), _turned(x, 2)),)
-    if n <= _SMALL:
+    if isinstance(n, int) and n <= _SMALL:
         return (_by_minors(x, g, n),)
     along = _over_matrices(sum_(g * node, (-2, -1)))
     turned = matrix_transpose(x)

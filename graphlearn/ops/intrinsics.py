@@ -191,7 +191,8 @@ log1p = intrinsic(
     ulps=(3, 8),
 )  # fmt: skip
 sqrt = intrinsic(
-    "sqrt", np.sqrt, numpy=(np.sqrt,), doc="Square root.", partials=(lambda m, x, y: 0.5 / y,), domain=(0.5, 2.0),
+    "sqrt", np.sqrt, numpy=(np.sqrt,), doc="Square root; its derivative at 0 is infinite.", domain=(0.5, 2.0),
+    partials=(lambda m, x, y: 0.5 / y,),
     textbook=(lambda m, x, y: 1 / (2 * y),), notation=Notation(r"\sqrt{{{0}}}", "√({0})", CALL),
 )  # fmt: skip
 sin = intrinsic(

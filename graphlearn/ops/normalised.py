@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import DTypeError, ShapeError
+from graphlearn.errors import DTypeError, OptionError, ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node, as_node
@@ -278,8 +278,11 @@ def one_hot(labels: Any, classes: int, dtype: str = "float64") -> Node:
 
     Raises:
         DTypeError: labels that are not integers.
+        OptionError: a number of classes that is no whole number from 0 on.
     """
     labels = as_node(labels)
+    if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < 0:
+        raise OptionError(f"one_hot needs a number of classes from 0 on; got {classes!r}. Count the classes.")
     if labels.dtype not in ("int32", "int64", "uint8"):
         raise DTypeError(
             f"one_hot needs integer class numbers; got {labels.type}. Declare the input with dtype='int64'."

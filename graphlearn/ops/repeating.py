@@ -22,7 +22,7 @@ _FIXED = "Give the axis a fixed length with gl.specialize."
 
 def _counts(given: Any, what: str) -> list[int]:
     """Whole numbers from 0 on, one or several."""
-    counts = whole_axes(given, what)
+    counts = whole_axes(given, what, "counts", "Round them first.")
     if any(n < 0 for n in counts):
         raise ShapeError(f"{what} needs counts from 0 on; got {given!r}. Write 1 to leave an axis as it is.")
     return counts
@@ -117,7 +117,7 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
     if axis is None:
         return reshape(roll(reshape(node, -1), shift, 0), node.shape)
     with blaming("roll", node):
-        shifts, axes = whole_axes(shift, "roll"), whole_axes(axis, "roll")
+        shifts, axes = whole_axes(shift, "roll", "shifts", "Round them first."), whole_axes(axis, "roll")
         if len(shifts) != len(axes) and 1 not in (len(shifts), len(axes)):
             raise ShapeError(f"roll needs one shift for each axis; got {shift!r} for {axis!r}. Give one for all.")
         moves = [0] * node.ndim

@@ -95,3 +95,11 @@ def test_free_axes_stay_whole():
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises(ShapeError, match=message):
         make()
+
+
+def test_shifts_and_counts_that_are_not_whole_are_named_as_such():
+    x = gl.input("x", (3,))
+    with pytest.raises(gl.ShapeError, match=r"roll needs whole numbers as shifts; got 1.5"):
+        gl.roll(x, 1.5)
+    with pytest.raises(gl.ShapeError, match=r"tile needs whole numbers as counts; got 1.5"):
+        gl.tile(x, 1.5)

@@ -5,7 +5,7 @@ import pytest
 
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.reverse import differentiate
-from graphlearn.errors import DTypeError, GraphLearnError, ShapeError
+from graphlearn.errors import DTypeError, GraphLearnError, OptionError, ShapeError
 from graphlearn.graph.leaves import input
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import logsumexp, one_hot, softmax, softmax_cross_entropy
@@ -171,3 +171,9 @@ def test_shape_errors_carry_the_operands():
         matmul(m, m)
     assert caught.value.nodes == (m, m)
     assert "operands of matmul: m: float64[2,3], m: float64[2,3]" in str(caught.value)
+
+
+@pytest.mark.parametrize("classes", [-1, 2.5, True])
+def test_a_number_of_classes_that_is_none_is_refused(classes):
+    with pytest.raises(OptionError, match="one_hot needs a number of classes from 0 on"):
+        one_hot(np.array([0, 1]), classes)
