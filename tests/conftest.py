@@ -1,4 +1,4 @@
-"""Settings of every test run: one thread per process, no window, an empty cache, no skip where all is installed.
+"""Settings of every test run: one thread per process, no window, an empty cache, no operation left, no hidden skip.
 
 The variables are set here, before any test module imports a library that reads them.
 """
@@ -9,7 +9,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -28,6 +28,21 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit what the proc
 
 NO_SKIPS = "GRAPHLEARN_NO_SKIPS"
 ALLOWED_SKIPS = ("no CUDA device",)  # the one part that no install step can bring
+
+
+@pytest.fixture(autouse=True)
+def _no_operation_outlives_its_test() -> Iterator[None]:
+    """An operation that a test defines is known to no other test, in whichever order they run."""
+    from graphlearn.graph.op import OPS
+    from graphlearn.ops.algebra import FUNCTIONS
+
+    tables: list[dict[str, Any]] = [OPS, FUNCTIONS]
+    before = [dict(table) for table in tables]
+    yield
+    for table, known in zip(tables, before, strict=True):
+        if table != known:
+            table.clear()
+            table.update(known)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -284,7 +284,7 @@ def demo(environment: Environment, args: Sequence[str]) -> int:
 
 def test(environment: Environment, args: Sequence[str]) -> int:
     """Lint, check types and run the tests; with arguments, only pytest with these."""
-    pytest = ("pytest", ("pytest", "-n", "2", *args))
+    pytest = ("pytest", ("pytest", "-n", "2", "--dist", "worksteal", *args))
     return check_all(environment, [pytest] if args else [*LINTS, pytest])
 
 

@@ -128,7 +128,7 @@ log2 = intrinsic(
 )  # fmt: skip
 log10 = intrinsic(
     "log10", np.log10, numpy=(np.log10,), doc="Logarithm to base 10.",
-    partials=(lambda m, x, y: (1 / math.log(10)) / x,), textbook=(lambda m, x, y: 1 / (x * math.log(10)),),
+    partials=(lambda m, x, y: math.log10(math.e) / x,), textbook=(lambda m, x, y: 1 / (x * math.log(10)),),
     notation=_call("log10", r"\log_{{10}}"), domain=(0.5, 2.0),
     ulps=(4, 8),
 )  # fmt: skip

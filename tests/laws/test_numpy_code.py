@@ -88,6 +88,7 @@ np.moveaxis(c, [0, 1], [-1, 0])  np.matrix_transpose(c)  np.diag(u)  np.diag(m) 
 np.diagonal(m)  np.diagonal(c)  np.diagonal(m, 1)  np.diagonal(c, 0, 1, 2)  np.tril(m)  np.triu(m)  np.tril(x, -1)
 np.triu(c, 1)  np.linalg.solve(m, u)  np.linalg.solve(m, x.T)  np.linalg.inv(m)  np.linalg.det(m)
 np.linalg.cholesky(s)  np.linalg.solve(s, m)  np.vecdot(x, y)  np.linalg.slogdet(m)[1]
+np.convolve(u, v)  np.correlate(u, v)
 """
 SHAPES = """
 np.reshape(x, (3, 2))  np.reshape(x, -1)  np.reshape(c, (2, -1))  x.reshape(6)  x.reshape(3, 2)  np.ravel(c)

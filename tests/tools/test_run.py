@@ -296,12 +296,12 @@ def test_test_runs_every_check_and_ends_with_pytest(checkout: Path, calls: list[
     assert run.COMMANDS["test"](run.Environment(checkout), []) == 3
     assert [line.split()[1] for line in calls] == ["ruff", "ruff", "mypy", "pytest"]
     assert "--strict" in calls[2]
-    assert calls[-1] == "-m pytest -n 2"
+    assert calls[-1] == "-m pytest -n 2 --dist worksteal"
 
 
 def test_test_with_arguments_runs_only_pytest(checkout: Path, calls: list[str]) -> None:
     assert run.COMMANDS["test"](run.Environment(checkout), ["tests/graph", "-k", "name"]) == 0
-    assert calls == ["-m pytest -n 2 tests/graph -k name"]
+    assert calls == ["-m pytest -n 2 --dist worksteal tests/graph -k name"]
 
 
 def prepared(checkout: Path) -> Path:
