@@ -38,7 +38,8 @@ WHOLE = (0, 1, 2, 3, 7, 100)
 CHUNK = 25  # outputs that are compiled together
 # Cases of an op that Numba compiles, spread over all there are. The GPU's kernels come of the same programs and run
 # here without a compiler, on every case.
-MOST = {"value": 8, "gradient": 4}
+MOST = {("value", "float64", "float64"): 6, ("gradient", "float64", "float64"): 4}  # kind, dtype, precision
+FEW = 2  # of the other kinds
 
 Given = dict[Node, np.ndarray]
 
@@ -179,14 +180,14 @@ def with_gradients(node: Node, given: Given) -> tuple[list[Node], Given]:
 def test_values_of_all_cases(backend: str, dtype: str, precision: str) -> None:
     work = []
     for op in ALL_OPS.values():
-        for case in spread(_usable(op, dtype), backend, "value"):
+        for case in spread(_usable(op, dtype), backend, "value", dtype, precision):
             work.append((str(case), [case.node], dict(case.at)))
     check(backend, work, precision, "value")
 
 
-def spread(found: Sequence[Any], backend: str, kind: str) -> Sequence[Any]:
+def spread(found: Sequence[Any], backend: str, *what: str) -> Sequence[Any]:
     """The cases that are compiled for a backend: first and last among them."""
-    most = MOST[kind] if backend == "numba" else len(found)
+    most = MOST.get(what, FEW) if backend == "numba" else len(found)
     return found if len(found) <= most else [found[k * (len(found) - 1) // (most - 1)] for k in range(most)]
 
 
@@ -212,7 +213,7 @@ def _is_defined(case: Any) -> bool:
 def test_gradients_of_all_cases(backend: str, precision: str) -> None:
     work = []
     for op in OTHERS.values():
-        for case in spread(cases(op), backend, "gradient"):
+        for case in spread(cases(op), backend, "gradient", "float64", precision):
             work.append((f"derivative of {case}", *with_gradients(case.node, dict(case.at))))
     check(backend, work, precision, "gradient")
 
