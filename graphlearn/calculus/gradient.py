@@ -54,7 +54,15 @@ def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") 
 
 
 def value_and_grad(output: Node, wrt: Node | Sequence[Node]) -> tuple[Node, Node | tuple[Node, ...]]:
-    """The output and its gradient, to be evaluated or compiled together; see `grad`."""
+    """The output and its gradient, to be evaluated or compiled together.
+
+    Args:
+        output: a scalar node of real numbers.
+        wrt: a node, or several.
+
+    Returns:
+        ``(output, grad(output, wrt))``, and raises what `grad` raises.
+    """
     return output, grad(output, wrt)
 
 

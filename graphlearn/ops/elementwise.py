@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import GraphUseError
+from graphlearn.errors import GraphLearnError, GraphUseError
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, apply, check_name, make, new_node
 from graphlearn.graph.op import BUILT_IN, CALL, NUMPY_BUILDERS, ULPS, Notation, Op, Opening, register
@@ -215,7 +215,7 @@ def publish(op: Op, arity: int, numpy: Sequence[Any], options: Sequence[inspect.
         return make(op, operands)
 
     function.__name__ = function.__qualname__ = op.name
-    function.__doc__ = _documentation(op)
+    function.__doc__ = _documentation(op, arity)
     function.__dict__["op"] = op
     names = "xyz" if arity <= 3 else [f"x{k}" for k in range(arity)]
     required = [inspect.Parameter(names[k], inspect.Parameter.POSITIONAL_ONLY) for k in range(arity - len(options))]
@@ -243,10 +243,10 @@ def _completed(op: Op, signature: inspect.Signature, given: tuple[Any, ...], nam
     return bound.args
 
 
-def _documentation(op: Op) -> str:
+def _documentation(op: Op, arity: int) -> str:
     parts = [
         op.doc or f"The operation {op.name}, entry by entry.",
-        "Operands are nodes, numbers or arrays, and broadcast.",
+        f"Operands are nodes, numbers or arrays, and broadcast. {_dtypes(op, arity)}",
     ]
     if op.kink:
         parts.append(f"Convention: {op.kink}.")
@@ -256,6 +256,26 @@ def _documentation(op: Op) -> str:
     if op.source:
         parts.append(f"Source: {op.source}.")
     return "\n\n".join(parts)
+
+
+def _dtypes(op: Op, arity: int) -> str:
+    """What comes of whole numbers and of bools, which is where a graph may differ from NumPy."""
+    if op.kind == "defined":  # its dtypes are those of its formula
+        return "Whole numbers and bools give float64, except where sums and products keep them whole."
+    names = {dtype: _result_dtype(op, dtype, arity) for dtype in ("float32", "uint8", "bool")}
+    if set(names.values()) == {"bool"}:
+        return "The result is bool."
+    if names["uint8"] == "float64":
+        return "Whole numbers and bools give float64, where NumPy gives the smaller ones a shorter dtype."
+    bools = {"bool": "of bools bool", "int64": "of bools int64 (NumPy: bool, or an error)"}.get(names["bool"], "")
+    return "The result has the common dtype of the operands" + (f", {bools}." if bools else ".")
+
+
+def _result_dtype(op: Op, dtype: str, arity: int) -> str:
+    try:
+        return op.infer(tuple([ArrayType((), dtype)] * arity)).dtype
+    except GraphLearnError:
+        return ""
 
 
 def without_bools(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -227,17 +227,32 @@ def softmax(x: Any, axis: int = -1) -> Node:
     """Exponentials divided by their sum along an axis.
 
     Args:
-        x: logits, rank 1 or more.
-        axis: the axis that sums to 1.
+        x: logits, a node or array of rank 1 or more; whole numbers and bools count as float64.
+        axis: the axis that sums to 1; at least one entry long.
 
-    A row of -inf alone has equal shares, as any row of equal entries; NaN in SciPy.
+    Returns:
+        The shape of ``x``. A row of -inf alone has equal shares, as any row of equal entries; NaN in SciPy.
+
+    Raises:
+        ShapeError: an axis out of range, a scalar, or an axis of length 0.
     """
     x = as_node(x)
     return build(SOFTMAX, [x], axis=_axis(x, axis, "softmax"))
 
 
 def log_softmax(x: Any, axis: int = -1) -> Node:
-    """Logarithm of softmax along an axis, accurate where softmax rounds to 0; equal shares in a row of -inf alone."""
+    """Logarithm of softmax along an axis, accurate where softmax rounds to 0.
+
+    Args:
+        x: logits, a node or array of rank 1 or more; whole numbers and bools count as float64.
+        axis: the axis along which the exponentials of the result sum to 1; at least one entry long.
+
+    Returns:
+        The shape of ``x``. A row of -inf alone has equal shares; NaN in SciPy.
+
+    Raises:
+        ShapeError: an axis out of range, a scalar, or an axis of length 0.
+    """
     x = as_node(x)
     return build(LOG_SOFTMAX, [x], axis=_axis(x, axis, "log_softmax"))
 
@@ -245,7 +260,16 @@ def log_softmax(x: Any, axis: int = -1) -> Node:
 def logsumexp(x: Any, axis: int = -1) -> Node:
     """Logarithm of the sum of exponentials along one axis, which it removes.
 
-    A row of -inf alone gives -inf, and its derivative equal shares, the limit for equal entries.
+    Args:
+        x: node or array of rank 1 or more; whole numbers and bools count as float64.
+        axis: the axis that is summed over; at least one entry long.
+
+    Returns:
+        The shape of ``x`` without the axis. A row of -inf alone gives -inf, and its derivative equal shares, the limit
+        for equal entries.
+
+    Raises:
+        ShapeError: an axis out of range, a scalar, or an axis of length 0.
     """
     x = as_node(x)
     return build(LOGSUMEXP, [x], axis=_axis(x, axis, "logsumexp"))

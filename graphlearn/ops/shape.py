@@ -169,7 +169,15 @@ def ravel(x: Any) -> Node:
 
 
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Node:
-    """Insert axes of length 1 at the given places of the result, as `numpy.expand_dims`."""
+    """Insert axes of length 1, as `numpy.expand_dims`.
+
+    Args:
+        x: node or array.
+        axis: places in the result, one or several, negative ones counted from its end.
+
+    Raises:
+        ShapeError: a place out of range, or given twice.
+    """
     x = as_node(x)
     with blaming("expand_dims", x):
         count = len(whole_axes(axis, "expand_dims"))
@@ -180,6 +188,10 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Node:
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Node:
     """Remove axes of length 1, as `numpy.squeeze`.
+
+    Args:
+        x: node or array.
+        axis: which, one or several; None for all whose length is known to be 1.
 
     Raises:
         ShapeError: a named axis has another length.
@@ -270,7 +282,12 @@ def _permutation(axes: Sequence[int], rank: int) -> tuple[int, ...]:
 
 
 def cast(x: Any, dtype: str) -> Node:
-    """The array in another dtype; gradients pass through casts between real dtypes.
+    """The array in another dtype, as `numpy.astype`; gradients pass through casts between real dtypes.
+
+    Args:
+        x: node or array.
+        dtype: "bool", "uint8", "int32", "int64", "float32" or "float64", or NumPy's. It stays whatever the precision of
+            a model or a compiled function.
 
     Raises:
         DTypeError: a dtype that graphs do not have.
@@ -282,6 +299,9 @@ def cast(x: Any, dtype: str) -> Node:
 
 def axis_size(name: str) -> Node:
     """Length of a free axis as a scalar: an integer that takes the dtype of what it meets.
+
+    Args:
+        name: of the axis, as in the shape of an input.
 
     Raises:
         ShapeError: not a name.
