@@ -133,6 +133,11 @@ def elementwise(
 
 
 def _arity(name: str, formula: Callable[..., Any], partials: Sequence[Partial] | None) -> int:
+    if not callable(formula):
+        raise GraphUseError(
+            f"elementwise {name!r} needs a formula, a function of the algebra and the operands; got {formula!r}. Write "
+            "formula=lambda m, x: x / (1 + m.exp(-x)), for instance."
+        )
     arity = len(inspect.signature(formula).parameters) - 1
     if arity < 1 or (partials is not None and len(partials) != arity):
         raise GraphUseError(

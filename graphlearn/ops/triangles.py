@@ -240,7 +240,9 @@ def _triangle(op: Op, x: Any, k: int) -> Node:
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
     """Sum of the diagonal of matrices, as `numpy.trace`; see `diagonal`."""
-    return sum_(diagonal(x, offset, axis1, axis2), -1)
+    node = as_node(x)
+    with blaming("trace", node):
+        return sum_(diagonal(node, offset, axis1, axis2), -1)
 
 
 numpy_builder(np.diagonal, lambda a, offset=0, axis1=0, axis2=1: diagonal(a, offset, axis1, axis2))

@@ -257,3 +257,8 @@ def test_gelu_keeps_its_digits_in_the_tail_and_its_slope_at_its_root(dtype, lowe
         truths = [x * mpmath.ncdf(x) for x in points], [mpmath.ncdf(x) + x * mpmath.npdf(x) for x in points]
     for ours, truth in zip(found, truths, strict=True):
         np.testing.assert_allclose(ours.astype(np.float64), [float(t) for t in truth], rtol=20 * np.finfo(dtype).eps)
+
+
+def test_a_formula_is_a_function():
+    with pytest.raises(GraphUseError, match=r"'q' needs a formula, a function .*; got 3\. Write"):
+        elementwise("q", formula=3)
