@@ -73,6 +73,7 @@ from graphlearn.ops.elementwise import elementwise
 from graphlearn.ops.factorizations import cholesky, inverse, solve
 from graphlearn.ops.gathering import scatter_add, take, take_along_axis
 from graphlearn.ops.gaussian import gaussian, gelu, gelu_tanh
+from graphlearn.ops.guards import guarded
 from graphlearn.ops.intrinsics import (
     absolute,
     add,
@@ -264,6 +265,7 @@ __all__ = [
     "grad",
     "greater",
     "greater_equal",
+    "guarded",
     "hard_sigmoid",
     "hard_tanh",
     "hessian",

@@ -42,21 +42,32 @@ def scale(upstream: Node, local: Local) -> Node | None:
     """
     if not isinstance(local, Node) and (local is None or local in (0, 1)):
         return upstream if local else None
-    if upstream.op.name == "where" and _is_mask(upstream):
-        inner = scale(upstream.inputs[1], local)
-        return None if inner is None else apply("where", upstream.inputs[0], inner, upstream.inputs[2])
+    kept = _kept_branch(upstream)
+    if kept:
+        return _masked(upstream, kept, scale(upstream.inputs[kept], local))
     if not isinstance(local, Node):
         return -upstream if local == -1 else upstream * local
-    if local.op.name == "where" and _is_mask(local):
-        inner = scale(upstream, _number(local.inputs[1]))
-        return None if inner is None else apply("where", local.inputs[0], inner, 0)
-    return upstream * local
+    kept = _kept_branch(local)
+    return _masked(local, kept, scale(upstream, _number(local.inputs[kept]))) if kept else upstream * local
 
 
-def _is_mask(node: Node) -> bool:
-    """Whether a `where` is zero where its condition does not hold."""
-    other = constant_array(node.inputs[2])
-    return other is not None and other.shape == () and other == 0
+def _kept_branch(node: Node) -> int:
+    """Which operand a choice keeps where it is zero otherwise: ``where(c, x, 0)``; 0 for everything else."""
+    if node.op.name == "where":
+        return 1 if _is_zero(node.inputs[2]) else 0
+    if node.op.name == "guarded":
+        return 1 if _is_zero(node.inputs[2]) else 2 if _is_zero(node.inputs[1]) else 0
+    return 0
+
+
+def _is_zero(node: Node) -> bool:
+    value = constant_array(node)
+    return value is not None and value.shape == () and bool(value == 0)
+
+
+def _masked(mask: Node, kept: int, inner: Node | None) -> Node | None:
+    """The same choice, of another number."""
+    return None if inner is None else apply(mask.op, mask.inputs[0], *((inner, 0) if kept == 1 else (0, inner)))
 
 
 def _number(node: Node) -> Node | float:

@@ -13,13 +13,16 @@ import sympy
 from sympy.logic.boolalg import BooleanAtom
 
 from graphlearn.errors import DTypeError, NameClashError, ShapeError, UnsupportedOp
-from graphlearn.graph.leaves import constant, input
-from graphlearn.graph.node import Node, apply
+from graphlearn.graph.leaves import INPUT, constant, input
+from graphlearn.graph.node import Node, apply, as_node, new_node
+from graphlearn.graph.op import Op
 from graphlearn.graph.scope import no_scope, scope
 from graphlearn.graph.traverse import require_nodes, symbols, topological
 from graphlearn.interop.sympy_algebra import expression
+from graphlearn.ops.algebra import GRAPH
 from graphlearn.ops.joining import stack
 from graphlearn.ops.shape import reshape
+from graphlearn.types import ArrayType
 
 # Operations that change nothing on a scalar.
 _IDENTITIES = ("broadcast_to", "reshape", "transpose", "sum", "mean", "max", "min", "prod")
@@ -29,6 +32,7 @@ _NAMED = {
     for number in (
         sympy.pi, sympy.E, sympy.log(2), sympy.log(10), 1 / sympy.log(2), 1 / sympy.log(10), sympy.sqrt(2),
         1 / sympy.sqrt(2), 2 / sympy.sqrt(sympy.pi), 1 / sympy.sqrt(2 * sympy.pi), sympy.sqrt(2 / sympy.pi),
+        2 * sympy.sqrt(2 / sympy.pi), sympy.Rational(44715, 10**6),  # of gelu_tanh
     )
 }  # fmt: skip
 
@@ -77,6 +81,10 @@ def _expression_of(node: Node, operands: Sequence[Any]) -> Any:
         return _number(node.attr("value").array.item())
     if node.is_leaf:
         return sympy.Symbol(node.full_name) if node.dtype == "bool" else sympy.Symbol(node.full_name, real=True)
+    if name == "guarded":
+        return operands[2]  # what stands in for it differs by rounding alone
+    if node.op.kind == "defined":
+        return _formula_of(node, operands)
     if node.op.is_elementwise:
         return expression(node.op, *operands)
     if name in _IDENTITIES:
@@ -86,6 +94,27 @@ def _expression_of(node: Node, operands: Sequence[Any]) -> Any:
     raise UnsupportedOp(
         f"to_sympy has no expression for {node!r}. Elementwise operations on scalars have.", nodes=(node,)
     )
+
+
+def _formula_of(node: Node, operands: Sequence[Any]) -> Any:
+    """The formula as a graph and not over SymPy, which would multiply its numbers out as rounded ones."""
+    slots, order = _formula(node.op, tuple([n.type for n in node.inputs]))
+    found: dict[Node, Any] = dict(zip(slots, operands, strict=True))
+    for inner in order:
+        if inner not in found:
+            found[inner] = _expression_of(inner, [found[n] for n in inner.inputs])
+    return found[order[-1]]
+
+
+@functools.lru_cache(maxsize=1024)
+def _formula(op: Op, types: tuple[ArrayType, ...]) -> tuple[tuple[Node, ...], list[Node]]:
+    """The graph of a formula over placeholders, in topological order; its last node is the result."""
+    slots = tuple(new_node(INPUT, (), (), t, f"x{k}", "") for k, t in enumerate(types))
+    formula = op.formula
+    if formula is None:
+        raise UnsupportedOp(f"to_sympy needs a formula; the operation {op.name} has none.")
+    with no_scope():
+        return slots, topological([as_node(formula(GRAPH, *slots))])
 
 
 def _cast(node: Node, operand: Any) -> Any:

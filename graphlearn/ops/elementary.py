@@ -43,19 +43,20 @@ def _of_reals(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _over_hypotenuse(m: Any, x: Any) -> Any:
     """``1 / sqrt(1 + x^2)``; the square does not overflow, and from 1e9 on the 1 counts for nothing."""
-    return m.where(m.abs(x) > 1e9, 1 / m.abs(x), 1 / m.sqrt(1 + x * x))
+    return m.guarded(m.abs(x) > 1e9, 1 / m.abs(x), 1 / m.sqrt(1 + x * x))
 
 
 def _over_square_sum(m: Any, part: Any, x: Any, y: Any) -> Any:
     """``part / (x^2 + y^2)`` by shares of the larger of both: squares would overflow, or vanish. 0 at the origin."""
     size = m.maximum(m.abs(x), m.abs(y))
     share = part / size / (m.square(x / size) + m.square(y / size)) / size
-    return m.where(m.logical_or(m.equal(size, 0), m.equal(size, math.inf)), 0, share)
+    held = m.where(m.logical_or(m.equal(size, 0), m.equal(size, math.inf)), 0, share)
+    return m.guarded(True, held, part / (x * x + y * y))
 
 
 def _over_one_and_square(m: Any, x: Any) -> Any:
     """``1 / (1 + x^2)``; the square does not overflow, and from 1e9 on the 1 counts for nothing."""
-    return m.where(m.abs(x) > 1e9, 1 / x / x, 1 / (1 + x * x))
+    return m.guarded(m.abs(x) > 1e9, 1 / x / x, 1 / (1 + x * x))
 
 
 tan = intrinsic(

@@ -95,7 +95,8 @@ def elementwise(
         name: none of graphlearn's own. Defining your own name again serves the nodes made after it.
         formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra; the operands may broadcast. One with a
             default, as in ``lambda m, x, slope=0.01: ...``, may be left out, or given by name.
-        partials: one function ``(m, *inputs, output)`` per input; default: the graph derivative of the formula.
+        partials: one function ``(m, *inputs, output)`` per input; default: the graph derivative of the formula. Write
+            ``m.guarded(c, a, d)`` for a derivative ``d`` that is computed as ``a`` where ``c`` holds.
         kernel: the formula that is computed, where the textbook one overflows or cancels.
         notation: how it is written; default ``name(x)``.
         doc: one sentence that says what it is.

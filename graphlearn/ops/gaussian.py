@@ -13,6 +13,7 @@ from typing import Any
 
 from graphlearn.graph.op import CALL, Notation
 from graphlearn.ops.elementwise import elementwise
+from graphlearn.ops.guards import within
 
 # Where the derivative of gelu is 0, in two parts, the first exact in float32; and its Taylor series there from t on, to
 # a relative 1e-17 for |t| <= 1/16. Then the same of gelu_tanh.
@@ -56,10 +57,6 @@ _LINEAR_REST = _LINEAR - _LINEAR_SHORT
 _CUBIC_REST = float(Fraction(_LINEAR) * Fraction(_COEFFICIENT) - Fraction(_CUBIC_SHORT))
 
 
-def _within(m: Any, x: Any, bound: float) -> Any:
-    return m.minimum(m.maximum(x, -bound), bound)
-
-
 def _split(m: Any, x: Any, steps: int) -> tuple[Any, Any]:
     """A number as a whole number of steps of which so many make 1, and the rest."""
     high = m.round(x * steps) * (1 / steps)
@@ -67,27 +64,27 @@ def _split(m: Any, x: Any, steps: int) -> tuple[Any, Any]:
 
 
 def _gaussian_kernel(m: Any, x: Any) -> Any:
-    near = _within(m, x, 40.0)  # beyond, it is 0; up to it, the square of a multiple of 1/64 is exact
+    near = within(m, x, 40.0)  # beyond, it is 0; up to it, the square of a multiple of 1/64 is exact
     high, rest = _split(m, near, 64)
     return m.exp(-high * high) * m.exp(-rest * (near + high))
 
 
 def _times_distribution(m: Any, factor: Any, x: Any) -> Any:
     """``factor erfc(-x / sqrt(2)) / 2``, with the digits that rounding ``x / sqrt(2)`` costs in the lower tail."""
-    low = _within(m, x, 40.0)  # beyond, it is 0 or 1
+    low = within(m, x, 40.0)  # beyond, it is 0 or 1
     z = low * -math.sqrt(0.5)
     (high, rest), (z_high, z_rest) = _split(m, low, 64), _split(m, z, 64)
     first = z_high * z_high - 0.5 * high * high
     lost = first + (2 * z_high * z_rest - high * rest) + (z_rest * z_rest - 0.5 * rest * rest)  # z^2 - x^2 / 2
-    return factor * m.erfc(z) * m.where(low < -1, 0.5 * m.exp(lost), 0.5)
+    return factor * m.erfc(z) * m.guarded(low < -1, 0.5 * m.exp(lost), 0.5)
 
 
 def _times_density(m: Any, x: Any) -> Any:
     """``x exp(-x^2 / 2) / sqrt(2 pi)``; rounding the square would cost as many digits as it has before the point."""
-    near = _within(m, x, 40.0)  # beyond, it is 0
-    high, rest = _split(m, near, 64)
+    near = within(m, x, 40.0)  # beyond, it is 0
+    high = m.guarded(True, _split(m, near, 64)[0], near)
     scale = 1 / math.sqrt(2 * math.pi)
-    return scale * near * m.exp(-0.5 * high * high) * m.exp(-0.5 * rest * (near + high))
+    return scale * near * m.exp(-0.5 * high * high) * m.exp(-0.5 * (near - high) * (near + high))
 
 
 def _near_root(m: Any, x: Any, root: tuple[float, float], series: Sequence[float], elsewhere: Any) -> Any:
@@ -96,7 +93,7 @@ def _near_root(m: Any, x: Any, root: tuple[float, float], series: Sequence[float
     total = series[-1]
     for coefficient in series[-2::-1]:
         total = coefficient + t * total
-    return m.where(m.abs(t) < 1 / 16, t * total, elsewhere)
+    return m.guarded(m.abs(t) < 1 / 16, t * total, elsewhere)
 
 
 def _gelu_slope(m: Any, x: Any) -> Any:
@@ -110,7 +107,7 @@ def _tanh_parts(m: Any, x: Any) -> tuple[Any, Any, Any]:
     Multiples of 1/8 have exact cubes in float32, where the exponential is not 0; so have their products with the short
     parts of the coefficients.
     """
-    near = _within(m, x, 24.0)
+    near = within(m, x, 24.0)
     size = m.abs(near)
     high, rest = _split(m, size, 8)
     cube = high * high * high
@@ -132,10 +129,11 @@ def _gelu_tanh_slope(m: Any, x: Any) -> Any:
     The split form has a kink at 0, which its own derivative would see.
     """
     near, half, other = _tanh_parts(m, x)
-    e, steep = half * half * other, near * (_LINEAR + 3 * _CUBIC * near * near)
-    s, rest = (m.sigmoid(sign * near * (_LINEAR + _CUBIC * near * near)) for sign in (1, -1))
+    e, cubic = half * half * other, _COEFFICIENT * near * near
+    steep = _LINEAR * near * (1 + 3 * cubic)
+    s, rest = (m.sigmoid(sign * _LINEAR * near * (1 + cubic)) for sign in (1, -1))
     tail = (m.where(x >= 0, 1.0, e) * (1 + e) + steep * e) / m.square(1 + e)
-    return _near_root(m, x, _TANH_ROOT, _TANH_SERIES, m.where(m.abs(x) < 2, s + steep * s * rest, tail))
+    return _near_root(m, x, _TANH_ROOT, _TANH_SERIES, m.guarded(m.abs(x) >= 2, tail, s + steep * s * rest))
 
 
 def _inner(m: Any, x: Any) -> Any:
@@ -152,7 +150,7 @@ gaussian = elementwise(
     doc="exp(-x^2), accurate in its tails.",
     formula=lambda m, x: m.exp(-x * x),
     kernel=_gaussian_kernel,
-    partials=(lambda m, x, y: -2 * _within(m, x, 40.0) * y,),
+    partials=(lambda m, x, y: -2 * within(m, x, 40.0) * y,),
     textbook=(lambda m, x, y: -2 * x * y,),
     notation=Notation(r"\exp\left(-\left({0}\right)^2\right)", "exp(−({0})²)", CALL),
     ulps=(6, 8),

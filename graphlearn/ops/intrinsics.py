@@ -69,8 +69,8 @@ def _power_by_base(m: Any, x: Any, a: Any, y: Any) -> Any:
             return value
         return value * x if value == 2 else value * x ** (value - 1)
     # x^(a-1) of a tiny x overflows where a brings the product back.
-    product = m.where(m.logical_and(m.abs(a) < 1e-3, m.not_equal(x, 0)), a / x * y, a * x ** (a - 1))
-    return m.where(m.not_equal(a, 0), product, 0)
+    product = m.guarded(m.logical_and(m.abs(a) < 1e-3, m.not_equal(x, 0)), a / x * y, a * x ** (a - 1))
+    return m.guarded(m.equal(a, 0), 0, product)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -91,7 +91,8 @@ def _where_latex(node: Node) -> str:
     return r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}"
 
 
-def _infer_where(types: tuple[ArrayType, ...]) -> ArrayType:
+def infer_where(types: tuple[ArrayType, ...]) -> ArrayType:
+    """Broadcast shape, promoted dtype of the two that are chosen from."""
     dtype, weak = promote(types[1:])
     return ArrayType(broadcast_shapes([t.shape for t in types]), dtype, weak and all(t.weak for t in types[1:]))
 
@@ -151,7 +152,7 @@ neg = intrinsic(
 _pow = intrinsic(
     "pow", _power_of_arrays, infer=infer_number, domain=(0.5, 2.0),
     doc="x to the power y. Whole-number operands stay whole, as in NumPy.",
-    partials=(_power_by_base, lambda m, x, y, z: m.where(m.not_equal(x, 0), z * m.log(x), 0)),
+    partials=(_power_by_base, lambda m, x, y, z: m.guarded(m.equal(x, 0), 0, z * m.log(x))),
     textbook=(_power_by_base, lambda m, x, y, z: z * m.log(x)),
     kink="the derivative of x**0 is 0 everywhere, and that of 0**y by y is 0", kink_where=_may_be_zeroth_power,
     notation=Notation("{0}^{{{1}}}", _power, POWER, (POWER + 1, CALL), POWER, (POWER + 1,)),
@@ -245,7 +246,7 @@ minimum = intrinsic(
     notation=Notation(r"\min\left({0}, {1}\right)", "min({0}, {1})", CALL),
 )  # fmt: skip
 where = intrinsic(
-    "where", np.where, infer=_infer_where, numpy=(np.where,), doc="x where the condition holds, else y.",
+    "where", np.where, infer=infer_where, numpy=(np.where,), doc="x where the condition holds, else y.",
     partials=(None, lambda m, c, x, y, z: m.where(c, 1, 0), lambda m, c, x, y, z: m.where(m.logical_not(c), 1, 0)),
     notation=Notation(_where_latex, _where_text, CALL),
 )  # fmt: skip

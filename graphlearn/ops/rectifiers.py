@@ -17,6 +17,11 @@ _CELU_SERIES = tuple([-(n - 1) / math.factorial(n) for n in range(2, 15)])
 _FAR = 2000.0
 
 
+def _at_most(m: Any, x: Any) -> Any:
+    """``x``, but where it is to be multiplied by nothing a finite number."""
+    return m.guarded(x > _FAR, _FAR, x)
+
+
 def _halves(m: Any, x: Any) -> tuple[Any, Any]:
     """``exp(-|x| / 2)`` and its square: x times the half twice keeps digits that a subnormal ``exp(-|x|)`` has lost."""
     half = m.exp(-0.5 * m.abs(x))
@@ -49,11 +54,11 @@ def _celu_terms(m: Any, x: Any, alpha: Any) -> Any:
 
 def _celu_by_alpha(m: Any, q: Any) -> Any:
     """``exp(q) - 1 - q exp(q)``; near 0, where it cancels, its series."""
-    q = m.maximum(q, -_FAR)
+    q = m.guarded(q < -_FAR, -_FAR, q)
     series = _CELU_SERIES[-1]
     for coefficient in _CELU_SERIES[-2::-1]:
         series = coefficient + q * series
-    return m.where(m.abs(q) < 0.25, q * q * series, m.expm1(q) - q * m.exp(q))
+    return m.guarded(m.abs(q) < 0.25, q * q * series, m.expm1(q) - q * m.exp(q))
 
 
 leaky_relu = elementwise(
@@ -116,7 +121,7 @@ silu = elementwise(
     doc="x times the logistic function of x; also called swish.",
     formula=lambda m, x: x / (1 + m.exp(-x)),
     kernel=_silu_kernel,
-    partials=(lambda m, x, y: m.sigmoid(x) + m.minimum(y, _FAR) * m.sigmoid(-x),),
+    partials=(lambda m, x, y: m.sigmoid(x) + _at_most(m, y) * m.sigmoid(-x),),
     textbook=(lambda m, x, y: m.sigmoid(x) * (1 + x * (1 - m.sigmoid(x))),),
     source="Elfwing, Uchibe and Doya (2018), Sigmoid-weighted linear units, Neural Networks 107",
     ulps=(8, 8),
@@ -126,7 +131,7 @@ mish = elementwise(
     doc="x times tanh(softplus(x)).",
     formula=lambda m, x: x * m.tanh(m.log(1 + m.exp(x))),
     kernel=_mish_kernel,
-    partials=(lambda m, x, y: m.tanh(m.softplus(x)) + m.minimum(m.silu(x), _FAR) * m.sech2(m.softplus(x)),),
+    partials=(lambda m, x, y: m.tanh(m.softplus(x)) + _at_most(m, m.silu(x)) * m.sech2(m.softplus(x)),),
     textbook=(lambda m, x, y: m.tanh(m.softplus(x)) + x * m.sigmoid(x) * (1 - m.tanh(m.softplus(x)) ** 2),),
     source="Misra (2020), Mish: a self regularized non-monotonic activation function, BMVC",
     ulps=(8, 8),

@@ -150,6 +150,13 @@ def _product(x: Node, times: int) -> Node:
     return result
 
 
+def _where(inputs: Sequence[Node], attrs: Attrs) -> Node | None:
+    """What a constant condition chooses."""
+    condition = number(inputs[0])
+    chosen = inputs[1 if condition else 2]
+    return chosen if condition is not None and _same(chosen, inputs[1:]) else None
+
+
 def _cast(inputs: Sequence[Node], attrs: Attrs) -> Node | None:
     (x,) = inputs
     dtype = dict(attrs)["dtype"]
@@ -230,6 +237,7 @@ _PLAIN = (*VIEWS, "axis_size", "cast", "concatenate", "inlay", "sum", "max", "ma
 
 _RULES: dict[str, Rule] = {
     "mul": _mul, "sub": _sub, "div": _div, "neg": _neg, "abs": _abs, "pow": _pow, "cast": _cast,
+    "where": _where,
     "broadcast_to": _broadcast_to, "transpose": _transpose, "reshape": _reshape, "matmul": _matmul,
 }  # fmt: skip
 

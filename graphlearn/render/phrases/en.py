@@ -70,6 +70,7 @@ TITLES = {
     "chain.gelu": "x times the normal distribution (GELU)",
     "chain.gelu_tanh": "GELU by the formula with tanh",
     "chain.gaussian": "bell curve",
+    "chain.guarded": "a number or what stands in for it",
     "chain.bce": "sigmoid + binary cross-entropy",
     "chain.broadcast_to": "broadcast",
     "chain.reshape": "reshape",

@@ -70,6 +70,7 @@ TITLES = {
     "chain.gelu": "x 곱하기 정규 분포 함수",
     "chain.gelu_tanh": "x 곱하기 정규 분포 함수의 쌍곡탄젠트 근사",
     "chain.gaussian": "종 모양 곡선 함수",
+    "chain.guarded": "값 또는 그것을 대신하는 값",
     "chain.bce": "시그모이드 + 이진 교차 엔트로피",
     "chain.broadcast_to": "브로드캐스트",
     "chain.reshape": "모양 바꾸기",
