@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphlearn.backends.cofactors import COFACTORS
 from graphlearn.backends.gathers import GATHERS
 from graphlearn.backends.items import Writer
 from graphlearn.backends.lines import LINES
@@ -32,4 +33,11 @@ def write_routine(source: Source, step: Routine, item: str) -> None:
     writer(source, step, item)
 
 
-WRITERS: dict[str, Writer] = {**LINES, **MATRICES, **GATHERS, "overlap_add": write_overlap, "random": write_random}
+WRITERS: dict[str, Writer] = {
+    **LINES,
+    **MATRICES,
+    **COFACTORS,
+    **GATHERS,
+    "overlap_add": write_overlap,
+    "random": write_random,
+}

@@ -76,6 +76,23 @@ def _cofactor(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
     return array_of([e for grid in grids for row in _cofactors(grid, at, node.dtype) for e in row], node.shape)
 
 
+def _cofactor_along(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
+    """Cofactors are linear in each row: sums of those of the matrix with some rows of the directions in their place."""
+    n, found, zero = int(node.shape[-1]), list[Node](), typed_constant(0, node.dtype)
+    for grid, *along in zip(*(_grids(node, entries) for entries in operands), strict=True):
+        terms: dict[tuple[int, int], list[Node]] = {(i, j): [] for i in range(n) for j in range(n)}
+        for rows in itertools.permutations(range(n), len(along)):
+            mixed = list(grid)
+            for row, direction in zip(rows, along, strict=True):
+                mixed[row] = direction[row]
+            cofactors = _cofactors(mixed, at, node.dtype)
+            for i, j in terms:
+                if i not in rows:
+                    terms[i, j].append(cofactors[i][j])
+        found += [at.chain("add", parts) if parts else zero for parts in terms.values()]
+    return array_of(found, node.shape)
+
+
 def _solve(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
     """By Cramer's rule: cofactors times the right-hand side, over the determinant."""
     right = operands[1][:, None] if node.ndim == 1 else operands[1]
@@ -111,6 +128,7 @@ def _cholesky(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
 MATRICES: dict[str, Row] = {
     "cholesky": _cholesky,
     "cofactor": _cofactor,
+    "cofactor_along": _cofactor_along,
     "det": _number(),
     "detsign": _number("sign"),
     "logabsdet": _number("log", "abs"),

@@ -1,17 +1,19 @@
-"""Determinants and cofactors, of singular matrices too."""
+"""Determinants, cofactors and their derivatives of every order, of singular matrices too."""
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from graphlearn.graph.leaves import constant
+from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.op import CALL, Notation
 from graphlearn.ops.factorizations import (
     GILES,
-    SOLVE,
     call_notation,
     fixed_side,
     infer_square,
@@ -19,15 +21,10 @@ from graphlearn.ops.factorizations import (
     real_array,
     require_square,
 )
-from graphlearn.ops.gathering import scatter_add, take
-from graphlearn.ops.joining import concatenate
-from graphlearn.ops.linear import matmul, matrix_transpose
-from graphlearn.ops.reductions import sum_
-from graphlearn.ops.shape import cast, expand_dims, swapaxes
+from graphlearn.ops.linear import matrix_transpose
+from graphlearn.ops.shape import expand_dims
 from graphlearn.ops.structural import build, numpy_builder, structural
-from graphlearn.types import ArrayType, to_float
-
-_SMALL = 8  # rows up to which derivatives go through all minors: n**4 numbers
+from graphlearn.types import ArrayType, format_shape, promote, to_float
 
 
 def _infer_number(types: tuple[ArrayType, ...], what: str) -> ArrayType:
@@ -39,6 +36,18 @@ def _infer_cofactor(types: tuple[ArrayType, ...]) -> ArrayType:
     found = infer_square(types, "cofactor")
     fixed_side(found.shape, "cofactor")
     return found
+
+
+def _infer_along(types: tuple[ArrayType, ...]) -> ArrayType:
+    found = infer_square(types, "cofactor_along")
+    fixed_side(found.shape, "cofactor_along")
+    for other in types[1:]:
+        if other.shape != found.shape:
+            raise ShapeError(
+                f"cofactor_along needs directions of the shape of the matrices, {format_shape(found.shape)}; got "
+                f"{format_shape(other.shape)}. Broadcast them first."
+            )
+    return ArrayType(found.shape, to_float(promote(types)[0]))
 
 
 # --- references ------------------------------------------------------------------------------------------------------
@@ -78,15 +87,59 @@ def _detsign(square: Any) -> Any:
     return np.prod(np.sign(diagonal), axis=-1) * sign
 
 
+def _singular_values(square: Any) -> tuple[Any, Any, Any, Any]:
+    """U, the singular values and V^H, with the determinant of U V^H; NaN as values of what is not finite."""
+    left = real_array(square)
+    finite = np.all(np.isfinite(left), axis=(-2, -1))
+    u, s, v = np.linalg.svd(np.where(finite[..., None, None], left, 0))
+    return u, np.where(finite[..., None], s, np.nan), v, (_det(u) * _det(v))[..., None, None]
+
+
+def _others(s: Any) -> Any:
+    """The product of all others for each number of the last axis."""
+    return np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]).prod(axis=-1)
+
+
 def _cofactor(square: Any) -> Any:
     """By the singular values: the cofactors of a diagonal matrix are products of the others, also where some are 0."""
-    left = real_array(square)
-    finite = np.all(np.isfinite(left), axis=(-2, -1), keepdims=True)
-    u, s, v = np.linalg.svd(np.where(finite, left, 0))
-    n = left.shape[-1]
-    rest = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(axis=-1)
-    turned = (_det(u) * _det(v))[..., None, None]
-    return np.where(finite, turned * np.matmul(np.conj(u) * rest[..., None, :], np.conj(v)), np.nan).astype(left.dtype)
+    u, s, v, turned = _singular_values(square)
+    found = turned * np.matmul(np.conj(u) * _others(s)[..., None, :], np.conj(v))
+    return found.astype(real_array(square).dtype, copy=False)
+
+
+def _cofactor_along(*squares: Any) -> Any:
+    """By the singular values, between whose axes the directions are turned.
+
+    Of a diagonal matrix D, the derivative of det by its entry (i, j) and along k directions is a sum over k rows, other
+    than i and than each other: the product of all other diagonal entries, times the cofactor of (i, j) in the minor of
+    these rows and row i, in which each row is that of its direction.
+    """
+    u, s, v, turned = _singular_values(squares[0])
+    back = (np.conj(np.swapaxes(x, -1, -2)) for x in (u, v))
+    left, right = next(back), next(back)
+    along = [left @ real_array(x) @ right for x in squares[1:]]
+    n, total, rows = s.shape[-1], np.zeros_like(sum(along)), np.arange(s.shape[-1])
+    for places in itertools.permutations(range(n), len(along)):
+        chosen = np.isin(rows, places)
+        rest = np.where(chosen, 0, _others(np.where(chosen, 1, s)))
+        for column, minor in enumerate(_last_cofactors(along, places)):
+            if column < len(places):
+                total[..., rows, places[column]] += rest * minor
+            else:
+                total[..., rows, rows] += rest * minor
+    dtype = np.result_type(*(real_array(x) for x in squares))
+    return (turned * (np.conj(u) @ total @ np.conj(v))).astype(dtype, copy=False)
+
+
+def _last_cofactors(along: list[Any], places: tuple[int, ...]) -> Iterator[Any]:
+    """Cofactors of the last row where row k is that of direction k, and the columns are ``places`` and then any one."""
+    columns = [[x[..., row, c, None] for c in places] + [x[..., row, :]] for x, row in zip(along, places, strict=True)]
+    width = len(places) + 1
+    for left_out in range(width):
+        kept = [[row[c] for c in range(width) if c != left_out] for row in columns]
+        shaped = np.broadcast_arrays(*(entry for row in kept for entry in row))
+        minors = np.stack(shaped, axis=-1).reshape(*shaped[0].shape, len(places), len(places))
+        yield (-1) ** (left_out + len(places)) * _det(minors)
 
 
 # --- adjoints --------------------------------------------------------------------------------------------------------
@@ -97,47 +150,25 @@ def _over_matrices(x: Node) -> Node:
 
 
 def _adjoint_cofactor(node: Node, g: Node) -> tuple[Node]:
-    """Polynomials of the entries up to eight rows, so that singular matrices have second derivatives too."""
-    x, n = node.inputs[0], node.shape[-1]
-    if n == 0 or n == 1:
-        return (0 * g,)
-    if n == 2:
-        return (cofactor(g),)
-    if n == 3:
-        return (_cross(_turned(x, 1), _turned(g, 2)) + _cross(_turned(g, 1), _turned(x, 2)),)
-    if isinstance(n, int) and n <= _SMALL:
-        return (_by_minors(x, g, n),)
-    along = _over_matrices(sum_(g * node, (-2, -1)))
-    turned = matrix_transpose(x)
-    return (along * matrix_transpose(inverse(x)) - build(SOLVE, [turned, matmul(matrix_transpose(g), node)]),)
+    return (build(COFACTOR_ALONG, [node.inputs[0], g]),)
 
 
-def _by_minors(x: Node, g: Node, n: int) -> Node:
-    """Each cofactor is the determinant of the matrix without a row and a column, and has cofactors as derivatives.
-
-    All minors at once are n**2 times as large as the matrix; in turn they would take ten times as long to compile.
-    """
-    others = np.array([[k for k in range(n) if k != i] for i in range(n)])
-    signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
-    minors = swapaxes(take(take(x, others, -2), others, -1), -3, -2)  # (..., row left out, column left out, n-1, n-1)
-    shares = swapaxes(cofactor(minors) * _over_matrices(g * cast(constant(signs), g.dtype)), -3, -2)
-    batch = x.shape[:-2]
-    return scatter_add((*batch, n, n), others, scatter_add((*batch, n, n - 1, n), others, shares, -1), -2)
+def _adjoint_along(node: Node, g: Node) -> list[Node]:
+    """The derivatives of the determinant are symmetric: the upstream takes a direction's place, or is one more."""
+    x, *along = node.inputs
+    others = [build(COFACTOR_ALONG, [x, *along[:k], g, *along[k + 1 :]]) for k in range(len(along))]
+    return [build(COFACTOR_ALONG, [x, *along, g]), *others]
 
 
-def _turned(x: Node, by: int) -> Node:
-    """The three rows of matrices in turn, beginning with another one."""
-    return concatenate([x[..., by:, :], x[..., :by, :]], -2)
+def _along_latex(node: Node) -> str:
+    order = len(node.inputs) - 1
+    directions = ",".join(f"{{{k}}}" for k in range(1, order + 1))
+    return rf"\operatorname{{{{cof}}}}^{{{{({order})}}}}\left({{0}}\right)\left[" + directions + r"\right]"
 
 
-def _cross(a: Node, b: Node) -> Node:
-    """Cross products of rows: cofactors of a matrix of three rows are those of the two other rows."""
-    return _shifted(a, 1) * _shifted(b, 2) - _shifted(a, 2) * _shifted(b, 1)
-
-
-def _shifted(x: Node, by: int) -> Node:
-    """The three columns of matrices in turn, beginning with another one."""
-    return concatenate([x[..., by:], x[..., :by]], -1)
+def _along_text(node: Node) -> str:
+    order = len(node.inputs) - 1
+    return f"cof{chr(8242) * order}({{0}})[{', '.join(f'{{{k}}}' for k in range(1, order + 1))}]"
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
@@ -158,6 +189,14 @@ COFACTOR = structural(
     adjoint=_adjoint_cofactor,
     notation=call_notation(r"\operatorname{{cof}}", "cof"),
     doc="Cofactors of matrices, which are the derivative of the determinant; also of singular ones.",
+)
+COFACTOR_ALONG = structural(
+    "cofactor_along",
+    infer=_infer_along,
+    reference=_cofactor_along,
+    adjoint=_adjoint_along,
+    notation=Notation(_along_latex, _along_text, CALL),
+    doc="Derivative of the cofactors of matrices along directions, one for each order; also of singular matrices.",
 )
 LOGABSDET = structural(
     "logabsdet",
@@ -188,8 +227,8 @@ def det(x: Any) -> Node:
         x: node or array ``(..., n, n)``.
 
     Returns:
-        shape ``(...)``. The derivative, the matrix of cofactors, is right for singular matrices too. The second one is
-        so up to eight rows; of more rows it is `evaluate`'s error, and NaN in compiled code.
+        shape ``(...)``. The derivatives of every order, the first of which is the matrix of cofactors, are right for
+        singular matrices too.
 
     Raises:
         ShapeError: not square.

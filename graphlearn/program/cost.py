@@ -155,6 +155,12 @@ def _cubic(numerator: int, denominator: int, per_column: int = 0) -> _Row:
     return row
 
 
+def _cofactor_along(node: Node, sizes: Sizes) -> int:
+    """Elimination, two triangles for each direction and for the result, and a product added for each choice of rows."""
+    n, many, order = int(node.shape[-1]), entries(node.shape[:-2], sizes), len(node.inputs) - 1
+    return many * (2 * (3 * order + 4) * n**3 // 3 + 2 * (order + 1) * math.perm(n, order + 1))
+
+
 _ROWS: dict[str, _Row] = {
     **dict.fromkeys(
         ("axis_size", "broadcast_to", "cast", "concatenate", "inlay", "reshape", "slice", "take", "take_along_axis",
@@ -171,6 +177,7 @@ _ROWS: dict[str, _Row] = {
     "solve": _cubic(2, 3, 2),
     "inverse": _cubic(2, 1),
     "cofactor": _cubic(2, 1),
+    "cofactor_along": _cofactor_along,
     **dict.fromkeys(("det", "detsign", "logabsdet"), _cubic(2, 3)),
     "cholesky": _cubic(1, 3),
 }  # fmt: skip

@@ -56,12 +56,19 @@ def _copies_and_exchanges(node: Node) -> Shape:
     return (*shape[:-2], shape[-1], int(shape[-1]) + 2)
 
 
+def _copies_and_directions(node: Node) -> Shape:
+    """Room for a copy of each matrix and of each direction, and for three numbers for each of its rows."""
+    shape = node.shape
+    return (*shape[:-2], shape[-1], int(shape[-1]) * len(node.inputs) + 3)
+
+
 # Every emitting backend has the code for one item in `backends/routines.py`.
 ROUTINES: dict[str, Plan] = {
     "argmax": Plan(_results),
     "argmin": Plan(_results),
     "cholesky": Plan(_matrices),
     "cofactor": Plan(_matrices, _copies_and_exchanges),
+    "cofactor_along": Plan(_matrices, _copies_and_directions),
     "cumsum": Plan(_lines),
     "det": Plan(_matrices, _copies),
     "detsign": Plan(_matrices, _copies),

@@ -108,7 +108,7 @@ def check_second_order(script: Script) -> None:
     try:
         one = evaluate(list(pushed), at_both, sizes=script.sizes)
         two = evaluate(list(again), at_both, sizes=script.sizes)
-    except DataError as error:  # refused with its reason, as the second derivative of det at a singular matrix is
+    except DataError as error:  # refused with its reason, as a singular system of equations is
         raise Unclear(str(error)) from error
     size = max(1e-3, *(float(np.max(np.abs(a), initial=0)) for a in (*one, *two)))
     for w, left, right in zip(wrt, one, two, strict=True):

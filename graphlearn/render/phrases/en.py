@@ -114,6 +114,7 @@ TITLES = {
     "chain.inverse": "inverse of a matrix",
     "chain.det": "determinant",
     "chain.cofactor": "cofactors",
+    "chain.cofactor_along": "cofactors along directions",
     "chain.logabsdet": "logarithm of a determinant",
     "chain.cholesky": "Cholesky's factor",
     "chain.softmax": "softmax",

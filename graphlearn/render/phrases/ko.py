@@ -114,6 +114,7 @@ TITLES = {
     "chain.inverse": "역행렬",
     "chain.det": "행렬식",
     "chain.cofactor": "여인수",
+    "chain.cofactor_along": "방향에 따른 여인수",
     "chain.logabsdet": "행렬식의 로그",
     "chain.cholesky": "숄레스키 분해",
     "chain.softmax": "소프트맥스",
