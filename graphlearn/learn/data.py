@@ -15,7 +15,7 @@ from graphlearn.graph.binding import bind, check_array
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import depends_on_axis, find_leaf, leaves, topological
 from graphlearn.learn.finite import lower
-from graphlearn.ops.places import gathers, indexed_length
+from graphlearn.ops.places import gathers, indexed_length, is_whole_power
 from graphlearn.ops.targets import demands
 from graphlearn.types import format_shape
 
@@ -150,16 +150,17 @@ def count_rows(layout: Layout, arrays: Mapping[Node, np.ndarray], what: str = "d
 
 
 def check_targets(roots: Iterable[Node], arrays: Mapping[Node, np.ndarray], what: str = "data") -> None:
-    """Check that targets are what the losses among the roots, or below them, demand, and indices places of their axes.
+    """Check that targets are what the losses among the roots demand, indices places, and whole powers not negative.
 
     Raises:
         DataError: names the row, the number and the cure.
     """
     roots = tuple(roots)
     for node in gathers(roots):
-        needed = leaves([node.inputs[1]])
+        needed = leaves([node.inputs[1]], "input", "parameter", "state", "run")
         # Along the free axis, indices number the rows of a batch, whose length is not known yet.
-        if isinstance(indexed_length(node), int) and all(leaf in arrays for leaf in needed):
+        known = is_whole_power(node) or isinstance(indexed_length(node), int)
+        if known and all(leaf in arrays for leaf in needed):
             check_indices(node, bind([node.inputs[1]], {leaf: arrays[leaf] for leaf in needed}, what=what), what)
     for demand in demands(roots):
         if all(leaf in arrays for leaf in leaves([demand.target])):  # data alone decide it

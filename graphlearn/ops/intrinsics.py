@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import DataError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, NUMPY_BUILDERS, POWER, PREFIX, PRODUCT, RELATION, SUM, Notation
 from graphlearn.ops.algebra import FUNCTIONS
 from graphlearn.ops.elementwise import infer_bool, infer_number, infer_same, intrinsic, without_bools
+from graphlearn.ops.places import require_whole_power
 from graphlearn.types import ArrayType, broadcast_shapes, promote
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -104,18 +104,9 @@ def _erf(x: Any) -> Any:
     return scipy_erf(x)
 
 
-def _require_whole_power(base: str, exponent: np.ndarray) -> None:
-    if exponent.dtype.kind == "f" or base.startswith("float") or not np.any(exponent < 0):
-        return
-    raise DataError(
-        "pow of whole numbers needs exponents of 0 or more, since their inverses are no whole numbers; got "
-        f"{np.min(exponent)}. Make the base real: gl.cast(x, 'float64')."
-    )
-
-
 def _power_of_arrays(x: Any, y: Any) -> Any:
     exponent = np.asarray(y)
-    _require_whole_power(np.asarray(x).dtype.name, exponent)
+    require_whole_power(np.asarray(x).dtype.name, exponent)
     if exponent.shape == () and exponent == 0.5:
         # Of a single exponent NumPy makes a square root, which is NaN at -inf.
         exponents = np.full(max(np.size(x), 1), 0.5, np.result_type(x, y))
@@ -151,7 +142,7 @@ neg = intrinsic(
 )  # fmt: skip
 _pow = intrinsic(
     "pow", _power_of_arrays, infer=infer_number, domain=(0.5, 2.0),
-    doc="x to the power y. Whole-number operands stay whole, as in NumPy.",
+    doc="x to the power y. Whole-number operands stay whole, and take no negative exponents, as in NumPy.",
     partials=(_power_by_base, lambda m, x, y, z: m.guarded(m.equal(x, 0), 0, z * m.log(x))),
     textbook=(_power_by_base, lambda m, x, y, z: z * m.log(x)),
     kink="the derivative of x**0 is 0 everywhere, and that of 0**y by y is 0", kink_where=_may_be_zeroth_power,
@@ -165,7 +156,7 @@ def power(x: Any, y: Any, /) -> Node:
     exponent = constant_array(as_node(y))
     if exponent is not None:
         with blaming("pow", *(n for n in (x, y) if isinstance(n, Node))):
-            _require_whole_power(as_node(x).dtype, exponent)
+            require_whole_power(as_node(x).dtype, exponent)
     return _pow(x, y)
 
 

@@ -84,8 +84,41 @@ def indexed_length(node: Node) -> Dim:
 
 
 def gathers(roots: Iterable[Node]) -> tuple[Node, ...]:
-    """The nodes of a graph whose indices have to be checked when data are given: those made of data or constants."""
-    return tuple(node for node in topological(roots) if node.op.name in GATHERING and _is_given(node))
+    """The nodes of a graph whose second operand has to be checked when data are given.
+
+    They are those whose indices are made of data or constants, and powers of whole numbers.
+    """
+    return tuple(node for node in topological(roots) if _is_checked(node))
+
+
+def is_whole_power(node: Node) -> bool:
+    """Whether a node is a power of whole numbers, whose exponents have to be 0 or more."""
+    return node.op.name == "pow" and not node.type.is_float
+
+
+def require_whole_power(base: str, exponent: np.ndarray, what: str = "pow of whole numbers") -> None:
+    """Refuse whole numbers to the power of negative ones, as NumPy does.
+
+    Args:
+        base: dtype of the base; powers of real numbers may have any exponent.
+        exponent: real or whole numbers.
+        what: how the message names the power.
+
+    Raises:
+        DataError: names the least exponent.
+    """
+    if exponent.dtype.kind == "f" or base.startswith("float") or not np.any(exponent < 0):
+        return
+    raise DataError(
+        f"{what} needs exponents of 0 or more, since their inverses are no whole numbers; got {np.min(exponent)}. Make "
+        "the base real: gl.cast(x, 'float64')."
+    )
+
+
+def _is_checked(node: Node) -> bool:
+    if is_whole_power(node):
+        return constant_array(node.inputs[1]) is None  # others were checked when the node was made
+    return node.op.name in GATHERING and _is_given(node)
 
 
 def _is_given(node: Node) -> bool:

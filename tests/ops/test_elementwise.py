@@ -166,6 +166,23 @@ def test_whole_numbers_to_a_power_that_turns_out_below_0_are_refused_with_a_cure
     assert np.array_equal(evaluate(i**j, {i: [2, 3], j: [3, 0]}), [8, 1])
     with pytest.raises(DataError, match=r"got -1\. Make the base real"):
         evaluate(i**j, {i: [2, 3], j: [3, -1]})
+    # Compiled code would give 0: what is given is looked at before.
+    for node in (i**j, gl.sum(gl.cast(i ** (j + 0), "float64"))):
+        for backend in ("numpy", "numba"):
+            function = gl.compile(node, backend=backend)
+            assert np.all(function(i=[1, 1], j=[3, 0]) > 0)
+            with pytest.raises(DataError, match=r"exponents from 'j' of the call, needs.*got -1\. Make the base real"):
+                function(i=[2, 3], j=[3, -1])
+    assert np.array_equal(gl.compile(gl.cast(i, "float64") ** j)(i=[2, 3], j=[-1, 2]), [0.5, 9])
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_loss_with_whole_numbers_to_a_power_below_0_is_not_trained(backend):
+    x, k, w = input("x", "N"), input("k", "N", "int64"), gl.parameter("w", value=1.0)
+    model = gl.Model(w * x, loss=gl.mean((w * x - gl.cast(gl.cast(x, "int64") ** k, "float64")) ** 2))
+    data = {"x": [1.0, 2.0, 4.0], "k": [2, -1, 1]}
+    with pytest.raises(DataError, match=r"exponents from data\['k'\], needs.*got -1\. Make the base real"):
+        model.fit(data, optimizer=gl.optim.SGD(0.1), epochs=1, backend=backend)
 
 
 def test_an_operand_with_a_default_may_be_left_out_or_named():

@@ -19,7 +19,7 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.op import FREE_ATTRIBUTES
 from graphlearn.graph.streams import Stream, number_streams
 from graphlearn.graph.traverse import leaves, require_nodes, topological
-from graphlearn.ops.places import check_places, indexed_length
+from graphlearn.ops.places import check_places, indexed_length, is_whole_power, require_whole_power
 from graphlearn.ops.targets import Demand, check_target, demands
 from graphlearn.types import format_shape
 
@@ -177,17 +177,23 @@ def check_demand(demand: Demand, binding: Binding, what: str) -> None:
 
 
 def check_indices(node: Node, binding: Binding, what: str) -> None:
-    """Check the indices of one of the `gathers` of a graph, as far as the length of their axis is known.
+    """Check the indices or exponents of one of the `gathers` of a graph, as far as the length of their axis is known.
 
     Args:
-        node: what takes entries by number, or adds to them.
-        binding: arrays for the leaves of the indices, and lengths of free axes.
+        node: what takes entries by number, or adds to them, or a power of whole numbers.
+        binding: arrays for the leaves of the second operand, and lengths of free axes.
         what: the argument's name, for messages.
 
     Raises:
-        DataError: names the index, where it stands and the cure.
+        DataError: names the number, where it stands and the cure.
     """
-    indices, dim = node.inputs[1], indexed_length(node)
+    indices = node.inputs[1]
+    if is_whole_power(node):
+        given = " and ".join(entry(what, leaf) for leaf in leaves([indices]))
+        power = f"pow of whole numbers, with exponents from {given}," if given else "pow of whole numbers"
+        require_whole_power(node.dtype, interpret([indices], binding)[indices], power)
+        return
+    dim = indexed_length(node)
     length = binding.sizes.get(dim) if isinstance(dim, str) else dim
     if length is not None:
         below = leaves([indices], "input")
