@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from graphlearn.backends.numpy.interpreter import check_indices
 from graphlearn.backends.registry import check_precision, load_backend
 from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.binding import bind
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import leaves, require_nodes, symbols, topological
+from graphlearn.graph.traverse import formed_as, leaves, require_nodes, symbols, topological
 from graphlearn.ops.places import gathers
 
 
@@ -36,8 +34,8 @@ class Function:
         precision: str,
     ) -> None:
         check_precision(precision)
-        self._single = isinstance(outputs, Node)
-        self._outputs = require_nodes(outputs, "compile")
+        self._form = tuple(outputs) if isinstance(outputs, Iterator) else outputs
+        self._outputs = require_nodes(self._form, "compile")
         if not self._outputs:
             raise GraphUseError(f"compile needs a node, or a sequence of nodes; got {outputs!r}. Name an output.")
         self._updates = dict(updates or {})
@@ -105,7 +103,7 @@ class Function:
             check_indices(node, binding, "the call")
         results = self._compiled(binding.arrays, binding.sizes)
         count = len(self._outputs)
-        outputs: np.ndarray | tuple[np.ndarray, ...] = results[0] if self._single else results[:count]
+        outputs = formed_as(self._form, results[:count])
         if not self._updates:
             return outputs
         return outputs, {leaf.full_name: array for leaf, array in zip(self._updates, results[count:], strict=True)}
@@ -126,7 +124,7 @@ def compile_graph(
     """Compile a graph into a function.
 
     Args:
-        outputs: a node or a sequence of nodes.
+        outputs: a node or a sequence of nodes; an array of nodes, as of `gl.scalarize`, counts as one.
         inputs: the inputs, if you want them checked; default: all that the outputs use.
         updates: parameter or state -> next value; returned beside the outputs.
         backend: ``"numba"`` (compiled for this CPU), ``"numpy"`` (the reference) or ``"cuda"``.

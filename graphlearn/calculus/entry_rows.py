@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from graphlearn.calculus.entries import Entries, Place, array_of, fitted, lengths_of
+from graphlearn.calculus.entry_choices import extreme_entry, place_of
 from graphlearn.calculus.entry_matrices import MATRICES
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Op
 from graphlearn.ops.entries import (
     cross_entropy_of,
-    extreme_of,
     log_softmax_entry,
     logsumexp_of,
     norm_of,
@@ -96,15 +96,9 @@ def _norm(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
 def _extreme(name: str) -> Row:
     def row(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
         lines = _lines(node, operands[0])
-        return array_of([_extreme_of(name, line, at) for line in lines], node.shape)
+        return array_of([extreme_entry(name, line, at) for line in lines], node.shape)
 
     return row
-
-
-def _extreme_of(name: str, line: Sequence[Node], at: Place) -> Node:
-    if len(line) < 3:
-        return at.chain(name, line)
-    return at.apply(extreme_of(name, len(line)), *line)
 
 
 def _logic(name: str) -> Row:
@@ -201,6 +195,8 @@ ROWS: dict[str, Row] = {
     "norm": _norm,
     "max": _extreme("maximum"),
     "min": _extreme("minimum"),
+    "argmax": place_of("maximum"),
+    "argmin": place_of("minimum"),
     "any": _logic("logical_or"),
     "all": _logic("logical_and"),
     "matmul": _matmul,

@@ -10,7 +10,7 @@ from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.origin import remember_origin
-from graphlearn.graph.traverse import require_nodes, symbols_in, topological
+from graphlearn.graph.traverse import require_node, require_nodes, symbols_in, topological
 
 
 def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") -> Node | tuple[Node, ...]:
@@ -43,7 +43,8 @@ def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") 
         12.0
     """
     targets = require_nodes(wrt, "a gradient by wrt")
-    order = topological(require_nodes(output, "a gradient"))
+    output = require_node(output, "a gradient")
+    order = topological([output])
     symbols_in(order)
     trace = differentiate(output, targets, disconnected=disconnected, record=False, order=order)
     gradients = tuple(trace.gradients[w] for w in targets)

@@ -15,7 +15,7 @@ from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node
 from graphlearn.graph.origin import remember_origin
 from graphlearn.graph.scope import no_scope
-from graphlearn.graph.traverse import require_nodes, symbols_in, topological
+from graphlearn.graph.traverse import require_node, require_nodes, symbols_in, topological
 from graphlearn.ops.joining import stack
 from graphlearn.ops.shape import cast, reshape
 from graphlearn.types import ArrayType, Shape
@@ -46,7 +46,7 @@ def jacobian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[Node, ...
         array([[ 6.,  0.],
                [ 0., 10.]])
     """
-    (node,) = require_nodes(output, "a jacobian")
+    node = require_node(output, "a jacobian")
     targets = require_nodes(wrt, "a jacobian by wrt")
     order = topological([node])
     symbols_in(order)

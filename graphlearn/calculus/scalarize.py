@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphlearn.calculus.entries import Entries, Place, array_of, fitted, lengths_of
+from graphlearn.calculus.entry_choices import chosen
 from graphlearn.calculus.entry_rows import ROWS
 from graphlearn.calculus.probing import linear, moved
 from graphlearn.calculus.specialize import free_axes, specialize
@@ -36,7 +37,8 @@ def scalarize(outputs: Node | Sequence[Node], **sizes: int) -> Any:
         For a node of shape ``()`` a node, for another an array of dtype object of its shape, whose entries are nodes of
         shape ``()``; a tuple of these for several. The entries of ``h1`` are named ``h1[0,2]``, and so are leaves:
         ``w[1,2]`` is a parameter of shape ``()``. Values may be given for the arrays as before (``at={"w": array}``),
-        or for entries. The values are those of the graph up to the order of sums.
+        or for entries. The values are those of the graph up to the order of sums; an index that is computed and out of
+        range takes NaN (0 of whole numbers) and adds nothing, as in compiled code.
 
     Raises:
         ShapeError: a free axis without a length.
@@ -114,20 +116,14 @@ def _written_out(node: Node, operands: Sequence[Entries], at: Place) -> Entries:
         return array_of([at.apply(node.op, *(a.item() for a in operands), attrs=node.attrs)], ())
     found = moved(node, operands)
     found = linear(node, operands, at) if found is None else found
+    found = chosen(node, operands, at) if found is None else found
     if found is None:
-        raise _no_way(node)
+        raise UnsupportedOp(
+            f"scalarize has no way to write out {node!r}: it neither moves nor adds entries. Compute it before, and "
+            "give its result as an input.",
+            nodes=(node,),
+        )
     return found
-
-
-def _no_way(node: Node) -> UnsupportedOp:
-    places = [n for n in node.inputs if not n.type.is_float and constant_array(n) is None]
-    why, cure = "it neither moves nor adds entries", "Compute it before, and give its result as an input"
-    if places and any(n.type.is_float for n in node.inputs):
-        why = f"{places[0]!r} decides at run time which entries it takes"
-        cure = "Put a constant in its place, gl.constant(array)"
-    return UnsupportedOp(
-        f"scalarize has no way to write out {node!r}: {why}. {cure}.", nodes=(*places, node) if places else (node,)
-    )
 
 
 def _expanded(node: Node, operands: Sequence[Entries]) -> Entries:

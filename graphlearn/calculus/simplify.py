@@ -14,7 +14,7 @@ from graphlearn.graph.origin import remember_origin
 from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.streams import carry_streams
-from graphlearn.graph.traverse import require_nodes, topological, topological_above
+from graphlearn.graph.traverse import require_node, topological, topological_above
 
 _PASSES = 32  # applications of rules at one node; each makes the expression smaller, so few are ever needed
 
@@ -173,7 +173,7 @@ def simplify(node: Node, *, kinds: Sequence[str] = KINDS) -> Node:
         >>> gl.simplify(gl.log(gl.exp(z) / gl.sum(gl.exp(z))))
         <log_softmax float64[3]>
     """
-    (output,) = require_nodes(node, "simplify")
+    output = require_node(node, "simplify")
     for kind in kinds:
         if kind not in KINDS:
             raise OptionError(f"kinds needs some of {', '.join(map(repr, KINDS))}; got {kind!r}.")

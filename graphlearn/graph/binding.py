@@ -117,6 +117,8 @@ def _told_apart(
             )
         if key in families:
             given.update(_taken_apart(value, families[key], key, what))
+            whole = table.get(key) if isinstance(key, str) else find_leaf(table, key, what)
+            given.update({} if whole is None else {whole: value})  # a graph may have an array besides its entries
             continue
         lost = lost_leaves(key, roots) if isinstance(key, str) and key not in table else []
         leaf = None if lost else find_leaf(table, key, what)
@@ -154,7 +156,7 @@ def _families(table: Mapping[str, Node]) -> dict[Node | str, list[tuple[Node, Ki
         if known is not None and known.place is not None:
             keys: list[Node | str] = [*known.ancestors, known.ancestors[-1].full_name]
             for key in keys:
-                if key not in table:
+                if not isinstance(key, str) or key not in table or table[key] in known.ancestors:
                     families.setdefault(key, []).append((leaf, known))
     return families
 

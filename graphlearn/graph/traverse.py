@@ -6,6 +6,8 @@ import reprlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.kin import kin
 from graphlearn.graph.node import Node
@@ -84,8 +86,9 @@ def symbols(*roots: Node) -> dict[str, Node]:
 
     Raises:
         NameClashError: two leaves, or two named nodes, bear the same name.
+        GraphUseError: something else than nodes.
     """
-    return symbols_in(topological(roots))
+    return symbols_in(topological(require_nodes(roots, "symbols")))
 
 
 def symbols_in(order: Iterable[Node]) -> dict[str, Node]:
@@ -112,7 +115,7 @@ def _name_clash(one: Node, other: Node) -> NameClashError:
 
 
 def require_nodes(form: object, what: str) -> tuple[Node, ...]:
-    """The nodes of a node or of a sequence of nodes.
+    """The nodes of a node or of a sequence of nodes, in which arrays of nodes may stand.
 
     Args:
         form: what the caller wrote.
@@ -124,7 +127,9 @@ def require_nodes(form: object, what: str) -> tuple[Node, ...]:
     if isinstance(form, Node) or not isinstance(form, Iterable) or isinstance(form, (str, Mapping)):
         nodes: tuple[Any, ...] = (form,)
     else:
-        nodes = tuple(form)
+        nodes = tuple(form.ravel().tolist()) if isinstance(form, np.ndarray) else tuple(form)
+    if any(isinstance(node, np.ndarray) and node.dtype == object for node in nodes):  # what scalarize returns
+        nodes = tuple(n for node in nodes for n in (node.ravel().tolist() if isinstance(node, np.ndarray) else [node]))
     for node in nodes:
         if not isinstance(node, Node):
             cure = "Wrap it in gl.constant"
@@ -134,6 +139,39 @@ def require_nodes(form: object, what: str) -> tuple[Node, ...]:
                 cure = "A model goes to at=; give one of its nodes, such as model.output or model.loss"
             raise GraphUseError(f"{what} needs a node, or a sequence of nodes; got {reprlib.repr(node)}. {cure}.")
     return nodes
+
+
+def require_node(form: object, what: str) -> Node:
+    """The one node of a node or of a sequence of one.
+
+    Raises:
+        GraphUseError: something in it is no node, or there are none or several.
+    """
+    nodes = require_nodes(form, what)
+    if len(nodes) != 1:
+        raise GraphUseError(f"{what} needs one node; got {len(nodes)}. Call it for each of them.", nodes=nodes)
+    return nodes[0]
+
+
+def formed_as(form: Any, values: Iterable[Any]) -> Any:
+    """Values of nodes in the form in which `require_nodes` was given the nodes.
+
+    Args:
+        form: a node, an array of nodes, or a sequence of these.
+        values: one for each node, in order.
+
+    Returns:
+        The value of a node; an array for an array of nodes; a tuple for a sequence.
+    """
+    rest = iter(values)
+
+    def formed(part: Any) -> Any:
+        if not isinstance(part, np.ndarray):
+            return next(rest)
+        found = [np.asarray(next(rest)) for _ in range(part.size)]
+        return np.array(found).reshape(part.shape + (found[0].shape if found else ()))
+
+    return formed(form) if isinstance(form, (Node, np.ndarray)) else tuple([formed(part) for part in form])
 
 
 def find_leaf(table: dict[str, Node], key: Node | str, what: str) -> Node | None:

@@ -9,7 +9,7 @@ import networkx
 
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import topological
+from graphlearn.graph.traverse import require_node, topological
 
 
 def to_networkx(node: Node) -> Any:
@@ -27,6 +27,7 @@ def to_networkx(node: Node) -> Any:
 
     Raises:
         NameClashError: two different nodes bear the same name.
+        GraphUseError: something else than a node.
 
     Example:
         >>> import graphlearn as gl, networkx as nx
@@ -34,8 +35,9 @@ def to_networkx(node: Node) -> Any:
         >>> sorted(nx.ancestors(graph, "h"))
         ['b', 't1', 't2', 'w', 'x']
     """
-    order = topological([node])
-    names = Names([node])
+    root = require_node(node, "to_networkx")
+    order = topological([root])
+    names = Names([root])
     taken = {names[n] for n in names}
     numbers = (f"c{k}" for k in count(1) if f"c{k}" not in taken)
     graph = networkx.MultiDiGraph()

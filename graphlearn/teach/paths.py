@@ -19,7 +19,7 @@ from graphlearn.graph.binding import At, bind
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.scope import no_scope
-from graphlearn.graph.traverse import require_nodes, symbols
+from graphlearn.graph.traverse import require_node, require_nodes, symbols
 from graphlearn.render.document import Document
 from graphlearn.render.names import name_math
 from graphlearn.render.text import write_text
@@ -184,7 +184,7 @@ def paths(output: Node, wrt: Node | Sequence[Node], *, at: At | None = None, lim
         >>> ways.count, [len(path.factors) for path in ways.paths]
         (2, [1, 2])
     """
-    (root,) = require_nodes(output, "paths")
+    root = require_node(output, "paths")
     targets = require_nodes(wrt, "paths by wrt")
     symbols(root)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:

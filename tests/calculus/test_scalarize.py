@@ -14,10 +14,10 @@ from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import symbols, topological
 from graphlearn.learn.model import Model
 from graphlearn.ops.activations import sigmoid
-from graphlearn.ops.gathering import take
-from graphlearn.ops.intrinsics import tanh
+from graphlearn.ops.gathering import scatter_add, take
+from graphlearn.ops.intrinsics import equal, tanh
 from graphlearn.ops.normalised import log_softmax, logsumexp, softmax, softmax_cross_entropy
-from graphlearn.ops.reductions import max_, mean
+from graphlearn.ops.reductions import argmax, argmin, max_, mean
 from graphlearn.ops.shape import reshape, transpose
 from graphlearn.ops.structural import build
 from graphlearn.teach.derivation import derive
@@ -148,12 +148,44 @@ def test_what_has_a_free_axis_or_no_way_is_refused(network):
         scalarize(build(squares, [input("x", 2)]))
 
 
-def test_entries_that_are_chosen_at_run_time_are_refused():
-    x = input("x", 3)
+def test_entries_that_are_chosen_at_run_time_are_choices_among_all():
+    x, rows = input("x", 3), input("rows", 4, "int64")
     entries = scalarize(take(x, constant([2, 0, 2])))
     assert [n.full_name for n in entries] == ["x[2]", "x[0]", "x[2]"]
-    with pytest.raises(UnsupportedOp, match=r"<input rows int64\[2\]> decides at run time which entries it takes"):
-        scalarize(take(x, input("rows", 2, "int64")))
+    chosen = scalarize(take(x, rows))
+    at = {x: [1.0, 2.0, 3.0], rows: [2, -3, 3, -4]}
+    np.testing.assert_array_equal(
+        evaluate(chosen, at), [3.0, 1.0, np.nan, np.nan]
+    )  # as compiled code: no place, no entry
+    added = scalarize(scatter_add((2,), rows, x[:1]))
+    np.testing.assert_array_equal(evaluate(added, at | {rows: [1, -2, 2, 1]}), [1.0, 2.0])
+
+
+def test_the_place_of_an_extreme_is_the_first_or_that_of_nan():
+    x = input("x", 4)
+    both = [scalarize(argmax(x)), scalarize(argmin(x))]
+    for values, largest, smallest in (
+        ([1.0, 3, 3, 1], 1, 0),
+        ([5, np.nan, 9, np.nan], 1, 1),
+        ([-0.0, 0, 0, -0.0], 0, 0),
+    ):
+        assert evaluate(both, {x: values}) == (largest, smallest)
+    hot = scalarize(equal(np.arange(4), argmax(x)))
+    assert evaluate(hot, {x: [0.0, 5, 5, 5]}).tolist() == [False, True, False, False]
+
+
+def test_an_array_of_nodes_is_evaluated_and_compiled_as_an_array():
+    x = input("x", (2, 2))
+    grid, data = scalarize(x * 2), np.array([[1.0, 2], [3, 4]])
+    for found in (evaluate(grid, {x: data}), compile_graph(grid)(x=data)):
+        np.testing.assert_array_equal(found, 2 * data)
+    first, second = evaluate([grid, grid[0, 1]], {x: data})
+    np.testing.assert_array_equal(first, 2 * data)
+    assert second == 4
+    first, second = evaluate((n for n in (x, grid)), {x: data})
+    np.testing.assert_array_equal(second, 2 * first)  # what is given for x is given for its entries too
+    np.testing.assert_array_equal(evaluate([x, grid], {"x": data})[1], second)
+    assert evaluate(scalarize(input("empty", (0, 3)))).shape == (0, 3)
 
 
 def test_a_linear_operation_without_a_row_is_written_as_sums():

@@ -5,7 +5,7 @@ It shares no lowering with the fast backends, and is what they are tested agains
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import FREE_ATTRIBUTES
 from graphlearn.graph.streams import Stream, number_streams
-from graphlearn.graph.traverse import leaves, require_nodes, topological
+from graphlearn.graph.traverse import formed_as, leaves, require_nodes, topological
 from graphlearn.ops.places import check_places, indexed_length, is_whole_power, require_whole_power
 from graphlearn.ops.targets import Demand, check_target, demands
 from graphlearn.types import format_shape
@@ -127,7 +127,7 @@ def evaluate(
     """Compute outputs with NumPy: the reference for every backend.
 
     Args:
-        outputs: a node, or a sequence of nodes.
+        outputs: a node, or a sequence of nodes; an array of nodes, as of `gl.scalarize`, counts as one.
         at: leaf or full name -> array-like, or a model.
         seed: of the random numbers that the graph draws, as of `fit`.
         step: of the training whose random numbers are drawn, from 0 on.
@@ -135,7 +135,7 @@ def evaluate(
         sizes: lengths of free axes that no given array shows.
 
     Returns:
-        An array (a NumPy scalar array for shape ``()``), or a tuple of arrays.
+        An array (a NumPy scalar array for shape ``()``), or a tuple of arrays; for an array of nodes one of its shape.
 
     Raises:
         MissingValueError, UnknownNameError, ShapeError, DTypeError: ``at`` does not fit the graph.
@@ -144,6 +144,7 @@ def evaluate(
         NonFiniteError: with ``check_finite``, names the first node whose value is not finite, the line of code that
             made it and the ranges of its operands.
     """
+    outputs = tuple(outputs) if isinstance(outputs, Iterator) else outputs
     roots = require_nodes(outputs, "evaluate")
     binding = bind(roots, at, sizes=sizes, seed=seed, step=step)
     for demand in demands(roots):
@@ -153,8 +154,7 @@ def evaluate(
     if check_finite:
         require_finite(roots, values)
     # Copies: a view of the caller's own array, such as a transpose, would be changed along with the result.
-    arrays = tuple(np.array(values[root], root.dtype) for root in roots)
-    return arrays[0] if isinstance(outputs, Node) else arrays
+    return formed_as(outputs, [np.array(values[root], root.dtype) for root in roots])
 
 
 def check_demand(demand: Demand, binding: Binding, what: str) -> None:
