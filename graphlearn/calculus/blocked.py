@@ -37,7 +37,7 @@ def warn_of_zeros(output: Node, gradients: Mapping[Node, Node], *, cure: str) ->
     order = topological([output])
     present = set(order)
     for w in zero:
-        ends = _ends(order, w) if w in present and w is not output else []
+        ends = ends_of_influence(order, w) if w in present and w is not output else []
         if ends:
             said = ZeroGradientWarning(_message(output, w, ends, cure), nodes=(output, *ends, w))
             warnings.warn(said, stacklevel=calls_to_user())
@@ -60,8 +60,13 @@ def _place(node: Node) -> str:
     return f"{node.op.name}{name}{f' ({node.made_at})' if node.made_at else ''}"
 
 
-def _ends(order: Sequence[Node], w: Node) -> list[Node]:
-    """The operations at which the influence of a node ends for derivatives."""
+def ends_of_influence(order: Sequence[Node], w: Node) -> list[Node]:
+    """The operations at which the influence of a node ends for derivatives.
+
+    Args:
+        order: a graph, in topological order.
+        w: a node of it.
+    """
     alive = {w}
     ends = []
     with no_scope():

@@ -94,8 +94,8 @@ class Tape:
             self._write(node)
         if node.op.is_elementwise:
             self._push_elementwise(node, upstream)
-        elif node.op.adjoint is not None:
-            for k, share in enumerate(node.op.adjoint(node, upstream)):
+        elif (adjoint := (self.textbook and node.op.textbook_adjoint) or node.op.adjoint) is not None:
+            for k, share in enumerate(adjoint(node, upstream)):
                 operand = node.inputs[k]
                 if share is not None and operand in self.active:
                     self._give(operand, share, node, k, upstream, None)

@@ -33,7 +33,7 @@ class Notation:
         text: the same for Unicode text.
         binds: binding strength of the whole expression.
         needs: binding strength that each operand must have to stand without parentheses; operands beyond the end need
-            none (they stand inside brackets of the template's own).
+            none (they stand inside brackets of the template's own); or a function of the node.
         latex_binds: binding strength in LaTeX where it differs: a fraction holds together by its line.
         latex_needs: the operands' needs in LaTeX where they differ.
     """
@@ -41,7 +41,7 @@ class Notation:
     latex: str | Callable[[Node], str]
     text: str | Callable[[Node], str]
     binds: int = CALL
-    needs: tuple[int, ...] = ()
+    needs: tuple[int, ...] | Callable[[Node], tuple[int, ...]] = ()
     latex_binds: int | None = None
     latex_needs: tuple[int, ...] | None = None
 
@@ -79,6 +79,8 @@ class Op:
         textbook: elementwise ops: the partials as textbooks write them, where the computed ones differ (equal in exact
             arithmetic; shown in derivations).
         adjoint: other ops: ``adjoint(node, upstream)`` gives one node per input (None: no derivative).
+        textbook_adjoint: other ops: the adjoint as textbooks write it, where the computed one differs: without what
+            guards it against overflow, zeros and ties; shown in derivations.
         formula: elementwise ops: the textbook formula over an algebra.
         kernel: defined ops: what is computed over an algebra: the formula, or another one where that is not accurate
             everywhere.
@@ -103,6 +105,7 @@ class Op:
     partials: tuple[Callable[..., Any] | None, ...] = ()
     textbook: tuple[Callable[..., Any] | None, ...] = ()
     adjoint: Callable[[Node, Node], Sequence[Node | None]] | None = None
+    textbook_adjoint: Callable[[Node, Node], Sequence[Node | None]] | None = None
     formula: Callable[..., Any] | None = None
     kernel: Callable[..., Any] | None = None
     expand: Callable[[Node], Node] | None = None

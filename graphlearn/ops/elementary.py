@@ -198,6 +198,7 @@ xlogy = elementwise(
     formula=lambda m, x, y: m.where(m.equal(x, 0), 0, x * m.log(y)),
     kernel=_xlogy_kernel,
     partials=(lambda m, x, y, z: m.log(y), lambda m, x, y, z: m.where(m.equal(x, 0), 0, x / y)),
+    textbook=(lambda m, x, y, z: m.log(y), lambda m, x, y, z: x / y),
     kink="the derivative of xlogy by y where x is 0 is 0, also at y = 0",
     notation=Notation(r"{0} \log\left({1}\right)", "{0}·log({1})", PRODUCT, (PRODUCT, 0)),
     domain=(0.5, 2.0),

@@ -41,6 +41,10 @@ def infer_square(types: tuple[ArrayType, ...], what: str) -> ArrayType:
     return ArrayType(types[0].shape, to_float(types[0].dtype))
 
 
+def _infer_lower_half(types: tuple[ArrayType, ...]) -> ArrayType:
+    return infer_square(types, "the half of a matrix")
+
+
 def _infer_solve(types: tuple[ArrayType, ...]) -> ArrayType:
     matrix, right = types[0].shape, types[1].shape
     require_square(matrix, "solve")
@@ -124,14 +128,33 @@ def _adjoint_inverse(node: Node, g: Node) -> tuple[Node]:
 def _adjoint_cholesky(node: Node, g: Node) -> tuple[Node]:
     """In the lower triangle, which alone is read."""
     lower = matrix_transpose(node)
-    inner = _halved(matmul(lower, g))
-    full = inner + matrix_transpose(inner)
-    left = build(SOLVE, [lower, full])
+    left = build(SOLVE, [lower, _symmetric(lower, g)])
     return (_halved(matrix_transpose(build(SOLVE, [lower, matrix_transpose(left)]))),)
 
 
+def _textbook_cholesky(node: Node, g: Node) -> tuple[Node]:
+    right = inverse(node)
+    full = _symmetric(matrix_transpose(node), g)
+    return (_halved(matmul(matmul(matrix_transpose(right), full), right)),)
+
+
+def _symmetric(transposed: Node, g: Node) -> Node:
+    """``P + P^T`` with ``P = Phi(L^T g)``."""
+    inner = _halved(matmul(transposed, g))
+    return inner + matrix_transpose(inner)
+
+
 def _halved(x: Node) -> Node:
-    """The lower triangle with half of the diagonal."""
+    return build(LOWER_HALF, [x])
+
+
+def _lower_half(square: Any) -> Any:
+    real = real_array(square)
+    return (np.tril(real) + np.tril(real, -1)) / real.dtype.type(2)
+
+
+def _expand_lower_half(node: Node) -> Node:
+    x = cast(node.inputs[0], node.dtype)
     return 0.5 * (tril(x) + tril(x, -1))
 
 
@@ -164,11 +187,22 @@ INVERSE = compound(
     doc="Inverse of matrices.",
     source=GILES,
 )
+LOWER_HALF = compound(
+    "lower_half",
+    infer=_infer_lower_half,
+    reference=_lower_half,
+    adjoint=lambda node, g: (_halved(g),),
+    expand=_expand_lower_half,
+    notation=call_notation(r"\Phi", "Φ"),
+    doc="Lower triangle of matrices with half of the diagonal, as the derivative of Cholesky's factor needs it.",
+    source=_MURRAY,
+)
 CHOLESKY = structural(
     "cholesky",
     infer=lambda types: infer_square(types, "cholesky"),
     reference=_cholesky,
     adjoint=_adjoint_cholesky,
+    textbook_adjoint=_textbook_cholesky,
     notation=call_notation(r"\operatorname{{chol}}", "chol"),
     doc="Cholesky's factor of symmetric positive definite matrices: lower triangular L with L L^T = A.",
     source=_MURRAY,

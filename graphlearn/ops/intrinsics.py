@@ -62,15 +62,28 @@ def _may_be_zeroth_power(node: Node) -> bool:
 
 def _power_by_base(m: Any, x: Any, a: Any, y: Any) -> Any:
     """``a x^(a-1)``; zero where ``a`` is 0, also at x = 0 where the formula would be 0 * inf."""
-    exponent = constant_array(a) if isinstance(a, Node) else np.asarray(a) if isinstance(a, (int, float)) else None
-    if exponent is not None and exponent.shape == ():
-        value = exponent.item()
-        if value in (0, 1):
-            return value
-        return value * x if value == 2 else value * x ** (value - 1)
+    value = _known_exponent(a)
+    if value is not None:
+        return _power_by_base_read(m, x, value, y)
     # x^(a-1) of a tiny x overflows where a brings the product back.
     product = m.guarded(m.logical_and(m.abs(a) < 1e-3, m.not_equal(x, 0)), a / x * y, a * x ** (a - 1))
     return m.guarded(m.equal(a, 0), 0, product)
+
+
+def _power_by_base_read(m: Any, x: Any, a: Any, y: Any) -> Any:
+    """The same as the book writes it; of a number as exponent it is also what is computed."""
+    value = _known_exponent(a)
+    if value is None:
+        return a * x ** (a - 1)
+    if value in (0, 1):
+        return value
+    return value * x if value == 2 else value * x ** (value - 1)
+
+
+def _known_exponent(a: Any) -> Any:
+    """The number that an exponent is, or None."""
+    exponent = constant_array(a) if isinstance(a, Node) else np.asarray(a) if isinstance(a, (int, float)) else None
+    return exponent.item() if exponent is not None and exponent.shape == () else None
 
 
 @functools.lru_cache(maxsize=4096)
@@ -142,9 +155,15 @@ neg = intrinsic(
 )  # fmt: skip
 _pow = intrinsic(
     "pow", _power_of_arrays, infer=infer_number, domain=(0.5, 2.0),
+<<<<<<< HEAD
     doc="x to the power y. Whole-number operands stay whole, and take no negative exponents, as in NumPy.",
     partials=(_power_by_base, lambda m, x, y, z: m.guarded(m.equal(x, 0), 0, z * m.log(x))),
     textbook=(_power_by_base, lambda m, x, y, z: z * m.log(x)),
+=======
+    doc="x to the power y. Whole-number operands stay whole, as in NumPy.",
+    partials=(_power_by_base, lambda m, x, y, z: m.where(m.not_equal(x, 0), z * m.log(x), 0)),
+    textbook=(_power_by_base_read, lambda m, x, y, z: z * m.log(x)),
+>>>>>>> 1bd2598 (Derivations read like the book: textbook adjoints, reasons, signs explained, rows for gradients that end)
     kink="the derivative of x**0 is 0 everywhere, and that of 0**y by y is 0", kink_where=_may_be_zeroth_power,
     notation=Notation("{0}^{{{1}}}", _power, POWER, (POWER + 1, CALL), POWER, (POWER + 1,)),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from graphlearn.graph.op import CALL, Notation, Opening
 from graphlearn.ops.intrinsics import equal, exp, log, where
 from graphlearn.ops.reductions import largest, max_, sum_
 from graphlearn.ops.shape import cast, expand_dims, squeeze
-from graphlearn.ops.structural import build, compound
+from graphlearn.ops.structural import axis_text, build, compound
 from graphlearn.ops.targets import numbering
 from graphlearn.types import ArrayType, Dim, format_shape, normalize_axes, promote, to_float
 
@@ -169,7 +169,18 @@ def _adjoint_cross_entropy(node: Node, g: Node) -> tuple[Node, Node | None]:
 
 
 def _named_call(name: str, latex: str) -> Notation:
-    return Notation(latex + r"\left({0}\right)", name + "({0})", CALL)
+    """``softmax(z)``, with the axis where it is not the last."""
+    return Notation(
+        lambda n: (
+            latex + (rf"_{{{{\text{{{{axis={n.attr('axis')}}}}}}}}}" if _is_inner(n) else "") + r"\left({0}\right)"
+        ),
+        lambda n: f"{name}({{0}}{axis_text(n) if _is_inner(n) else ''})",
+        CALL,
+    )
+
+
+def _is_inner(node: Node) -> bool:
+    return bool(node.attr("axis") != node.inputs[0].ndim - 1)
 
 
 SOFTMAX = compound(

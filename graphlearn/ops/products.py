@@ -116,12 +116,21 @@ def _text(node: Node) -> str:
     return f"axis={node.attr('axis')}" + (", reverse=True" if node.attr("reverse") else "")
 
 
-def _along(name: str, operands: str) -> Notation:
-    """A function of its operands along an axis."""
-    return Notation(
-        lambda n: rf"\operatorname{{{{{name}}}}}_{{{{\text{{{{{_text(n)}}}}}}}}}\left({operands}\right)",
-        lambda n: f"{name}({operands}, {_text(n)})",
-    )
+def _beside(node: Node) -> tuple[str, str]:
+    """Which products are meant, and the axis where there are several."""
+    name = "after" if node.attr("reverse") else "before"
+    return name, f"axis={node.attr('axis')}" if node.ndim > 1 else ""
+
+
+def _beside_text(node: Node) -> str:
+    name, axis = _beside(node)
+    return f"{name}({{0}}{f', {axis}' if axis else ''})"
+
+
+def _beside_latex(node: Node) -> str:
+    name, axis = _beside(node)
+    index = f"_{{{{\\text{{{{{axis}}}}}}}}}" if axis else ""
+    return rf"\operatorname{{{{{name}}}}}{index}\left({{0}}\right)"
 
 
 PROD = structural(
@@ -137,7 +146,7 @@ PRODUCTS_BEFORE = structural(
     infer=_infer_running,
     reference=_products_before,
     adjoint=_adjoint_products_before,
-    notation=_along("before", "{0}"),
+    notation=Notation(_beside_latex, _beside_text),
     doc="Product of the entries before each place along an axis; 1 at the first.",
 )
 RECURRENCE = structural(
@@ -145,7 +154,10 @@ RECURRENCE = structural(
     infer=_infer_recurrence,
     reference=_recurrence,
     adjoint=_adjoint_recurrence,
-    notation=_along("recurrence", "{0}, {1}"),
+    notation=Notation(
+        lambda n: rf"\operatorname{{{{recurrence}}}}_{{{{\text{{{{{_text(n)}}}}}}}}}\left({{0}}, {{1}}\right)",
+        lambda n: f"recurrence({{0}}, {{1}}, {_text(n)})",
+    ),
     doc="Running total s of terms g with factors x: s[k+1] = g[k] + x[k] s[k], s[0] = 0; the derivative of products.",
 )
 

@@ -110,6 +110,10 @@ def _adjoint_extreme(node: Node, g: Node) -> tuple[Node]:
     return (where(mask, reshape(g, _kept(node)) / ties, 0),)
 
 
+def _textbook_extreme(node: Node, g: Node) -> tuple[Node]:
+    return (where(equal(node.inputs[0], reshape(node, _kept(node))), reshape(g, _kept(node)), 0),)
+
+
 def _expand_min(node: Node) -> Node:
     """The largest of the entries in reverse order: opposites; -1 - x for whole numbers, which stays in their range."""
     x, axis, keepdims = node.inputs[0], node.attr("axis"), node.attr("keepdims")
@@ -148,6 +152,7 @@ MAX = structural(
     infer=_infer_largest,
     reference=largest,
     adjoint=_adjoint_extreme,
+    textbook_adjoint=_textbook_extreme,
     notation=reduction_notation("max", r"\max"),
     doc="Largest entry over axes, NaN if there is one.",
     kink="entries that tie for the maximum share its derivative equally",
@@ -157,6 +162,7 @@ MIN = compound(
     infer=_infer_smallest,
     reference=_smallest,
     adjoint=_adjoint_extreme,
+    textbook_adjoint=_textbook_extreme,
     expand=_expand_min,
     notation=reduction_notation("min", r"\min"),
     doc="Smallest entry over axes, NaN if there is one.",

@@ -71,7 +71,9 @@ def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
 
 
 def _is_matrix_transpose(node: Node) -> bool:
-    return bool(node.attr("axes") == (1, 0))
+    """Whether the last two axes are exchanged, of one matrix or of many."""
+    rank = node.ndim
+    return rank > 1 and bool(node.attr("axes") == (*range(rank - 2), rank - 1, rank - 2))
 
 
 TRANSPOSE = structural(
@@ -87,7 +89,7 @@ TRANSPOSE = structural(
         ),
         lambda n: "{0}ᵀ" if _is_matrix_transpose(n) else f"transpose({{0}}, {n.attr('axes')})",
         POWER,
-        (CALL,),
+        lambda n: (CALL,) if _is_matrix_transpose(n) else (),
     ),
     doc="The array with its axes permuted.",
 )

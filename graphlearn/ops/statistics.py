@@ -138,6 +138,14 @@ def _adjoint_norm(node: Node, g: Node) -> tuple[Node]:
     return (where(not_equal(restore(node, node), 0), share, 0),)
 
 
+def _textbook_std(node: Node, g: Node) -> tuple[Node]:
+    return (restore(g, node) * (_distances(node) / (_divisor(node) * restore(node, node))),)
+
+
+def _textbook_norm(node: Node, g: Node) -> tuple[Node]:
+    return (restore(g, node) * (_as_real(node) / restore(node, node)),)
+
+
 def _nonzero(node: Node) -> Node:
     """The value, and 1 where it is 0: what is not taken makes no NaN, in a second derivative either."""
     return where(equal(node, 0), 1, node)
@@ -159,6 +167,7 @@ STD = compound(
     infer=_infer_spread,
     reference=_deviation,
     adjoint=_adjoint_std,
+    textbook_adjoint=_textbook_std,
     expand=_expand_std,
     notation=reduction_notation("std", r"\operatorname{{std}}"),
     doc="Standard deviation over axes: the root of the variance.",
@@ -169,6 +178,7 @@ NORM = compound(
     infer=_infer_norm,
     reference=_length,
     adjoint=_adjoint_norm,
+    textbook_adjoint=_textbook_norm,
     expand=_expand_norm,
     notation=reduction_notation("norm", r"\operatorname{{norm}}"),
     doc="Euclidean length over axes: the root of the sum of squares.",

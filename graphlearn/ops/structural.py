@@ -22,6 +22,7 @@ def structural(
     adjoint: Adjoint | None,
     notation: Notation,
     doc: str,
+    textbook_adjoint: Adjoint | None = None,
     source: str = "",
     kink: str = "",
 ) -> Op:
@@ -30,7 +31,18 @@ def structural(
     An ``adjoint`` of None says that the result is no real number, so that there is no derivative.
     """
     return register(
-        Op(name, "structural", infer, notation, reference=reference, adjoint=adjoint, doc=doc, source=source, kink=kink)
+        Op(
+            name,
+            "structural",
+            infer,
+            notation,
+            reference=reference,
+            adjoint=adjoint,
+            textbook_adjoint=textbook_adjoint,
+            doc=doc,
+            source=source,
+            kink=kink,
+        )
     )
 
 
@@ -43,6 +55,7 @@ def compound(
     expand: Callable[[Node], Node],
     notation: Notation,
     doc: str,
+    textbook_adjoint: Adjoint | None = None,
     open: Callable[[Node], Opening] | None = None,  # the record's field
     inference: Callable[[Node], Node] | None = None,
     source: str = "",
@@ -57,6 +70,7 @@ def compound(
             notation,
             reference=reference,
             adjoint=adjoint,
+            textbook_adjoint=textbook_adjoint,
             expand=expand,
             open=open,
             inference=inference,

@@ -110,7 +110,7 @@ def _call(name: str, latex: str, attr: str) -> Notation:
             (rf"\operatorname{{{{{latex}}}}}" + (f"_{{{{{n.attr(attr)}}}}}" if n.attr(attr) else ""))
             + r"\left({0}\right)"
         ),
-        lambda n: f"{name}({{0}}{f', {n.attr(attr)}' if n.attr(attr) else ''})",
+        lambda n: f"{name}({{0}}{f', {n.attr(attr)}'.replace('-', '−') if n.attr(attr) else ''})",
         CALL,
     )
 

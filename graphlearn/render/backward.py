@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,21 +11,19 @@ from rich.cells import cell_len
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
 from graphlearn.render.adjoints import adjoint_name, bound_text, partial_symbol
-from graphlearn.render.convolved import why_conv
 from graphlearn.render.document import Formula, Inline, Math, Row, Sentence, Step, pieces
 from graphlearn.render.names import subscript
 from graphlearn.render.notation import Writer, axis_letter, is_spread_number, scalar_math, shape_math
 from graphlearn.render.numbers import array_math
 from graphlearn.render.opened import (
-    bracketed,
     join,
     opened_rows,
     outer_partial,
     say_simplified,
-    share_writer,
     spelled_out,
 )
 from graphlearn.render.phrases import Phrases
+from graphlearn.render.reasons import reasons
 from graphlearn.render.story import NUMERIC_WIDTH, Group, Share, Story
 
 __all__ = ["backward_steps", "check_text", "group_formula", "outer_partial"]
@@ -41,7 +40,18 @@ def backward_steps(story: Story, words: Phrases) -> list[Step]:
     steps = [Step(1, words.title("seed"), [Formula([start])], story.full_names[story.output])]
     for group in story.groups:
         steps.append(_step(len(steps) + 1, group, story, words))
+    for node, ends in story.blocked.items():
+        steps.append(_blocked_step(len(steps) + 1, node, ends, story, words))
     return steps
+
+
+def _blocked_step(number: int, node: Node, ends: Sequence[Node], story: Story, words: Phrases) -> Step:
+    """The row of a gradient that is zero since every way ends at an operation without derivative."""
+    zero = Row(left=adjoint_name(story, node), right=Math("0", "0"), shape=shape_math(node.shape))
+    names = ", ".join(dict.fromkeys(words.title(f"chain.{end.op.name}") for end in ends))
+    key = "blocked" if ends else "blocked.gone"
+    why = words.say(key, name=story.names[node], output=story.names[story.output], **({"ops": names} if ends else {}))
+    return Step(number, words.title("blocked"), [Formula([zero]), Sentence(why)], story.full_names[node])
 
 
 def _step(number: int, group: Group, story: Story, words: Phrases) -> Step:
@@ -129,10 +139,7 @@ def _share(share: Share, left: Math, story: Story, words: Phrases) -> tuple[list
         rights = [_summation(share, right) for right in rights]
         sentences.append(_why_summed(share, story, words))
     sentences += _hidden_factor(share, story, words)
-    if share.step.rule == "chain.matmul":
-        sentences += _why_matmul(share, left, story, words)
-    elif share.step.rule == "chain.conv":
-        sentences += why_conv(share, left, story, words)
+    sentences += reasons(share, left, story, words)
     unique = list(dict.fromkeys(rights))
     rows = [Row(left=left if k == 0 else None, right=right) for k, right in enumerate(unique)]
     rows[-1] = Row(left=rows[-1].left, right=rows[-1].right, shape=_shapes(share), note=_note(share, unique, words))
@@ -216,30 +223,6 @@ def _why_summed(share: Share, story: Story, words: Phrases) -> Inline:
     if before[1:] == after and (len(before) > 1 or isinstance(before[0], str)):
         return words.say("unbroadcast.rows", name=name, count=axis_letter(before[0]))
     return words.say("unbroadcast.axes", name=name, shape=shape_math(before))
-
-
-def _why_matmul(share: Share, left: Math, story: Story, words: Phrases) -> list[Inline]:
-    """Where the transpose comes from, in index notation."""
-    consumer, argument = share.step.consumer, share.step.argument
-    if consumer is None or consumer.ndim != 2 or any(n.ndim != 2 for n in consumer.inputs):
-        return []
-    writer = share_writer(share, story)
-    a, b = (bracketed(writer.write(n)) for n in consumer.inputs)
-    c = bracketed(writer.write(consumer))
-    upstream = share.step.contributions[0]
-    g = bracketed(writer.write(upstream))
-    if not is_spread_number(upstream) or upstream in writer.names:
-        g = Math(f"{g.text}[n,k]", f"{{{g.latex}}}_{{nk}}")
-    product = _indexed("{0}[n,k] = Σⱼ {1}[n,j] {2}[j,k]", r"{0}_{{nk}} = \sum_j {1}_{{nj}} {2}_{{jk}}", c, a, b)
-    if argument == 0:
-        result = _indexed("{0}[n,j] = Σₖ {1} {2}[j,k]", r"{0}_{{nj}} = \sum_k {1} {2}_{{jk}}", left, g, b)
-    else:
-        result = _indexed("{0}[j,k] = Σₙ {1}[n,j] {2}", r"{0}_{{jk}} = \sum_n {1}_{{nj}} {2}", left, a, g)
-    return [words.say("because.matmul", product=product, result=result)]
-
-
-def _indexed(text: str, latex: str, *parts: Math) -> Math:
-    return Math(text.format(*(p.text for p in parts)), latex.format(*(p.latex for p in parts)))
 
 
 def _shapes(share: Share) -> Math:

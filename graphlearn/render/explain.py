@@ -25,6 +25,7 @@ from graphlearn.render.document import (
 from graphlearn.render.notation import axis_letter, shape_math
 from graphlearn.render.numbers import array_math
 from graphlearn.render.phrases import Phrases, phrases
+from graphlearn.render.signs import explain_signs
 from graphlearn.render.story import NUMERIC_WIDTH, Story, UpdateRow
 
 _ONE_LINE = 180  # display cells up to which a closed form is worth reading on one line
@@ -50,7 +51,7 @@ def explain(story: Story, language: str = "en") -> Document:
     blocks += _summary(story, words)
     blocks += _updates(story, words)
     blocks += _checks(story, words)
-    blocks += _footnotes(story, words)
+    blocks += [*_footnotes(story, words), *explain_signs(blocks, words)]
     title = words.say("title", output=_output_formula(story))
     return Document(title, blocks, language, _aside(story, words))
 

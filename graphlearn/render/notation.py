@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Mapping
 from functools import cached_property
+from math import log, pi, sqrt
 
 import numpy as np
 
 from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
-from graphlearn.graph.op import ATOM, POWER, PRODUCT, SUM, Attrs, Notation, Op
+from graphlearn.graph.op import ATOM, CALL, POWER, PRODUCT, SUM, Attrs, Op
 from graphlearn.graph.traverse import topological_above
 from graphlearn.render.document import Math
 from graphlearn.render.numbers import array_math
@@ -21,6 +22,22 @@ Strength = tuple[int, int]  # how strongly a formula binds: as text, as LaTeX
 _MINUS = "\N{MINUS SIGN}"
 _ONES = Math("𝟙", r"\mathbb{1}")  # an array of ones
 _LITERAL = 24  # display cells up to which a constant array is written out
+_LEADING_MINUS = SUM + 5  # how strongly −x and −3 bind: they may lead a product or a quotient, which then binds so too
+_MAY_LEAD = ("mul", "div")
+# Numbers that are known by a formula, and how strongly it binds as text.
+_KNOWN: dict[float, tuple[Math, int]] = {
+    pi: (Math("π", r"\pi"), ATOM),
+    2 * pi: (Math("2π", r"2\pi"), PRODUCT),
+    sqrt(2): (Math("√2", r"\sqrt{2}"), CALL),
+    sqrt(2 * pi): (Math("√(2π)", r"\sqrt{2\pi}"), CALL),
+    sqrt(2 / pi): (Math("√(2/π)", r"\sqrt{2/\pi}"), CALL),
+    2 / sqrt(pi): (Math("2/√π", r"\frac{2}{\sqrt{\pi}}"), PRODUCT - 1),
+    log(2): (Math("log(2)", r"\log(2)"), CALL),
+    log(10): (Math("log(10)", r"\log(10)"), CALL),
+    1 / 3: (Math("1/3", r"\frac{1}{3}"), PRODUCT - 1),
+    2 / 3: (Math("2/3", r"\frac{2}{3}"), PRODUCT - 1),
+    1 / 6: (Math("1/6", r"\frac{1}{6}"), PRODUCT - 1),
+}
 
 
 def axis_letter(axis: Dim) -> str:
@@ -124,11 +141,15 @@ class Writer:
         if not notation.text:
             raise UnsupportedOp(f"the leaf {node!r} has no name to be written by.", nodes=(node,))
         as_array = not node.op.is_elementwise  # a matrix product or a sum needs an array, where a number would mislead
-        operands = [self._operand(n, k, notation, as_array) for k, n in enumerate(node.inputs)]
+        operands = [self._operand(node, k, as_array) for k in range(len(node.inputs))]
         text = notation.text if isinstance(notation.text, str) else notation.text(node)
         latex = notation.latex if isinstance(notation.latex, str) else notation.latex(node)
         math = Math(text.format(*(m.text for m in operands)), latex.format(*(m.latex for m in operands)))
-        return math, (notation.binds, notation.binds if notation.latex_binds is None else notation.latex_binds)
+        binds, latex_binds = notation.binds, notation.binds if notation.latex_binds is None else notation.latex_binds
+        if node.op.name in _MAY_LEAD:
+            binds = min(binds, _LEADING_MINUS) if math.text.startswith(_MINUS) else binds
+            latex_binds = min(latex_binds, _LEADING_MINUS) if math.latex.startswith("-") else latex_binds
+        return math, (binds, latex_binds)
 
     def _repeated(self, node: Node) -> tuple[Math, Strength]:
         """An array of one number: 𝟙, or the number times 𝟙."""
@@ -139,13 +160,19 @@ class Writer:
         latex = rf"\left({math.latex}\right)" if latex_binds <= PRODUCT else math.latex
         return Math(f"{text}·{_ONES.text}", rf"{latex} \cdot {_ONES.latex}"), (PRODUCT, PRODUCT)
 
-    def _operand(self, node: Node, place: int, notation: Notation, as_array: bool) -> Math:
+    def _operand(self, user: Node, place: int, as_array: bool) -> Math:
+        node, notation = user.inputs[place], user.op.notation
         spread = as_array and node not in self.names and is_spread_number(node)
         math, (binds, latex_binds) = self._repeated(node) if spread else self._write(node)
-        latex_needs = notation.needs if notation.latex_needs is None else notation.latex_needs
+        needs = notation.needs(user) if callable(notation.needs) else notation.needs
+        need = _need(needs, place)
+        latex_need = need if notation.latex_needs is None else _need(notation.latex_needs, place)
+        if place == 0 and user.op.name in _MAY_LEAD:
+            need = min(need, _LEADING_MINUS) if math.text.startswith(_MINUS) else need
+            latex_need = min(latex_need, _LEADING_MINUS) if math.latex.startswith("-") else latex_need
         return Math(
-            f"({math.text})" if binds < _need(notation.needs, place) else math.text,
-            rf"\left({math.latex}\right)" if latex_binds < _need(latex_needs, place) else math.latex,
+            f"({math.text})" if binds < need else math.text,
+            rf"\left({math.latex}\right)" if latex_binds < latex_need else math.latex,
         )
 
 
@@ -157,7 +184,7 @@ def is_spread_number(node: Node) -> bool:
 def _strength_of_name(text: str) -> int:
     """How strongly a name binds, or the number that stands in its place: −3, 2×10⁻⁹ and ∂L/∂z are no atoms."""
     if text.startswith(_MINUS):
-        return SUM + 5
+        return _LEADING_MINUS
     if text.startswith("∂"):
         return POWER  # a factor, but ∂L/∂zᵀ would be read as ∂L/∂(zᵀ)
     return PRODUCT if "×10" in text and not text.startswith("[") else ATOM
@@ -171,6 +198,10 @@ def _constant(value: np.ndarray) -> tuple[Math, Strength]:
     if value.shape == ():
         if value.dtype == bool:
             return Math(str(bool(value)), rf"\mathrm{{{bool(value)}}}"), (ATOM, ATOM)
-        binds = ATOM if float(value) >= 0 else SUM + 5
-        return scalar_math(float(value)), (binds, binds)
+        number = float(value)
+        known = _KNOWN.get(abs(number)) if value.dtype == np.float64 else None
+        math, binds = known or (scalar_math(abs(number)), ATOM)
+        if number < 0 or np.signbit(number):
+            return Math(_MINUS + math.text, "-" + math.latex), (_LEADING_MINUS, _LEADING_MINUS)
+        return math, (binds, binds)
     return array_math(value, width=_LITERAL), (ATOM, ATOM)

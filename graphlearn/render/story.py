@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -136,6 +136,7 @@ class Story:
         judged: operations whose local derivative SymPy confirmed.
         refuted: operations whose local derivative SymPy contradicts.
         kinks: operation -> the convention that this graph uses at its kink.
+        blocked: what was differentiated by without any derivative -> the operations at which its influence ends.
         updates: the rows of one step of training, each after those that it uses.
         update_names: how leaves, gradients and other rows are called in them.
         sizes: lengths of free axes.
@@ -161,6 +162,7 @@ class Story:
     judged: tuple[str, ...]
     refuted: tuple[str, ...]
     kinks: Mapping[str, str]
+    blocked: Mapping[Node, Sequence[Node]] = field(default_factory=dict)
     updates: tuple[UpdateRow, ...] = ()
     update_names: Mapping[Node, Math] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphlearn.backends.numpy.interpreter import interpret
-from graphlearn.calculus.blocked import warn_of_zeros
+from graphlearn.calculus.blocked import ends_of_influence, warn_of_zeros
 from graphlearn.calculus.trace import Step, Trace
 from graphlearn.errors import DataError, OptionError
 from graphlearn.graph.binding import At, Binding, bind, default_values
@@ -243,29 +243,43 @@ def _figures(output: Node, lines: Outline, binding: Binding, updates: Mapping[No
     shares = [share for group in lines.groups for share in group.shares]
     locals_ = [share.step.local for share in shares if share.step.local is not None]
     adjoints = lines.computed.adjoints
-    roots = [output, *lines.shown.nodes, *adjoints.values(), *locals_, *(share.read for share in shares)]
+    zero = {w: gradient for w, gradient in lines.computed.gradients.items() if w not in adjoints}
+    given = [*adjoints.values(), *zero.values()]
+    roots = [output, *lines.shown.nodes, *given, *locals_, *(share.read for share in shares)]
     values = interpret([*roots, *updates, *updates.values()], binding, keep=True)
-    found = {node: np.asarray(values[adjoint]) for node, adjoint in adjoints.items()}
+    found = {node: np.asarray(values[adjoint]) for node, adjoint in (*adjoints.items(), *zero.items())}
     return Figures(values, found, lines.computed, binding)
 
 
 def _story(lines: Outline, figures: Figures, random: bool, updates: dict[Node, Node], detail: str) -> Story:
     values, adjoints, binding = figures.values, figures.adjoints, figures.binding
-    active = [node for node in lines.shown.nodes if node in adjoints]
+    active = [node for node in lines.shown.nodes if node in lines.computed.adjoints]
     used = [share.step.consumer for group in lines.groups for share in group.shares if share.step.consumer is not None]
+    blocked = _blocked(lines.computed)
+    reached = [w for w in lines.computed.wrt if w not in blocked]
+    bent = [*used, *(node for ends in blocked.values() for node in ends)]
     update, update_names = tell_update(lines, updates)
     return Story(
-        output=lines.computed.output, wrt=lines.computed.wrt, full_names=lines.shown.names, names=lines.names,
-        adjoint_names=lines.adjoint_names, shown=lines.shown.nodes, groups=lines.groups,
+        output=lines.computed.output, wrt=lines.computed.wrt, names=lines.names,
+        full_names={w: w.full_name for w in blocked} | lines.shown.names, adjoint_names=lines.adjoint_names,
+        shown=lines.shown.nodes, groups=lines.groups,
         closed_forms=lines.closed_forms, openings=lines.openings, values={} if random else values,
         adjoints={} if random else adjoints,
         checks=check_adjoints(lines.computed, active, binding), random_values=random, judged=judged_ops(used),
-        refuted=refuted_ops(used), kinks={node.op.name: node.op.kink for node in used if node.op.has_kink(node)},
+        refuted=refuted_ops(used), blocked=blocked,
+        kinks={node.op.name: node.op.kink for node in bent if node.op.has_kink(node)},
         updates=update, update_names=update_names, sizes={} if random else binding.sizes, detail=detail,
         adjoint_values={lines.reading.adjoints[n]: adjoints[n] for n in reversed(active)},
         axis_lengths={n: a for n, a in values.items() if n.op.name == "axis_size"},
-        readings={} if random else read_gradients(lines.computed.output, lines.computed.wrt, adjoints, binding),
+        readings={} if random else read_gradients(lines.computed.output, reached, adjoints, binding),
     )  # fmt: skip
+
+
+def _blocked(trace: Trace) -> dict[Node, tuple[Node, ...]]:
+    """What no derivative reaches -> the operations at which its influence ends; none where it has dropped out."""
+    order = topological([trace.output])
+    present = set(order)
+    return {w: tuple(ends_of_influence(order, w)) if w in present else () for w in trace.wrt if w not in trace.adjoints}
 
 
 def _random_binding(roots: Sequence[Node]) -> Binding:

@@ -63,6 +63,7 @@ def outline(output: Node, wrt: Sequence[Node], simplify: bool, *, every: bool = 
     reading = differentiate(output, wrt, textbook=True)
     shown = choose_shown([output], Names([output]), [reading.adjoints], opened=simplify, every=every)
     names = {node: name_math(name) for node, name in shown.names.items()}
+    names |= {w: name_math(w.full_name) for w in wrt if w not in names and w.full_name}
     adjoint_names = _adjoint_names(output, shown.nodes, reading, names)
     groups = _Reader(output, shown, reading, computed, names, adjoint_names, simplify).groups()
     closed = _closed_forms(reading, set(shown.nodes), simplify)

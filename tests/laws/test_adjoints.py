@@ -68,6 +68,29 @@ def test_a_gradient_has_the_type_of_what_it_belongs_to(case):
     assert {leaf: node.type for leaf, node in gradients.items()} == {leaf: leaf.type for leaf in case.real_inputs}
 
 
+READ = [op for op in ALL_OPS.values() if op.textbook_adjoint is not None]
+
+
+@pytest.mark.parametrize("op", READ, ids=lambda op: op.name)
+def test_the_derivative_that_is_read_is_the_one_that_is_computed(op):
+    """What guards the computed one counts at zeros and ties alone, where the other is no number."""
+    compared = 0
+    for case in cases(op):
+        cotangent = new_node(INPUT, (), (), case.node.type, "cotangent", "")
+        computed, read = (
+            differentiate(case.node, case.real_inputs, seed=cotangent, textbook=form).gradients
+            for form in (False, True)
+        )
+        arrays = {**case.at, cotangent: random_array(case.node.shape, 1)}
+        values = evaluate_wide([*computed.values(), *read.values()], Binding(arrays, SIZES))
+        for leaf in case.real_inputs:
+            right, written = values[computed[leaf]], values[read[leaf]]
+            kept = np.isfinite(written)
+            compared += np.count_nonzero(kept)
+            np.testing.assert_allclose(np.broadcast_to(right, kept.shape)[kept], written[kept], rtol=1e-9, atol=1e-12)
+    assert compared
+
+
 def test_ops_without_a_derivative_are_those_whose_result_is_not_real():
     tested = {param.values[0].node.op for param in differentiable_cases("float64")}
     for op in set(ALL_OPS.values()) - tested:

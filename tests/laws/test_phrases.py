@@ -17,12 +17,16 @@ from graphlearn.ops.elementwise import elementwise
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.reductions import sum_
 from graphlearn.render.phrases import LANGUAGES, en, ko, phrases
+from graphlearn.render.signs import SIGNS
 from tests.laws.operands import ALL_OPS, cases, operand_names
 
 TABLES = {"en": (en.TITLES, en.SENTENCES), "ko": (ko.TITLES, ko.SENTENCES)}
 PARTICLES = ["은", "는", "이", "가", "을", "를", "와", "과", "의", "로", "으로", "에"]
 # What Korean writes in Latin letters: names of functions, of a library, of an option.
-LATIN = {"SymPy", "ReLU", "relu", "sign", "max", "min", "log", "exp", "tanh", "collapse", "False"}
+LATIN = {
+    *("SymPy", "ReLU", "relu", "sign", "max", "min", "log", "exp", "tanh"),
+    *("collapse", "False", "reverse", "True"),
+}
 # Words that are chosen by the kind of a node or of an arrow.
 CHOSEN = {"input", "parameter", "state", "constant", "legend.forward", "legend.backward"}
 
@@ -104,6 +108,8 @@ def test_no_title_is_left_from_a_rule_that_is_gone():
         "chain.conv.1",
         "chain.add.unbroadcast",
         "update",
+        "blocked",
+        *(f"chain.{op.name}" for op in ALL_OPS.values()),  # where an influence ends, the operation is named too
     }
     assert set(en.TITLES) - set(RULE_IDS) <= joined
 
@@ -112,9 +118,16 @@ def test_no_sentence_is_left_that_nothing_says():
     source = "\n".join(
         p.read_text("utf-8") for p in Path(graphlearn.__file__).parent.rglob("*.py") if p.parent.name != "phrases"
     )
-    by_op = {f"{kind}.{op.name}" for op in ALL_OPS.values() for kind in ("kink", "textbook")}
+    by_op = {f"{kind}.{op.name}" for op in ALL_OPS.values() for kind in ("kink", "textbook", "because.chain")}
+    by_op |= {f"sign.{sign.key}" for sign in SIGNS}
     unsaid = [key for key in en.SENTENCES if f'"{key}"' not in source and key not in by_op | CHOSEN]
     assert not unsaid
+
+
+def test_an_operation_at_which_an_influence_ends_has_a_name():
+    ends = [op for op in ALL_OPS.values() if not op.is_elementwise or op.partials]
+    unnamed = {op.name for op in ends if f"chain.{op.name}" not in en.TITLES}
+    assert all(not any(n.type.is_float for n in case.node.inputs) for name in unnamed for case in cases(ALL_OPS[name]))
 
 
 @pytest.mark.parametrize("op", [op for op in ALL_OPS.values() if op.kink or op.open], ids=lambda op: op.name)

@@ -1,10 +1,13 @@
 """English."""
 
+from graphlearn.render.phrases.en_signs import SIGNS
+
 TITLES = {
     "seed": "start",
     "accumulate": "sum over all uses",
     "unbroadcast": "undo broadcasting",
     "update": "update",
+    "blocked": "no derivative",
     "chain.other": "chain rule through {op}",
     "chain.add": "sum rule",
     "chain.add.unbroadcast": "broadcast addition",
@@ -121,6 +124,22 @@ TITLES = {
     "chain.log_softmax": "log softmax",
     "chain.logsumexp": "log-sum-exp",
     "chain.cross_entropy": "softmax + cross-entropy",
+    "chain.argmax": "place of the largest entry",
+    "chain.argmin": "place of the smallest entry",
+    "chain.less": "comparison",
+    "chain.less_equal": "comparison",
+    "chain.greater": "comparison",
+    "chain.greater_equal": "comparison",
+    "chain.equal": "comparison",
+    "chain.not_equal": "comparison",
+    "chain.logical_not": "logical operation",
+    "chain.logical_and": "logical operation",
+    "chain.logical_or": "logical operation",
+    "chain.any": "whether some entry is true",
+    "chain.all": "whether all entries are true",
+    "chain.bernoulli": "drawn truths",
+    "chain.detsign": "sign of a determinant",
+    "chain.lower_half": "lower triangle with half of its diagonal",
     "simplify.fold": "numbers computed",
     "simplify.implicit_broadcast": "broadcast left implicit",
     "simplify.times_one": "times one",
@@ -212,6 +231,11 @@ SENTENCES = {
     "product": "the product of both, simplified",
     "textbook.bce": "prediction minus target",
     "textbook.cross_entropy": "the targets of each row sum to 1: prediction minus target",
+    "blocked": (
+        "{name} has influence on {output} only through: {ops}. The derivative there is 0 by convention, so no gradient "
+        "arrives."
+    ),
+    "blocked.gone": "{output} does not depend on {name} any more: it dropped out when the derivative was taken.",
     "kink.used": "at a kink: by the convention below",
     "computed.precise": "computed in a form that loses no digits",
     "open.outer": "derivative of {loss}",
@@ -309,6 +333,7 @@ SENTENCES = {
     "kink.norm": "the derivative of the norm of zeros is 0",
     "kink.atan2": "both derivatives of atan2 are 0 at the origin",
     "kink.pow": "the derivative of x⁰ is 0 everywhere, that of 0ʸ by y is 0",
+    "signs": "Signs",
     "no.values": "no values yet",
     "legend.forward": "forward",
     "legend.backward": "backward",
@@ -321,4 +346,5 @@ SENTENCES = {
     "fold.holds": "{count} cards",
     "fold.caption": "{scopes} folded scopes stand for {cards} cards; collapse=False draws them all.",
     "legend.update": "takes its next value",
+    **SIGNS,
 }

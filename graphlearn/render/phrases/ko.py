@@ -1,10 +1,13 @@
 """한국어. A particle is never attached to a formula: a noun stands between them."""
 
+from graphlearn.render.phrases.ko_signs import SIGNS
+
 TITLES = {
     "seed": "시작",
     "accumulate": "모든 경로의 합",
     "unbroadcast": "브로드캐스트 되돌리기",
     "update": "갱신",
+    "blocked": "미분이 지나갈 길 없음",
     "chain.other": "{op} 함수의 연쇄 법칙",
     "chain.add": "합의 미분법",
     "chain.add.unbroadcast": "브로드캐스트 덧셈",
@@ -121,6 +124,22 @@ TITLES = {
     "chain.log_softmax": "로그 소프트맥스",
     "chain.logsumexp": "지수 합의 로그",
     "chain.cross_entropy": "소프트맥스 + 교차 엔트로피",
+    "chain.argmax": "가장 큰 항목의 위치",
+    "chain.argmin": "가장 작은 항목의 위치",
+    "chain.less": "비교",
+    "chain.less_equal": "비교",
+    "chain.greater": "비교",
+    "chain.greater_equal": "비교",
+    "chain.equal": "비교",
+    "chain.not_equal": "비교",
+    "chain.logical_not": "논리 연산",
+    "chain.logical_and": "논리 연산",
+    "chain.logical_or": "논리 연산",
+    "chain.any": "참인 항목이 있는지",
+    "chain.all": "모든 항목이 참인지",
+    "chain.bernoulli": "확률에 따른 참과 거짓",
+    "chain.detsign": "행렬식의 부호",
+    "chain.lower_half": "대각을 반으로 줄인 아래 삼각",
     "simplify.fold": "상수 계산",
     "simplify.implicit_broadcast": "브로드캐스트 표시 생략",
     "simplify.times_one": "1을 곱함",
@@ -212,6 +231,11 @@ SENTENCES = {
     "product": "두 식의 곱을 정리한 결과",
     "textbook.bce": "예측값 빼기 정답",
     "textbook.cross_entropy": "행마다 정답의 합이 1이므로: 예측값 빼기 정답",
+    "blocked": (
+        "{name} 값은 {output} 값에 다음 연산을 통해서만 영향을 줍니다: {ops}. 그 미분은 약속에 따라 0이므로 기울기가 "
+        "전달되지 않습니다."
+    ),
+    "blocked.gone": "미분하면서 사라졌기 때문에 {output} 값은 이제 {name} 값과 관계가 없습니다.",
     "kink.used": "꺾인 점: 아래의 약속에 따름",
     "computed.precise": "자릿수를 잃지 않는 식으로 계산",
     "open.outer": "{loss} 식을 미분",
@@ -312,6 +336,7 @@ SENTENCES = {
     "kink.norm": "영벡터에서 노름의 미분은 0입니다",
     "kink.atan2": "원점에서 각도의 두 도함수는 모두 0입니다",
     "kink.pow": "x⁰의 도함수는 어디서나 0이고, 0ʸ를 y로 미분한 값도 0입니다",
+    "signs": "기호",
     "no.values": "아직 값이 없음",
     "legend.forward": "순전파",
     "legend.backward": "역전파",
@@ -326,4 +351,5 @@ SENTENCES = {
         "접힌 영역 {scopes}개에 카드 {cards}장이 들어 있습니다. collapse=False 옵션을 주면 모두 펼쳐 그립니다."
     ),
     "legend.update": "다음 값이 됨",
+    **SIGNS,
 }
