@@ -155,15 +155,9 @@ neg = intrinsic(
 )  # fmt: skip
 _pow = intrinsic(
     "pow", _power_of_arrays, infer=infer_number, domain=(0.5, 2.0),
-<<<<<<< HEAD
     doc="x to the power y. Whole-number operands stay whole, and take no negative exponents, as in NumPy.",
     partials=(_power_by_base, lambda m, x, y, z: m.guarded(m.equal(x, 0), 0, z * m.log(x))),
-    textbook=(_power_by_base, lambda m, x, y, z: z * m.log(x)),
-=======
-    doc="x to the power y. Whole-number operands stay whole, as in NumPy.",
-    partials=(_power_by_base, lambda m, x, y, z: m.where(m.not_equal(x, 0), z * m.log(x), 0)),
     textbook=(_power_by_base_read, lambda m, x, y, z: z * m.log(x)),
->>>>>>> 1bd2598 (Derivations read like the book: textbook adjoints, reasons, signs explained, rows for gradients that end)
     kink="the derivative of x**0 is 0 everywhere, and that of 0**y by y is 0", kink_where=_may_be_zeroth_power,
     notation=Notation("{0}^{{{1}}}", _power, POWER, (POWER + 1, CALL), POWER, (POWER + 1,)),
 )  # fmt: skip
