@@ -146,7 +146,7 @@ def _last_cofactors(along: list[Any], places: tuple[int, ...]) -> Iterator[Any]:
 
 
 def _over_matrices(x: Node) -> Node:
-    return expand_dims(x, (-2, -1))
+    return expand_dims(x, (-2, -1)) if x.ndim else x
 
 
 def _adjoint_cofactor(node: Node, g: Node) -> tuple[Node]:
@@ -203,7 +203,7 @@ LOGABSDET = structural(
     infer=lambda types: _infer_number(types, "logabsdet"),
     reference=_logabsdet,
     adjoint=lambda node, g: (_over_matrices(g) * matrix_transpose(inverse(node.inputs[0])),),
-    notation=call_notation(r"\log\left|\det\right|", "log|det|"),
+    notation=Notation(r"\log\left|\det\left({0}\right)\right|", "log|det({0})|", CALL),
     doc="Logarithm of the absolute value of the determinant, where the determinant itself would overflow.",
     source=GILES,
 )

@@ -111,7 +111,8 @@ def _adjoint_extreme(node: Node, g: Node) -> tuple[Node]:
 
 
 def _textbook_extreme(node: Node, g: Node) -> tuple[Node]:
-    return (where(equal(node.inputs[0], reshape(node, _kept(node))), reshape(g, _kept(node)), 0),)
+    value, upstream = (n if n.shape == () else reshape(n, _kept(node)) for n in (node, g))
+    return (where(equal(node.inputs[0], value), upstream, 0),)
 
 
 def _expand_min(node: Node) -> Node:

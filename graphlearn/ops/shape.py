@@ -41,6 +41,20 @@ def shape_text(node: Node) -> str:
     return format_shape(tuple("N" if d == "batch" else d for d in node.type.shape))
 
 
+def _new_axes(node: Node) -> str:
+    """``:, None`` of a reshape that only puts in axes of length 1, as an index writes it; else nothing.
+
+    Where the array has axes of length 1 itself, nobody can tell which ones are new.
+    """
+    old, new = node.inputs[0].shape, node.shape
+    if not old or 1 in old or len(old) == len(new) or old != tuple(d for d in new if d != 1):
+        return ""
+    if len(old) > 1 and new[: len(old)] == old:
+        return ", ".join(["..."] + ["None"] * (len(new) - len(old)))
+    index = ["None" if dim == 1 else ":" for dim in new]
+    return ", ".join(index[: len(index) - index[::-1].index("None")])
+
+
 BROADCAST = structural(
     "broadcast_to",
     infer=_infer_broadcast,
@@ -59,8 +73,14 @@ RESHAPE = structural(
     reference=lambda x, shape: np.reshape(x, shape),
     adjoint=lambda node, g: (reshape(g, node.inputs[0].shape),),
     notation=Notation(
-        lambda n: rf"\operatorname{{{{reshape}}}}_{{{{{shape_text(n)}}}}}\left({{0}}\right)",
-        lambda n: f"reshape({{0}}, {shape_text(n)})",
+        lambda n: (
+            rf"{{0}}\left[{_new_axes(n)}\right]".replace("None", r"\text{{None}}")
+            if _new_axes(n)
+            else rf"\operatorname{{{{reshape}}}}_{{{{{shape_text(n)}}}}}\left({{0}}\right)"
+        ),
+        lambda n: f"{{0}}[{_new_axes(n)}]" if _new_axes(n) else f"reshape({{0}}, {shape_text(n)})",
+        CALL,
+        lambda n: (CALL,) if _new_axes(n) else (),
     ),
     doc="The same entries, in row-major order, in another shape.",
 )

@@ -203,7 +203,7 @@ def _summation(share: Share, source: Math) -> Math:
     kept = [k + lead for k, dim in enumerate(after) if dim != 1 or before[k + lead] == 1]
     summed = [k for k in range(len(before)) if k not in kept]
     one_array = source.text.startswith("[") and source.text.find("]") == len(source.text) - 1
-    body = source.text if one_array or " " not in source.text else f"({source.text})"
+    body = source.text if one_array or _is_one_piece(source.text) else f"({source.text})"
     if is_spread_number(share.expression) and len(summed) == lead:
         return Math(f"Σₙ {body}" if lead == 1 else f"Σ {body}", rf"\sum_{{n}} {source.latex}")
     if lead == 1 and summed == [0]:
@@ -214,6 +214,16 @@ def _summation(share: Share, source: Math) -> Math:
         return Math(f"Σ {body}", rf"\sum \left({source.latex}\right)")
     axes = f"axis={summed[0] if len(summed) == 1 else tuple(summed)}"
     return Math(f"sum({source.text}, {axes})", rf"\sum_{{\text{{{axes}}}}} \left({source.latex}\right)")
+
+
+def _is_one_piece(text: str) -> bool:
+    """Whether no space stands outside of brackets, as in a name or in the call of a function."""
+    depth = 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == " " and not depth:
+            return False
+    return True
 
 
 def _why_summed(share: Share, story: Story, words: Phrases) -> Inline:

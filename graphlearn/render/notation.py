@@ -14,6 +14,7 @@ from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import ATOM, CALL, POWER, PRODUCT, SUM, Attrs, Op
 from graphlearn.graph.traverse import topological_above
+from graphlearn.ops.places import GATHERING
 from graphlearn.render.document import Math
 from graphlearn.render.numbers import array_math
 from graphlearn.types import Dim
@@ -22,6 +23,7 @@ Strength = tuple[int, int]  # how strongly a formula binds: as text, as LaTeX
 _MINUS = "\N{MINUS SIGN}"
 _ONES = Math("𝟙", r"\mathbb{1}")  # an array of ones
 _LITERAL = 24  # display cells up to which a constant array is written out
+_LIST = 12  # places up to which an index lists them
 _LEADING_MINUS = SUM + 5  # how strongly −x and −3 bind: they may lead a product or a quotient, which then binds so too
 _MAY_LEAD = ("mul", "div")
 # Numbers that are known by a formula, and how strongly it binds as text.
@@ -163,6 +165,9 @@ class Writer:
     def _operand(self, user: Node, place: int, as_array: bool) -> Math:
         node, notation = user.inputs[place], user.op.notation
         spread = as_array and node not in self.names and is_spread_number(node)
+        numbers = constant_array(node) if place and user.op.name in GATHERING and node not in self.names else None
+        if numbers is not None and numbers.ndim == 1 and numbers.size <= _LIST:
+            return _list(numbers)
         math, (binds, latex_binds) = self._repeated(node) if spread else self._write(node)
         needs = notation.needs(user) if callable(notation.needs) else notation.needs
         need = _need(needs, place)
@@ -192,6 +197,12 @@ def _strength_of_name(text: str) -> int:
 
 def _need(needs: tuple[int, ...], place: int) -> int:
     return needs[place] if place < len(needs) else 0
+
+
+def _list(numbers: np.ndarray) -> Math:
+    """Places, as an index lists them: ``[1, 0, 1]``."""
+    text = ", ".join(map(str, numbers.tolist()))
+    return Math(f"[{text.replace('-', _MINUS)}]", f"[{text}]")
 
 
 def _constant(value: np.ndarray) -> tuple[Math, Strength]:

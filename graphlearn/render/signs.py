@@ -59,6 +59,8 @@ SIGNS = (
     _call("conv_image", "g, w"),
     _call("conv_kernel", "x, g"),
     _call("broadcast", "x, …"),
+    Sign("none", r"None[],]", Math("[None]", r"\left[\text{None}\right]")),
+    Sign("guarded", r"guarded\(", Math("guarded(c, a, b)", r"\begin{cases} a & c \\ b & \text{otherwise} \end{cases}")),
     _call("reshape", "x, …"),
     _call("tril"),
     _call("triu"),

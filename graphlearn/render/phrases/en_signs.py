@@ -11,7 +11,7 @@ SIGNS = {
     "because.chain.slice": "Entries outside the part that is taken have no influence, so their gradient is 0.",
     "because.chain.inlay": "Only the entries of the region come from here, so the gradient is taken from there.",
     "because.chain.concatenate": "Each part gets its own piece of the gradient.",
-    "because.chain.windows": "An entry lies in several windows, so the gradients of its copies add.",
+    "because.chain.windows": "An entry may lie in several windows: the gradients of its copies add.",
     "because.chain.var": (
         "Moving an entry moves the mean as well, but that share vanishes: the distances from the mean add up to 0."
     ),
@@ -41,12 +41,14 @@ SIGNS = {
         "{sign} is an array of zeros to which each entry of g is added, at the place along the axis that k names."
     ),
     "sign.inlay": "{sign} is an array of zeros in which g fills the region.",
-    "sign.windows": "{sign} lists all windows of n neighbouring entries of x; an entry lies in several of them.",
+    "sign.windows": "{sign} lists all windows of n neighbouring entries of x; an entry may lie in several.",
     "sign.overlap_add": "{sign} puts windows back in their places and adds where they overlap.",
     "sign.conv": "{sign} slides w over x: at each place the entries under w, times w, are added up.",
     "sign.conv_image": "{sign} goes back: each entry of g, times w, is added to the window from which it came.",
     "sign.conv_kernel": "{sign} adds up the windows of x, each times the entry of g that came from it.",
     "sign.broadcast": "{sign} repeats x to the shape that follows.",
+    "sign.none": "{sign} puts an axis of length 1 in that place, along which the array is repeated where it is needed.",
+    "sign.guarded": "{sign} is b, computed as a where c holds, since b loses its digits there.",
     "sign.reshape": "{sign} has the entries of x in the shape that follows.",
     "sign.tril": "{sign} keeps the lower triangle of A; a number after A moves its edge up.",
     "sign.triu": "{sign} keeps the upper triangle of A; a number after A moves its edge up.",
