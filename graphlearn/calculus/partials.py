@@ -42,9 +42,18 @@ def scale(upstream: Node, local: Local) -> Node | None:
     """
     if not isinstance(local, Node) and (local is None or local in (0, 1)):
         return upstream if local else None
-    kept = _kept_branch(upstream)
-    if kept:
-        return _masked(upstream, kept, scale(upstream.inputs[kept], local))
+    masks = []
+    while kept := _kept_branch(upstream):
+        masks.append((upstream, kept))
+        upstream = upstream.inputs[kept]
+    product = _product(upstream, local)
+    for mask, kept in reversed(masks):
+        product = _masked(mask, kept, product)
+    return product
+
+
+def _product(upstream: Node, local: Node | float) -> Node | None:
+    """The same of an upstream without a mask."""
     if not isinstance(local, Node):
         return -upstream if local == -1 else upstream * local
     kept = _kept_branch(local)

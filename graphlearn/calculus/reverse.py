@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphlearn.calculus.masks import NONE, Mask, Masks
 from graphlearn.calculus.partials import Local, local_partial, scale
 from graphlearn.calculus.trace import Step, Trace
 from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
@@ -57,7 +58,7 @@ def differentiate(
         order = topological([output]) if order is None else order
         _require_ancestors(order, output, wrt, disconnected)
         active = influenced(order, wrt)
-        tape = Tape(output, seed, active, record, textbook)
+        tape = Tape(output, seed, active, record, textbook, Masks(order))
         for node in reversed(order):
             if node in tape.totals:
                 tape.push(node)
@@ -73,7 +74,10 @@ class Tape:
     The adjoint of a node is complete, and its steps are written, when the node is pushed: all that use it came before.
     """
 
-    def __init__(self, output: Node, seed: Node | None, active: set[Node], record: bool, textbook: bool) -> None:
+    def __init__(
+        self, output: Node, seed: Node | None, active: set[Node], record: bool, textbook: bool, masks: Masks
+    ) -> None:
+        self.masks = masks
         self.active = {node for node in active if node.type.dtype in _REAL}
         self.record = record
         self.textbook = textbook
@@ -92,21 +96,32 @@ class Tape:
         upstream = self.adjoints[node] = self.totals[node]
         if self.record:
             self._write(node)
+        watched = self.masks.watches(node)
         if node.op.is_elementwise:
-            self._push_elementwise(node, upstream)
-        elif (adjoint := (self.textbook and node.op.textbook_adjoint) or node.op.adjoint) is not None:
+            self._push_elementwise(node, upstream, watched)
+            return
+        adjoint = (self.textbook and node.op.textbook_adjoint) or node.op.adjoint
+        if adjoint is None:
+            return
+        if watched:
+            for k, found in enumerate(self.masks.shares(node, upstream, adjoint)):
+                if found is not None and node.inputs[k] in self.active:
+                    self._give(node.inputs[k], found[0], node, k, upstream, None, found[1])
+        else:
             for k, share in enumerate(adjoint(node, upstream)):
                 operand = node.inputs[k]
                 if share is not None and operand in self.active:
                     self._give(operand, share, node, k, upstream, None)
 
-    def _push_elementwise(self, node: Node, upstream: Node) -> None:
+    def _push_elementwise(self, node: Node, upstream: Node, watched: bool) -> None:
         for k, operand in enumerate(node.inputs):
             if operand in self.active:
                 local = local_partial(node, k, self.textbook)
-                share = scale(upstream, local)
+                share, mask = scale(upstream, local), NONE
+                if watched and share is not None:
+                    share, mask = self.masks.product(node, upstream, local, share)
                 if share is not None:
-                    self._give(operand, share, node, k, upstream, local)
+                    self._give(operand, share, node, k, upstream, local, mask)
 
     def _give(
         self,
@@ -116,15 +131,17 @@ class Tape:
         argument: int | None,
         upstream: Node | None,
         local: Local,
+        mask: Mask = NONE,
     ) -> None:
         """Add a share to the adjoint of a node, in the node's type."""
         kind = node.type
         part = share
+        self.masks.arrive(node, share, mask)
         if share.type != kind:
             summed = share if share.type.shape == kind.shape else sum_to(share, kind.shape)
             part = summed if summed.type.dtype == kind.dtype else cast(summed, kind.dtype)
         if self.record:
-            self._note(node, share, consumer, argument, upstream, local)
+            self._note(node, share, consumer, argument, upstream, local, mask.added)
             self._parts.setdefault(node, []).append(part)
         known = self.totals.get(node)
         self.totals[node] = part if known is None else known + part
@@ -137,13 +154,14 @@ class Tape:
         argument: int | None,
         upstream: Node | None,
         local: Local,
+        masked: bool,
     ) -> None:
         """Record the chain step and the un-broadcasting."""
         notes = self._notes.setdefault(node, [])
         rule = "seed" if consumer is None else f"chain.{consumer.op.name}"
         entering = () if upstream is None else (upstream,)
         read = None if local is None else as_node(local)
-        notes.append(Step(rule, node, consumer, argument, entering, read, share))
+        notes.append(Step(rule, node, consumer, argument, entering, read, share, masked))
         if share.shape != node.shape:
             summed = sum_to(share, node.shape)
             notes.append(Step("unbroadcast", node, consumer, argument, (share,), None, summed))

@@ -21,6 +21,7 @@ class Step:
             expression before simplification.
         local: for an elementwise chain step, the local derivative as it is read (a node), else None.
         result: the node that comes out.
+        masked: for a chain step, whether numbers of a branch that is not taken were kept out of its product.
     """
 
     rule: str
@@ -30,6 +31,7 @@ class Step:
     contributions: tuple[Node, ...]
     local: Node | None
     result: Node
+    masked: bool = False
 
 
 @dataclass(frozen=True)

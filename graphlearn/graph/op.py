@@ -63,6 +63,22 @@ class Opening:
     partial: Node
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Which entries of its operands an operation needs for some entries of its result.
+
+    Args:
+        needed: ``needed(node, condition)``: a bool node that broadcasts to the result -> for each operand the entries
+            that the result depends on where it holds, as a bool node that broadcasts to the operand (or to a shape that
+            the operand was repeated to); None for an operand without derivative.
+        factors: what the adjoint multiplies its upstream by: ``"numbers"`` of its own, which no value of an operand
+            changes; ``"operands"``: it is linear in each operand, and reads the others; ``"values"``: anything.
+    """
+
+    needed: Callable[[Node, Node], Sequence[Node | None]]
+    factors: str = "values"
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """One operation, defined once.
@@ -81,6 +97,9 @@ class Op:
         adjoint: other ops: ``adjoint(node, upstream)`` gives one node per input (None: no derivative).
         textbook_adjoint: other ops: the adjoint as textbooks write it, where the computed one differs: without what
             guards it against overflow, zeros and ties; shown in derivations.
+        reach: other ops: which entries of the operands some entries of the result need; None: all of them.
+        edges: other ops: whether finite operands can have a value or a derivative that is not finite. (Of elementwise
+            ops that is found out by trying.)
         formula: elementwise ops: the textbook formula over an algebra.
         kernel: defined ops: what is computed over an algebra: the formula, or another one where that is not accurate
             everywhere.
@@ -106,6 +125,8 @@ class Op:
     textbook: tuple[Callable[..., Any] | None, ...] = ()
     adjoint: Callable[[Node, Node], Sequence[Node | None]] | None = None
     textbook_adjoint: Callable[[Node, Node], Sequence[Node | None]] | None = None
+    reach: Reach | None = None
+    edges: bool = False
     formula: Callable[..., Any] | None = None
     kernel: Callable[..., Any] | None = None
     expand: Callable[[Node], Node] | None = None

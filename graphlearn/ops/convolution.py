@@ -19,6 +19,7 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.op import CALL, PRODUCT, Notation
 from graphlearn.ops.joining import pad
 from graphlearn.ops.linear import matmul, matrix_transpose
+from graphlearn.ops.reach import PRODUCTS
 from graphlearn.ops.reductions import sum_
 from graphlearn.ops.shape import cast, reshape
 from graphlearn.ops.slicing import index
@@ -289,6 +290,7 @@ CONV = compound(
     reference=_conv,
     adjoint=_adjoint_conv,
     expand=_expand_conv,
+    reach=PRODUCTS,
     notation=_notation("conv", r"\star"),
     doc="Convolution of images with a kernel that is not flipped: a weighted sum of what it meets at each place.",
     source=_BOOK + "9.8",
@@ -299,6 +301,7 @@ CONV_IMAGE = compound(
     reference=_conv_image,
     adjoint=_adjoint_image,
     expand=_expand_image,
+    reach=PRODUCTS,
     notation=_notation("conv_image", r"\ast"),
     doc="The adjoint of a convolution by its image: every entry spread over the places that it was summed from.",
     source=_BOOK + "9.13",
@@ -309,6 +312,7 @@ CONV_KERNEL = compound(
     reference=_conv_kernel,
     adjoint=_adjoint_kernel,
     expand=_expand_kernel,
+    reach=PRODUCTS,
     notation=_notation("conv_kernel", r"\star"),
     doc="The adjoint of a convolution by its kernel: the image correlated with the upstream adjoint, over all samples.",
     source=_BOOK + "9.11",

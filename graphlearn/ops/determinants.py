@@ -22,6 +22,7 @@ from graphlearn.ops.factorizations import (
     require_square,
 )
 from graphlearn.ops.linear import matrix_transpose
+from graphlearn.ops.reach import MATRICES
 from graphlearn.ops.shape import expand_dims
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import ArrayType, format_shape, promote, to_float
@@ -178,6 +179,7 @@ DET = structural(
     infer=lambda types: _infer_number(types, "det"),
     reference=_det,
     adjoint=lambda node, g: (_over_matrices(g) * cofactor(node.inputs[0]),),
+    reach=MATRICES,
     notation=call_notation(r"\det", "det"),
     doc="Determinant of matrices.",
     source=GILES,
@@ -187,6 +189,7 @@ COFACTOR = structural(
     infer=_infer_cofactor,
     reference=_cofactor,
     adjoint=_adjoint_cofactor,
+    reach=MATRICES,
     notation=call_notation(r"\operatorname{{cof}}", "cof"),
     doc="Cofactors of matrices, which are the derivative of the determinant; also of singular ones.",
 )
@@ -195,6 +198,7 @@ COFACTOR_ALONG = structural(
     infer=_infer_along,
     reference=_cofactor_along,
     adjoint=_adjoint_along,
+    reach=MATRICES,
     notation=Notation(_along_latex, _along_text, CALL),
     doc="Derivative of the cofactors of matrices along directions, one for each order; also of singular matrices.",
 )
@@ -203,6 +207,8 @@ LOGABSDET = structural(
     infer=lambda types: _infer_number(types, "logabsdet"),
     reference=_logabsdet,
     adjoint=lambda node, g: (_over_matrices(g) * matrix_transpose(inverse(node.inputs[0])),),
+    reach=MATRICES,
+    edges=True,
     notation=Notation(r"\log\left|\det\left({0}\right)\right|", "log|det({0})|", CALL),
     doc="Logarithm of the absolute value of the determinant, where the determinant itself would overflow.",
     source=GILES,

@@ -13,9 +13,10 @@ import numpy as np
 from graphlearn.errors import ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
-from graphlearn.graph.op import PRODUCT, Notation
+from graphlearn.graph.op import PRODUCT, Notation, Reach
 from graphlearn.ops.intrinsics import not_equal
 from graphlearn.ops.linear import matmul
+from graphlearn.ops.reach import any_over, padded
 from graphlearn.ops.reductions import sum_
 from graphlearn.ops.shape import broadcast_to, cast, reshape, transpose
 from graphlearn.ops.structural import build, compound, numpy_builder
@@ -83,6 +84,19 @@ def _adjoint(node: Node, g: Node) -> list[Node]:
         places = tuple(d if label in known else 1 for label, d in zip(own, node.inputs[k].shape, strict=True))
         shares.append(broadcast_to(reshape(share, places), node.inputs[k].shape))
     return shares
+
+
+def _needed(node: Node, condition: Node) -> list[Node]:
+    """An entry of the result needs the entries that have its labels."""
+    labels, result = _split(node.attr("subscripts"))
+    full = padded(condition, node.ndim)
+    found = []
+    for own in labels:
+        lines = any_over(full, [k for k, label in enumerate(result) if label not in own])
+        kept = "".join(label for label in result if label in own)
+        rest = reshape(lines, tuple(lines.shape[result.index(label)] for label in kept))
+        found.append(_ordered(rest, kept, own))
+    return found
 
 
 # --- expansion: pairs of operands, from left to right ----------------------------------------------------------------
@@ -165,6 +179,7 @@ EINSUM = compound(
     reference=_reference,
     adjoint=_adjoint,
     expand=_expand,
+    reach=Reach(_needed, "operands"),
     notation=Notation(_latex, _text, latex_binds=PRODUCT - 1, latex_needs=(100,) * 16),
     doc="Products of entries summed over the labels of axes that the result has not.",
 )

@@ -13,6 +13,7 @@ from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, POWER, PRODUCT, Notation
 from graphlearn.ops.linear import matmul, matrix_transpose
+from graphlearn.ops.reach import MATRICES
 from graphlearn.ops.shape import broadcast_to, cast, expand_dims
 from graphlearn.ops.structural import build, compound, numpy_builder, structural
 from graphlearn.ops.triangles import tril
@@ -171,6 +172,8 @@ SOLVE = structural(
     infer=_infer_solve,
     reference=_solve,
     adjoint=_adjoint_solve,
+    reach=MATRICES,
+    edges=True,
     notation=Notation(
         r"{0}^{{-1}} \, {1}", "{0}⁻¹ {1}", PRODUCT + 2, (POWER + 1, PRODUCT + 3), PRODUCT + 2, (POWER + 1, PRODUCT + 3)
     ),
@@ -183,6 +186,8 @@ INVERSE = compound(
     reference=_inverse,
     adjoint=_adjoint_inverse,
     expand=lambda node: _expand_inverse(node),
+    reach=MATRICES,
+    edges=True,
     notation=Notation(r"{0}^{{-1}}", "{0}⁻¹", POWER, (POWER + 1,)),
     doc="Inverse of matrices.",
     source=GILES,
@@ -203,6 +208,8 @@ CHOLESKY = structural(
     reference=_cholesky,
     adjoint=_adjoint_cholesky,
     textbook_adjoint=_textbook_cholesky,
+    reach=MATRICES,
+    edges=True,
     notation=call_notation(r"\operatorname{{chol}}", "chol"),
     doc="Cholesky's factor of symmetric positive definite matrices: lower triangular L with L L^T = A.",
     source=_MURRAY,

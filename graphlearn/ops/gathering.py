@@ -17,6 +17,7 @@ from graphlearn.graph.op import CALL, Notation
 from graphlearn.ops.elementary import mod
 from graphlearn.ops.intrinsics import maximum, minimum
 from graphlearn.ops.places import as_indices, check_constant, check_places, require_whole
+from graphlearn.ops.reach import MOVES
 from graphlearn.ops.shape import broadcast_to, cast, reshape, shape_text
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import (
@@ -92,6 +93,7 @@ TAKE = structural(
     infer=_infer_take,
     reference=_take,
     adjoint=lambda node, g: (_added(g, node.inputs[1], node.attr("axis"), node.inputs[0].shape), None),
+    reach=MOVES,
     notation=Notation(
         lambda n: f"{{0}}{_index_latex(n, n.inputs[0].ndim)}",
         lambda n: f"{{0}}{_index_text(n, n.inputs[0].ndim)}",
@@ -105,6 +107,7 @@ SCATTER_ADD = structural(
     infer=_infer_scatter,
     reference=_scatter,
     adjoint=lambda node, g: (take(g, node.inputs[1], node.attr("axis")), None),
+    reach=MOVES,
     notation=Notation(
         lambda n: rf"\operatorname{{{{scatter}}}}_{{{{{shape_text(n)}}}}}\left({{0}}, {_index_latex(n, n.ndim)}\right)",
         lambda n: f"scatter({{0}}, {_index_text(n, n.ndim)}, {shape_text(n)})",
@@ -166,6 +169,7 @@ TAKE_ALONG_AXIS = structural(
     infer=_infer_along,
     reference=_take_along,
     adjoint=lambda node, g: (_added_along(g, node.inputs[1], node.attr("axis"), node.inputs[0].shape), None),
+    reach=MOVES,
     notation=Notation(
         lambda n: rf"\operatorname{{{{take}}}}_{{{{\text{{{{axis={n.attr('axis')}}}}}}}}}\left({{0}}, {{1}}\right)",
         lambda n: f"take_along_axis({{0}}, {{1}}, axis={n.attr('axis')})",
@@ -177,6 +181,7 @@ SCATTER_ALONG_AXIS = structural(
     infer=_infer_scatter_along,
     reference=_scatter_along,
     adjoint=lambda node, g: (build(TAKE_ALONG_AXIS, [g, node.inputs[1]], axis=node.attr("axis")), None),
+    reach=MOVES,
     notation=Notation(
         lambda n: (
             rf"\operatorname{{{{scatter}}}}_{{{{{shape_text(n)}, \text{{{{axis={n.attr('axis')}}}}}}}}}"

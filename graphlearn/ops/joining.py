@@ -15,6 +15,7 @@ from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Notation
 from graphlearn.ops.gathering import gather_indices
 from graphlearn.ops.intrinsics import where
+from graphlearn.ops.reach import MOVES
 from graphlearn.ops.shape import broadcast_to, cast, expand_dims, reshape
 from graphlearn.ops.slicing import index, inlay
 from graphlearn.ops.structural import build, numpy_builder, structural
@@ -56,6 +57,7 @@ CONCATENATE = structural(
     infer=_infer_concatenate,
     reference=lambda *parts, axis: np.concatenate(parts, axis),
     adjoint=_adjoint_concatenate,
+    reach=MOVES,
     notation=Notation(
         lambda n: (
             rf"\operatorname{{{{concatenate}}}}_{{{{\text{{{{axis={n.attr('axis')}}}}}}}}}"

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from graphlearn.graph.node import Node, as_node
-from graphlearn.graph.op import PRODUCT, Notation
+from graphlearn.graph.op import PRODUCT, Notation, Reach
+from graphlearn.ops.reach import any_over, padded
 from graphlearn.ops.shape import expand_dims, reshape, transpose
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import ArrayType, matmul_shape, promote
@@ -35,11 +36,23 @@ def _adjoint(node: Node, g: Node) -> tuple[Node, Node]:
     return g @ matrix_transpose(b), matrix_transpose(a) @ g
 
 
+def _needed(node: Node, condition: Node) -> tuple[Node, Node]:
+    """An entry of the product needs its row of the left operand and its column of the right one."""
+    a, b = node.inputs
+    if a.ndim == 1:
+        return any_over(condition, range(condition.ndim)), condition
+    if b.ndim == 1:
+        return expand_dims(padded(condition, 1), 1), any_over(condition, range(condition.ndim))
+    full = padded(condition, node.ndim)
+    return any_over(full, (node.ndim - 1,)), any_over(full, (node.ndim - 2,))
+
+
 MATMUL = structural(
     "matmul",
     infer=_infer,
     reference=np.matmul,
     adjoint=_adjoint,
+    reach=Reach(_needed, "operands"),
     notation=Notation(r"{0} \, {1}", "{0} {1}", PRODUCT + 2, (PRODUCT + 2, PRODUCT + 3)),
     doc="Matrix product.",
 )

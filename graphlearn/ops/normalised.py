@@ -12,6 +12,7 @@ from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation, Opening
 from graphlearn.ops.intrinsics import equal, exp, log, where
+from graphlearn.ops.reach import LINES
 from graphlearn.ops.reductions import largest, max_, sum_
 from graphlearn.ops.shape import cast, expand_dims, squeeze
 from graphlearn.ops.structural import axis_text, build, compound
@@ -189,6 +190,7 @@ SOFTMAX = compound(
     reference=softmax_reference,
     adjoint=_adjoint_softmax,
     expand=_expand_softmax,
+    reach=LINES,
     notation=_named_call("softmax", r"\operatorname{{softmax}}"),
     doc="Exponentials divided by their sum along an axis.",
     source="Bridle (1990), Probabilistic interpretation of feedforward classification network outputs",
@@ -199,6 +201,7 @@ LOG_SOFTMAX = compound(
     reference=log_softmax_reference,
     adjoint=_adjoint_log_softmax,
     expand=_expand_log_softmax,
+    reach=LINES,
     notation=_named_call("log softmax", r"\log\operatorname{{softmax}}"),
     doc="Logarithm of softmax, finite where softmax rounds to 0.",
 )
@@ -208,6 +211,7 @@ LOGSUMEXP = compound(
     reference=logsumexp_reference,
     adjoint=_adjoint_logsumexp,
     expand=_expand_logsumexp,
+    reach=LINES,
     notation=_named_call("logsumexp", r"\operatorname{{logsumexp}}"),
     doc="Logarithm of the sum of exponentials along an axis; a smooth maximum.",
 )
@@ -226,6 +230,7 @@ CROSS_ENTROPY = compound(
     adjoint=_adjoint_cross_entropy,
     expand=_expand_cross_entropy,
     open=_open_cross_entropy,
+    reach=LINES,
     notation=Notation(
         r"\operatorname{{CE}}\left(\operatorname{{softmax}}\left({0}\right), {1}\right)", "CE(softmax({0}), {1})", CALL
     ),

@@ -13,9 +13,11 @@ import numpy as np
 from graphlearn.errors import ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
-from graphlearn.graph.op import Notation
+from graphlearn.graph.op import Notation, Reach
+from graphlearn.ops.reach import LINES
 from graphlearn.ops.reductions import Axis, restore
-from graphlearn.ops.shape import reshape
+from graphlearn.ops.running import cumsum
+from graphlearn.ops.shape import broadcast_to, cast, reshape
 from graphlearn.ops.structural import build, numpy_builder, reduction_notation, structural
 from graphlearn.types import ArrayType, format_shape, normalize_axes, promote, reduce_shape
 
@@ -69,6 +71,14 @@ def _recurrence(x: Any, g: Any, axis: int, reverse: bool) -> Any:
     for k in range(1, len(result)):
         result[k] = terms[k - 1] + factors[k - 1] * result[k - 1]
     return _back(result, axis, reverse)
+
+
+def _needed_before(node: Node, condition: Node) -> list[Node]:
+    """A place needs the entries before it."""
+    axis, reverse = node.attr("axis"), node.attr("reverse")
+    taken = broadcast_to(condition, node.shape)
+    later = cumsum(taken, axis, reverse=not reverse) - cast(taken, "int64")
+    return [later > 0 for _ in node.inputs]
 
 
 # --- adjoints --------------------------------------------------------------------------------------------------------
@@ -133,11 +143,14 @@ def _beside_latex(node: Node) -> str:
     return rf"\operatorname{{{{{name}}}}}{index}\left({{0}}\right)"
 
 
+# Both adjoints pass every factor along a line, also those that the result does not need.
+_BEFORE = Reach(_needed_before, "operands")
 PROD = structural(
     "prod",
     infer=_infer_prod,
     reference=lambda entries, axis, keepdims: np.prod(entries, axis=axis, keepdims=keepdims),
     adjoint=_adjoint_prod,
+    reach=LINES,
     notation=reduction_notation("prod", r"\prod"),
     doc="Product over axes.",
 )
@@ -146,6 +159,7 @@ PRODUCTS_BEFORE = structural(
     infer=_infer_running,
     reference=_products_before,
     adjoint=_adjoint_products_before,
+    reach=_BEFORE,
     notation=Notation(_beside_latex, _beside_text),
     doc="Product of the entries before each place along an axis; 1 at the first.",
 )
@@ -154,6 +168,7 @@ RECURRENCE = structural(
     infer=_infer_recurrence,
     reference=_recurrence,
     adjoint=_adjoint_recurrence,
+    reach=_BEFORE,
     notation=Notation(
         lambda n: rf"\operatorname{{{{recurrence}}}}_{{{{\text{{{{{_text(n)}}}}}}}}}\left({{0}}, {{1}}\right)",
         lambda n: f"recurrence({{0}}, {{1}}, {_text(n)})",

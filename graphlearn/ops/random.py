@@ -19,6 +19,7 @@ from graphlearn.ops.algebra import GRAPH, NUMPY
 from graphlearn.ops.elementary import ceil
 from graphlearn.ops.intrinsics import less, minimum, where
 from graphlearn.ops.philox import words
+from graphlearn.ops.reach import MOVES
 from graphlearn.ops.shape import cast
 from graphlearn.ops.structural import build, compound, structural
 from graphlearn.types import ArrayType, Dim, broadcast_shapes, check_dtype, check_shape, format_shape, to_float
@@ -254,6 +255,7 @@ DROPOUT = compound(
     adjoint=lambda node, g: (drop(g, node.inputs[1], node.attr("rate")), None),
     expand=lambda node: where(node.inputs[1], node.inputs[0] * (1 / (1 - node.attr("rate"))), 0),
     inference=lambda node: cast(node.inputs[0], node.dtype),
+    reach=MOVES,
     notation=Notation(
         lambda n: rf"\frac{{{{{{0}} \{'odot' if n.shape else 'cdot'} {{1}}}}}}{{{{{_kept(n)}}}}}",
         lambda n: f"{{0}} ⊙ {{1}} / {_kept(n)}" if n.shape else f"{{0}}·{{1}} / {_kept(n)}",

@@ -13,6 +13,7 @@ from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Op
 from graphlearn.ops.intrinsics import equal, greater, logical_not, not_equal, where
+from graphlearn.ops.reach import LINES, MOVES
 from graphlearn.ops.shape import broadcast_to, cast, element_count, reshape
 from graphlearn.ops.structural import build, compound, numpy_builder, reduction_notation, structural
 from graphlearn.types import ArrayType, Shape, format_shape, normalize_axes, reduce_shape, to_float
@@ -145,6 +146,7 @@ SUM = structural(
     infer=_infer_sum,
     reference=lambda x, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
     adjoint=lambda node, g: (restore(g, node),),
+    reach=MOVES,
     notation=reduction_notation("sum", r"\sum"),
     doc="Sum over axes.",
 )
@@ -154,6 +156,7 @@ MAX = structural(
     reference=largest,
     adjoint=_adjoint_extreme,
     textbook_adjoint=_textbook_extreme,
+    reach=LINES,
     notation=reduction_notation("max", r"\max"),
     doc="Largest entry over axes, NaN if there is one.",
     kink="entries that tie for the maximum share its derivative equally",
@@ -165,6 +168,7 @@ MIN = compound(
     adjoint=_adjoint_extreme,
     textbook_adjoint=_textbook_extreme,
     expand=_expand_min,
+    reach=LINES,
     notation=reduction_notation("min", r"\min"),
     doc="Smallest entry over axes, NaN if there is one.",
     kink="entries that tie for the minimum share its derivative equally",
@@ -209,6 +213,7 @@ MEAN = compound(
     reference=_average,
     adjoint=lambda node, g: (restore(g / _count(node), node),),
     expand=_expand_mean,
+    reach=MOVES,
     notation=reduction_notation("mean", r"\operatorname{{mean}}"),
     doc="Arithmetic mean over axes.",
 )

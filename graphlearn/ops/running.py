@@ -9,6 +9,7 @@ import numpy as np
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Notation
+from graphlearn.ops.reach import MOVES
 from graphlearn.ops.shape import reshape
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import ArrayType, normalize_axes
@@ -37,6 +38,7 @@ CUMSUM = structural(
     infer=_infer,
     reference=_reference,
     adjoint=_adjoint,
+    reach=MOVES,
     notation=Notation(
         lambda n: rf"\operatorname{{{{cumsum}}}}_{{{{\text{{{{{_text(n)}}}}}}}}}\left({{0}}\right)",
         lambda n: f"cumsum({{0}}, {_text(n)})",

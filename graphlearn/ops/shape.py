@@ -11,6 +11,7 @@ from graphlearn.errors import ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import ATOM, CALL, POWER, Notation
+from graphlearn.ops.reach import MOVES
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import (
     ArrayType,
@@ -61,6 +62,7 @@ BROADCAST = structural(
     reference=lambda x, shape: np.broadcast_to(x, shape),
     # The contribution has the large shape; un-broadcasting in reverse mode sums it.
     adjoint=lambda node, g: (g,),
+    reach=MOVES,
     notation=Notation(
         lambda n: rf"\operatorname{{{{broadcast}}}}_{{{{{shape_text(n)}}}}}\left({{0}}\right)",
         lambda n: f"broadcast({{0}}, {shape_text(n)})",
@@ -72,6 +74,7 @@ RESHAPE = structural(
     infer=lambda types, shape: types[0].with_shape(reshape_shape(types[0].shape, shape)),
     reference=lambda x, shape: np.reshape(x, shape),
     adjoint=lambda node, g: (reshape(g, node.inputs[0].shape),),
+    reach=MOVES,
     notation=Notation(
         lambda n: (
             rf"{{0}}\left[{_new_axes(n)}\right]".replace("None", r"\text{{None}}")
@@ -101,6 +104,7 @@ TRANSPOSE = structural(
     infer=lambda types, axes: types[0].with_shape(tuple(types[0].shape[a] for a in axes)),
     reference=lambda x, axes: np.transpose(x, axes),
     adjoint=lambda node, g: (transpose(g, _inverse(node.attr("axes"))),),
+    reach=MOVES,
     notation=Notation(
         lambda n: (
             "{0}^{{T}}"
@@ -125,6 +129,7 @@ CAST = structural(
     infer=lambda types, dtype: types[0].with_dtype(dtype),
     reference=lambda x, dtype: np.asarray(x).astype(dtype),
     adjoint=lambda node, g: (cast(g, node.inputs[0].dtype) if node.inputs[0].type.is_float else None,),
+    reach=MOVES,
     notation=Notation(
         lambda n: (
             r"\left[{0}\right]" if _is_indicator(n) else rf"\operatorname{{{{{n.attr('dtype')}}}}}\left({{0}}\right)"

@@ -16,6 +16,7 @@ from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation
 from graphlearn.ops.gathering import take
 from graphlearn.ops.places import WHOLE
+from graphlearn.ops.reach import MOVES
 from graphlearn.ops.shape import reshape, shape_text, transpose
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import ArrayType, Dim, Pick, Region, Shape, format_shape, region_shape
@@ -79,6 +80,7 @@ SLICE = structural(
     infer=lambda types, region: types[0].with_shape(region_shape(types[0].shape, region)),
     reference=lambda x, region: np.asarray(x)[_numpy_index(region)],
     adjoint=lambda node, g: (inlay(g, node.attr("region"), node.inputs[0].shape),),
+    reach=MOVES,
     notation=Notation(
         lambda n: rf"{{0}}\left{_region_text(n.attr('region'), n.inputs[0].shape)[:-1]}\right]",
         lambda n: f"{{0}}{_region_text(n.attr('region'), n.inputs[0].shape)}",
@@ -92,6 +94,7 @@ INLAY = structural(
     infer=_infer_inlay,
     reference=_placed,
     adjoint=lambda node, g: (take_region(g, node.attr("region")),),
+    reach=MOVES,
     notation=Notation(
         lambda n: rf"\operatorname{{{{inlay}}}}_{{{{{_inlay_text(n)}}}}}\left({{0}}\right)",
         lambda n: f"inlay({{0}}, {_inlay_text(n)})",

@@ -11,6 +11,7 @@ from graphlearn.errors import OptionError, ShapeError, UnsupportedOp
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.ops.intrinsics import absolute, equal, greater, less, maximum, not_equal, sqrt, where
+from graphlearn.ops.reach import LINES
 from graphlearn.ops.reductions import Axis, max_, mean, min_, restore, sum_
 from graphlearn.ops.shape import cast, element_count
 from graphlearn.ops.structural import build, compound, numpy_builder, reduction_notation
@@ -159,6 +160,8 @@ VAR = compound(
     reference=_variance,
     adjoint=_adjoint_var,
     expand=_expand_var,
+    reach=LINES,
+    edges=True,
     notation=reduction_notation("var", r"\operatorname{{var}}"),
     doc="Variance over axes: the mean square of the distances from the mean.",
 )
@@ -169,6 +172,8 @@ STD = compound(
     adjoint=_adjoint_std,
     textbook_adjoint=_textbook_std,
     expand=_expand_std,
+    reach=LINES,
+    edges=True,
     notation=reduction_notation("std", r"\operatorname{{std}}"),
     doc="Standard deviation over axes: the root of the variance.",
     kink="the derivative of a standard deviation that is 0 is 0",
@@ -180,6 +185,7 @@ NORM = compound(
     adjoint=_adjoint_norm,
     textbook_adjoint=_textbook_norm,
     expand=_expand_norm,
+    reach=LINES,
     notation=reduction_notation("norm", r"\operatorname{{norm}}"),
     doc="Euclidean length over axes: the root of the sum of squares.",
     kink="the derivative of the norm of zeros is 0",

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.node import Node, as_node, make
-from graphlearn.graph.op import CALL, NUMPY_BUILDERS, Notation, Op, Opening, register
+from graphlearn.graph.op import CALL, NUMPY_BUILDERS, Notation, Op, Opening, Reach, register
 from graphlearn.types import ArrayType
 
 Adjoint = Callable[[Node, Node], Sequence[Node | None]]
@@ -25,6 +25,8 @@ def structural(
     textbook_adjoint: Adjoint | None = None,
     source: str = "",
     kink: str = "",
+    reach: Reach | None = None,
+    edges: bool = False,
 ) -> Op:
     """Register an operation that moves or combines entries; every emitting backend has a row for it.
 
@@ -39,6 +41,8 @@ def structural(
             reference=reference,
             adjoint=adjoint,
             textbook_adjoint=textbook_adjoint,
+            reach=reach,
+            edges=edges,
             doc=doc,
             source=source,
             kink=kink,
@@ -60,6 +64,8 @@ def compound(
     inference: Callable[[Node], Node] | None = None,
     source: str = "",
     kink: str = "",
+    reach: Reach | None = None,
+    edges: bool = False,
 ) -> Op:
     """Register an operation that is a graph over others, with an adjoint of its own."""
     return register(
@@ -74,6 +80,8 @@ def compound(
             expand=expand,
             open=open,
             inference=inference,
+            reach=reach,
+            edges=edges,
             doc=doc,
             source=source,
             kink=kink,

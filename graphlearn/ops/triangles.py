@@ -13,6 +13,7 @@ from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation, Op
 from graphlearn.ops.intrinsics import where
+from graphlearn.ops.reach import MOVES
 from graphlearn.ops.reductions import sum_
 from graphlearn.ops.shape import reshape, transpose
 from graphlearn.ops.slicing import inlay, take_region
@@ -121,6 +122,7 @@ DIAGONAL = compound(
     reference=lambda matrix, offset: np.diagonal(matrix, offset, -2, -1),
     adjoint=_adjoint_diagonal,
     expand=_expand_diagonal,
+    reach=MOVES,
     notation=_call("diagonal", "diagonal", "offset"),
     doc="Diagonal of the matrices in the last two axes.",
 )
@@ -130,6 +132,7 @@ DIAG = compound(
     reference=_laid_on_diagonal,
     adjoint=lambda node, g: (build(DIAGONAL, [g], offset=node.attr("offset")),),
     expand=_expand_diag,
+    reach=MOVES,
     notation=_call("diag", "diag", "offset"),
     doc="Matrices of zeros with the entries of the last axis on a diagonal.",
 )
@@ -139,6 +142,7 @@ TRIL = compound(
     reference=lambda matrix, k: np.tril(matrix, k),
     adjoint=lambda node, g: (build(node.op, [g], k=node.attr("k")),),
     expand=_expand_triangle,
+    reach=MOVES,
     notation=_call("tril", "tril", "k"),
     doc="Lower triangle of matrices, with zeros above a diagonal.",
 )
@@ -148,6 +152,7 @@ TRIU = compound(
     reference=lambda matrix, k: np.triu(matrix, k),
     adjoint=lambda node, g: (build(node.op, [g], k=node.attr("k")),),
     expand=_expand_triangle,
+    reach=MOVES,
     notation=_call("triu", "triu", "k"),
     doc="Upper triangle of matrices, with zeros below a diagonal.",
 )

@@ -16,6 +16,7 @@ from graphlearn.errors import ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation
+from graphlearn.ops.reach import MOVES
 from graphlearn.ops.shape import shape_text, transpose
 from graphlearn.ops.structural import build, numpy_builder, structural
 from graphlearn.types import ArrayType, Dim, Shape, check_shape, format_shape, normalize_axes, whole_axes
@@ -143,6 +144,7 @@ WINDOWS = structural(
     adjoint=lambda node, g: (
         overlap(g, node.inputs[0].shape, node.attr("axis"), node.attr("stride"), node.attr("dilation")),
     ),
+    reach=MOVES,
     notation=Notation(
         lambda n: rf"\operatorname{{{{windows}}}}_{{{{{_latex_text(_size_text(n))}}}}}\left({{0}}\right)",
         lambda n: f"windows({{0}}, {_size_text(n)})",
@@ -157,6 +159,7 @@ OVERLAP_ADD = structural(
     adjoint=lambda node, g: (
         slid(g, node.attr("axis"), _window_sizes(node), node.attr("stride"), node.attr("dilation")),
     ),
+    reach=MOVES,
     notation=Notation(
         lambda n: (
             rf"\operatorname{{{{overlap}}}}_{{{{{shape_text(n)}{_latex_text(steps_text(n))}}}}}\left({{0}}\right)"

@@ -140,6 +140,8 @@ def _share(share: Share, left: Math, story: Story, words: Phrases) -> tuple[list
         sentences.append(_why_summed(share, story, words))
     sentences += _hidden_factor(share, story, words)
     sentences += reasons(share, left, story, words)
+    if share.step.masked:
+        sentences.append(words.say("because.masked"))
     unique = list(dict.fromkeys(rights))
     rows = [Row(left=left if k == 0 else None, right=right) for k, right in enumerate(unique)]
     rows[-1] = Row(left=rows[-1].left, right=rows[-1].right, shape=_shapes(share), note=_note(share, unique, words))

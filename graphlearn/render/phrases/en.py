@@ -240,6 +240,8 @@ SENTENCES = {
     "computed.precise": "computed in a form that loses no digits",
     "open.outer": "derivative of {loss}",
     "open.inner": "{name} = {definition}",
+    "because.masked": "Nothing comes back from a branch that is not taken. What may be infinite there is kept out of "
+    "the product: 0 · ∞ is no number.",
     "because.matmul": "because {product}, so {result}.",
     "unbroadcast.rows": "{name} was used for all {count} rows, so its gradient sums over them.",
     "unbroadcast.axes": "{name} was repeated to shape {shape}, so its gradient sums over the copies.",

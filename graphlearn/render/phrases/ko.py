@@ -240,6 +240,8 @@ SENTENCES = {
     "computed.precise": "자릿수를 잃지 않는 식으로 계산",
     "open.outer": "{loss} 식을 미분",
     "open.inner": "{name} = {definition}",
+    "because.masked": "선택되지 않은 가지에서는 아무것도 되돌아오지 않습니다. "
+    "0 · ∞ 값은 수가 아니므로, 그 가지에서 무한해질 수 있는 값은 곱에 넣지 않습니다.",
     "because.matmul": "{product} 식에서 {result} 식을 얻습니다.",
     "unbroadcast.rows": "{name} 값은 {count}개 행 모두에 쓰였으므로 기울기도 모든 행에 대해 더합니다.",
     "unbroadcast.axes": "{name} 값은 {shape} 모양으로 반복되어 쓰였으므로 기울기도 모든 사본에 대해 더합니다.",
