@@ -108,6 +108,7 @@ from graphlearn.ops.intrinsics import (
 from graphlearn.ops.joining import concatenate, flip, pad, split, stack
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
+from graphlearn.ops.numpy_elementwise import logical_xor
 from graphlearn.ops.pooling import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d
 from graphlearn.ops.products import cumprod, prod
 from graphlearn.ops.random import dropout
@@ -153,6 +154,7 @@ __version__ = "0.1.0"
 
 abs = absolute  # NumPy's name
 pow = power  # NumPy's name
+remainder = mod  # NumPy's name
 subtract, multiply, divide, negative = sub, mul, div, neg  # NumPy's names
 prelu = leaky_relu  # with a parameter as slope
 
@@ -288,6 +290,7 @@ __all__ = [
     "logical_and",
     "logical_not",
     "logical_or",
+    "logical_xor",
     "logsumexp",
     "losses",
     "matmul",
@@ -326,6 +329,7 @@ __all__ = [
     "reciprocal",
     "relu",
     "relu6",
+    "remainder",
     "repeat",
     "reshape",
     "rewrites",

@@ -226,6 +226,16 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, what: str) -> tu
     return tuple(normal)
 
 
+def reduced_axes(axis: int | Sequence[int] | None, rank: int, what: str) -> tuple[int, ...]:
+    """`normalize_axes` for reductions: as in NumPy, the axis 0 or -1 of a scalar is none at all.
+
+    Raises:
+        ShapeError: an axis is no whole number, out of range, or given twice.
+    """
+    alone = rank == 0 and axis is not None and not isinstance(axis, (tuple, list, np.ndarray))
+    return () if alone and whole_axes(axis, what)[0] in (0, -1) else normalize_axes(axis, rank, what)
+
+
 def whole_axes(
     axis: object, what: str, meant: str = "axes", hint: str = "Count the axes from 0; a name is no axis number."
 ) -> list[int]:

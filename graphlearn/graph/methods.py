@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from graphlearn.errors import UnsupportedOp
-from graphlearn.graph.op import NUMPY_BUILDERS
+from graphlearn.graph.op import NUMPY_BUILDERS, numpy_name
 from graphlearn.graph.refusals import no_builder
 
 
@@ -34,12 +34,12 @@ class ArrayMethods:
         return node
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        if method != "__call__" or options:
-            what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f" with {', '.join(options)}")
+        if method != "__call__" or (options and ufunc.signature is None):  # a product of vectors takes an axis
+            what = numpy_name(ufunc) + (f".{method}" if method != "__call__" else f" with {', '.join(options)}")
             raise UnsupportedOp(
                 f"{what} has no counterpart in a graph. Use the plain function, without out= or where=.", nodes=(self,)
             )
-        return builder(ufunc)(*inputs)
+        return builder(ufunc)(*inputs, **options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return builder(function)(*args, **kwargs)
@@ -52,55 +52,76 @@ class ArrayMethods:
         """The transpose: axes in reverse order."""
         return self._call(np.transpose)
 
+    @property
+    def mT(self) -> Self:  # NumPy's name
+        """The last two axes exchanged: each matrix transposed."""
+        return self._call(np.matrix_transpose)
+
     # --- reductions --------------------------------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Sum over ``axis``; see `gl.sum`."""
-        return self._call(np.sum, axis=axis, keepdims=keepdims)
+    def sum(
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, **options: Any
+    ) -> Self:
+        """Sum over ``axis``; see `gl.sum`, and `numpy.sum` for ``dtype``, ``initial`` and ``where``."""
+        return self._call(np.sum, axis, dtype, out, keepdims, **options)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Mean over ``axis``; see `gl.mean`."""
-        return self._call(np.mean, axis=axis, keepdims=keepdims)
+    def mean(
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, **options: Any
+    ) -> Self:
+        """Mean over ``axis``; see `gl.mean`, and `numpy.mean` for ``dtype`` and ``where``."""
+        return self._call(np.mean, axis, dtype, out, keepdims, **options)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Product over ``axis``; see `gl.prod`."""
-        return self._call(np.prod, axis=axis, keepdims=keepdims)
+    def prod(
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, **options: Any
+    ) -> Self:
+        """Product over ``axis``; see `gl.prod`, and `numpy.prod` for ``dtype``, ``initial`` and ``where``."""
+        return self._call(np.prod, axis, dtype, out, keepdims, **options)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Largest entry over ``axis``; see `gl.max`."""
-        return self._call(np.max, axis=axis, keepdims=keepdims)
+    def max(self, axis: Any = None, out: None = None, keepdims: bool = False, **options: Any) -> Self:
+        """Largest entry over ``axis``; see `gl.max`, and `numpy.max` for ``initial`` and ``where``."""
+        return self._call(np.max, axis, out, keepdims, **options)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Smallest entry over ``axis``; see `gl.min`."""
-        return self._call(np.min, axis=axis, keepdims=keepdims)
+    def min(self, axis: Any = None, out: None = None, keepdims: bool = False, **options: Any) -> Self:
+        """Smallest entry over ``axis``; see `gl.min`, and `numpy.min` for ``initial`` and ``where``."""
+        return self._call(np.min, axis, out, keepdims, **options)
 
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
-        """Variance over ``axis``; see `gl.var`."""
-        return self._call(np.var, axis=axis, ddof=ddof, keepdims=keepdims)
+    def var(
+        self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0, keepdims: bool = False,
+        **options: Any,
+    ) -> Self:  # fmt: skip
+        """Variance over ``axis``; see `gl.var`, and `numpy.var` for ``dtype``, ``where`` and ``mean``."""
+        return self._call(np.var, axis, dtype, out, ddof, keepdims, **options)
 
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
-        """Standard deviation over ``axis``; see `gl.std`."""
-        return self._call(np.std, axis=axis, ddof=ddof, keepdims=keepdims)
+    def std(
+        self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0, keepdims: bool = False,
+        **options: Any,
+    ) -> Self:  # fmt: skip
+        """Standard deviation over ``axis``; see `gl.std`, and `numpy.std` for ``dtype``, ``where`` and ``mean``."""
+        return self._call(np.std, axis, dtype, out, ddof, keepdims, **options)
 
-    def argmax(self, axis: Any = None, keepdims: bool = False) -> Self:
+    def argmax(self, axis: Any = None, out: None = None, *, keepdims: bool = False) -> Self:
         """Place of the largest entry along ``axis``; see `gl.argmax`."""
-        return self._call(np.argmax, axis=axis, keepdims=keepdims)
+        return self._call(np.argmax, axis, out, keepdims=keepdims)
 
-    def argmin(self, axis: Any = None, keepdims: bool = False) -> Self:
+    def argmin(self, axis: Any = None, out: None = None, *, keepdims: bool = False) -> Self:
         """Place of the smallest entry along ``axis``; see `gl.argmin`."""
-        return self._call(np.argmin, axis=axis, keepdims=keepdims)
+        return self._call(np.argmin, axis, out, keepdims=keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Self:
+    def any(self, axis: Any = None, out: None = None, keepdims: bool = False, **options: Any) -> Self:
         """Whether an entry along ``axis`` is not 0; see `gl.any`."""
-        return self._call(np.any, axis=axis, keepdims=keepdims)
+        return self._call(np.any, axis, out, keepdims, **options)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Self:
+    def all(self, axis: Any = None, out: None = None, keepdims: bool = False, **options: Any) -> Self:
         """Whether no entry along ``axis`` is 0; see `gl.all`."""
-        return self._call(np.all, axis=axis, keepdims=keepdims)
+        return self._call(np.all, axis, out, keepdims, **options)
 
-    def cumsum(self, axis: int | None = None) -> Self:
+    def cumsum(self, axis: int | None = None, dtype: Any = None) -> Self:
         """Running sum along ``axis``; see `gl.cumsum`."""
-        return self._call(np.cumsum, axis=axis)
+        return self._call(np.cumsum, axis, dtype)
+
+    def cumprod(self, axis: int | None = None, dtype: Any = None) -> Self:
+        """Running product along ``axis``; see `gl.cumprod`."""
+        return self._call(np.cumprod, axis, dtype)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
         """Sum of a diagonal; see `gl.trace`."""
@@ -153,6 +174,18 @@ class ArrayMethods:
     def clip(self, min: Any = None, max: Any = None) -> Self:  # NumPy's names
         """The nearest number within bounds; see `gl.clip`."""
         return self._call(np.clip, min, max)
+
+    def round(self, decimals: int = 0) -> Self:
+        """Entries rounded to so many decimals; see `numpy.round`."""
+        return self._call(np.round, decimals)
+
+    def conj(self) -> Self:
+        """The array itself: numbers of graphs are real."""
+        return self._call(np.conjugate)
+
+    def copy(self) -> Self:
+        """The array itself: nodes never change."""
+        return self._call(np.copy)
 
     def dot(self, other: Any) -> Self:
         """Product as `numpy.dot`; see `gl.dot`."""

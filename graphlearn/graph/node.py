@@ -186,6 +186,17 @@ class Node(_Referable):
     def __invert__(self) -> Node:
         return self._call(np.invert)
 
+    def __and__(self, other: Any) -> Node:
+        return self._call(np.bitwise_and, other)
+
+    def __or__(self, other: Any) -> Node:
+        return self._call(np.bitwise_or, other)
+
+    def __xor__(self, other: Any) -> Node:
+        return self._call(np.bitwise_xor, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, (bool, int, float, complex, np.generic, np.ndarray)):
             raise GraphUseError(

@@ -165,6 +165,12 @@ NUMPY_CURES: dict[str, str] = {}
 BUILT_IN: set[str] = set()
 
 
+def numpy_name(function: Any) -> str:
+    """How a NumPy function is written: ``np.linalg.norm``."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"np{module.removeprefix('numpy') if module in ('numpy.linalg', 'numpy.fft') else ''}.{function.__name__}"
+
+
 def register(op: Op) -> Op:
     """Put an op into the registry; a second definition of a name serves the nodes made after it."""
     OPS[op.name] = op

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from graphlearn.errors import GraphUseError
-from graphlearn.graph.op import NUMPY_BUILDERS, NUMPY_CURES
+from graphlearn.graph.op import NUMPY_BUILDERS, NUMPY_CURES, numpy_name
 from graphlearn.types import ArrayType
 
 _EVALUATE = "Evaluate it first: gl.evaluate(node, at={...})."
@@ -39,11 +39,6 @@ class NotANumber:
     __divmod__ = __rdivmod__ = _refusing("a node is one result, not two", "Write gl.floor(a / b) and a % b.")
     __floordiv__ = __rfloordiv__ = _refusing("a graph has no whole division", "Write gl.floor(a / b).")
     __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _refusing("a graph shifts no bits", _DATA)
-    __and__ = __rand__ = _refusing("& is not defined for a node", "Write gl.logical_and(a, b).")
-    __or__ = __ror__ = _refusing("| is not defined for a node", "Write gl.logical_or(a, b).")
-    __xor__ = __rxor__ = _refusing(
-        "^ is not defined for a node", "Write ** for a power, gl.not_equal(a, b) for truths."
-    )
     __contains__ = _refusing("'in' is not defined for a node", "Use gl.equal and gl.max.")
     __setitem__ = __delitem__ = _refusing("a node is immutable", "Choose entries with gl.where(condition, a, b).")
     __array__ = _refusing("a node has no values to put into an array", _EVALUATE)
@@ -87,8 +82,9 @@ class NotANumber:
 
 def _instead(node: object, name: str) -> str:
     """What to write for an attribute that arrays have and nodes have not."""
-    if any(function.__name__ == name for function in NUMPY_BUILDERS):
-        return f"Write np.{name}(node)."
+    for function in NUMPY_BUILDERS:
+        if function.__name__ == name:
+            return f"Write {numpy_name(function)}(node)."
     if name in NUMPY_CURES:
         return NUMPY_CURES[name]
     own = [known for known in dir(node) if not known.startswith("_")]
@@ -99,11 +95,12 @@ def _instead(node: object, name: str) -> str:
 def no_builder(function: Any) -> str:
     """What to say of a NumPy function that builds nothing: the way to compose it, or the nearest that does."""
     name = function.__name__
-    start = f"np.{name} has no operation in graphlearn."
+    start = f"{numpy_name(function)} has no operation in graphlearn."
     if name in NUMPY_CURES:
         return f"{start} {NUMPY_CURES[name]}"
-    near = difflib.get_close_matches(name, sorted({f.__name__ for f in NUMPY_BUILDERS}), 1)
-    nearest = f" The nearest by name is np.{near[0]}." if near else ""
+    known = {f.__name__: numpy_name(f) for f in NUMPY_BUILDERS}
+    near = difflib.get_close_matches(name, sorted(known), 1)
+    nearest = f" The nearest by name is {known[near[0]]}." if near else ""
     return (
         f"{start}{nearest} Compose it from operations that there are, or compute it on the arrays before they come in."
     )

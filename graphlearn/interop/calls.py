@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import Any
 
+import numpy as np
+
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import NUMPY_BUILDERS
@@ -133,4 +135,6 @@ def _words(signature: inspect.Signature) -> str:
 
 def _from_numpy() -> dict[str, _Function]:
     """NumPy's functions that build nodes; asked for each time, since operations may be added."""
-    return {f.__name__: builder for f, builder in NUMPY_BUILDERS.items() if not f.__name__.startswith("_")}
+    # Where NumPy has two functions of a name, that of np itself and not of np.linalg: it comes last.
+    ranked = sorted(NUMPY_BUILDERS.items(), key=lambda item: getattr(np, item[0].__name__, None) is item[0])
+    return {f.__name__: builder for f, builder in ranked if not f.__name__.startswith("_")}

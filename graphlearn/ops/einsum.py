@@ -188,13 +188,14 @@ EINSUM = compound(
 # --- the public function ---------------------------------------------------------------------------------------------
 
 
-def einsum(subscripts: str, *operands: Any) -> Node:
-    """Einstein's summation, as `numpy.einsum` with subscripts as text.
+def einsum(subscripts: Any, *operands: Any) -> Node:
+    """Einstein's summation, as `numpy.einsum`.
 
     Args:
         subscripts: a letter for each axis of each operand, and of the result after ``->``: ``"ij,jk->ik"``. Without it
             the result has the letters that occur once, in the order of the alphabet. A letter twice in an operand takes
-            its diagonal; ``...`` stands for axes that broadcast.
+            its diagonal; ``...`` stands for axes that broadcast. Or numbers in place of letters, after each operand and
+            at the end: ``einsum(x, [0, 1], y, [1, 2], [0, 2])``.
         operands: nodes or arrays.
 
     Returns:
@@ -204,6 +205,8 @@ def einsum(subscripts: str, *operands: Any) -> Node:
     Raises:
         ShapeError: subscripts that do not fit the operands, or letters of unequal lengths.
     """
+    if not isinstance(subscripts, str):
+        subscripts, operands = _lettered((subscripts, *operands))
     nodes = [as_node(x) for x in operands]
     with blaming("einsum", *nodes):
         labels, result = _parse(subscripts, [x.ndim for x in nodes])
@@ -228,12 +231,26 @@ def _regular(x: Node, labels: str, lengths: dict[str, Dim]) -> tuple[Node, str]:
     return reshape(x, tuple(x.shape[k] for k in kept)), "".join(labels[k] for k in kept)
 
 
+def _lettered(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """Subscripts as text, and the operands, of numbers that stand after each operand and at the end."""
+    count = len(given) // 2
+    operands, lists = given[: 2 * count : 2], [*given[1 : 2 * count : 2], *given[2 * count :]]
+    if not count or not all(isinstance(one, (list, tuple)) and all(map(_is_label, one)) for one in lists):
+        raise ShapeError(
+            "einsum needs subscripts as text, such as 'ij,jk->ik', or a list of numbers from 0 to 51 after each "
+            f"operand; got {given[0]!r} first, and {lists!r}. Write letters."
+        )
+    texts = ["".join("..." if k is Ellipsis else string.ascii_letters[k] for k in one) for one in lists]
+    return ",".join(texts[:count]) + (f"->{texts[count]}" if len(given) % 2 else ""), operands
+
+
+def _is_label(label: Any) -> bool:
+    whole = isinstance(label, (int, np.integer)) and not isinstance(label, bool)
+    return label is Ellipsis or (whole and 0 <= label < len(string.ascii_letters))
+
+
 def _parse(subscripts: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     """Letters of each operand and of the result, with letters of their own for the axes of ``...``."""
-    if not isinstance(subscripts, str):
-        raise ShapeError(
-            f"einsum needs subscripts as text, such as 'ij,jk->ik'; got {subscripts!r}. Write letters for axis numbers."
-        )
     text = subscripts.replace(" ", "")
     left, arrow, result = text.partition("->")
     labels = left.split(",")
@@ -265,4 +282,4 @@ def _parse(subscripts: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     return filled, result
 
 
-numpy_builder(np.einsum, lambda subscripts, *operands, optimize=False: einsum(subscripts, *operands))
+numpy_builder(np.einsum, lambda subscripts, *operands: einsum(subscripts, *operands))

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from graphlearn.errors import OptionError
+from graphlearn.graph.node import Node
 from graphlearn.graph.op import CALL, Notation
+from graphlearn.ops.algebra import FUNCTIONS
 from graphlearn.ops.elementwise import elementwise
 from graphlearn.ops.guards import within
 
@@ -155,7 +158,7 @@ gaussian = elementwise(
     notation=Notation(r"\exp\left(-\left({0}\right)^2\right)", "exp(−({0})²)", CALL),
     ulps=(6, 8),
 )
-gelu = elementwise(
+_gelu = elementwise(
     "gelu",
     doc="Gaussian error linear unit: x times the probability that a standard normal number is below x.",
     formula=lambda m, x: x * m.erfc(-x / m.sqrt(2)) / 2,
@@ -176,3 +179,27 @@ gelu_tanh = elementwise(
     source="Hendrycks and Gimpel (2016), Gaussian error linear units, arXiv:1606.08415",
     ulps=(12, 16),
 )
+
+
+def gelu(x: Any, approximate: str = "none") -> Node:
+    """Gaussian error linear unit: x times the probability that a standard normal number is below x.
+
+    Args:
+        x: node, number or array, of any shape; whole numbers and bools give float64.
+        approximate: ``"none"``, or ``"tanh"`` for the short formula, which is `gelu_tanh`.
+
+    Returns:
+        The shape of ``x``; within 8 units in the last place, compiled within 16.
+
+    Raises:
+        OptionError: another approximation.
+
+    Source: Hendrycks and Gimpel (2016), Gaussian error linear units, arXiv:1606.08415.
+    """
+    if approximate not in ("none", "tanh"):
+        raise OptionError(f"gelu needs approximate='none' or 'tanh'; got {approximate!r}. Leave it out.")
+    return gelu_tanh(x) if approximate == "tanh" else _gelu(x)
+
+
+gelu.__dict__["op"] = _gelu.__dict__["op"]
+FUNCTIONS["gelu"] = gelu

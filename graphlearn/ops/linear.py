@@ -81,4 +81,4 @@ def matmul(a: Any, b: Any) -> Node:
 
 
 numpy_builder(np.matmul, matmul)
-numpy_builder(np.linalg.matmul, matmul)
+numpy_builder(np.linalg.matmul, lambda x1, x2: matmul(x1, x2))

@@ -244,16 +244,18 @@ def softmax(x: Any, axis: int = -1) -> Node:
 
     Args:
         x: logits, a node or array of rank 1 or more; whole numbers and bools count as float64.
-        axis: the axis that sums to 1; at least one entry long.
+        axis: the axis that sums to 1.
 
     Returns:
-        The shape of ``x``. A row of -inf alone has equal shares, as any row of equal entries; NaN in SciPy.
+        The shape of ``x``; nothing of nothing, but a free axis that turns out to have length 0 is refused. A row of -inf
+        alone has equal shares, as any row of equal entries; NaN in SciPy.
 
     Raises:
-        ShapeError: an axis out of range, a scalar, or an axis of length 0.
+        ShapeError: an axis out of range, or a scalar.
     """
     x = as_node(x)
-    return build(SOFTMAX, [x], axis=_axis(x, axis, "softmax"))
+    place = _axis(x, axis, "softmax")
+    return _as_real(x) if x.shape[place] == 0 else build(SOFTMAX, [x], axis=place)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Node:
@@ -261,16 +263,18 @@ def log_softmax(x: Any, axis: int = -1) -> Node:
 
     Args:
         x: logits, a node or array of rank 1 or more; whole numbers and bools count as float64.
-        axis: the axis along which the exponentials of the result sum to 1; at least one entry long.
+        axis: the axis along which the exponentials of the result sum to 1.
 
     Returns:
-        The shape of ``x``. A row of -inf alone has equal shares; NaN in SciPy.
+        The shape of ``x``; nothing of nothing, but a free axis that turns out to have length 0 is refused. A row of -inf
+        alone has equal shares; NaN in SciPy.
 
     Raises:
-        ShapeError: an axis out of range, a scalar, or an axis of length 0.
+        ShapeError: an axis out of range, or a scalar.
     """
     x = as_node(x)
-    return build(LOG_SOFTMAX, [x], axis=_axis(x, axis, "log_softmax"))
+    place = _axis(x, axis, "log_softmax")
+    return _as_real(x) if x.shape[place] == 0 else build(LOG_SOFTMAX, [x], axis=place)
 
 
 def logsumexp(x: Any, axis: int = -1) -> Node:
@@ -278,17 +282,24 @@ def logsumexp(x: Any, axis: int = -1) -> Node:
 
     Args:
         x: node or array of rank 1 or more; whole numbers and bools count as float64.
-        axis: the axis that is summed over; at least one entry long.
+        axis: the axis that is summed over.
 
     Returns:
-        The shape of ``x`` without the axis. A row of -inf alone gives -inf, and its derivative equal shares, the limit
+        The shape of ``x`` without the axis; -inf, the logarithm of 0, where it has no entries, but a free axis that
+        turns out to have length 0 is refused. A row of -inf alone gives -inf, and its derivative equal shares, the limit
         for equal entries.
 
     Raises:
-        ShapeError: an axis out of range, a scalar, or an axis of length 0.
+        ShapeError: an axis out of range, or a scalar.
     """
     x = as_node(x)
-    return build(LOGSUMEXP, [x], axis=_axis(x, axis, "logsumexp"))
+    place = _axis(x, axis, "logsumexp")
+    # log(sum(x)) of no entries is -inf, and still a node of x, by which its derivative is empty.
+    return log(sum_(_as_real(x), place)) if x.shape[place] == 0 else build(LOGSUMEXP, [x], axis=place)
+
+
+def _as_real(x: Node) -> Node:
+    return x if x.type.is_float else cast(x, "float64")
 
 
 def softmax_cross_entropy(z: Any, t: Any, axis: int = -1, normalized: bool = False) -> Node:

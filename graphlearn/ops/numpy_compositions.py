@@ -1,94 +1,25 @@
-"""NumPy functions of shapes and tests that are short compositions of operations, under their NumPy names."""
+"""NumPy functions of shapes that are short compositions of operations, under their NumPy names."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import ShapeError
+from graphlearn.errors import OptionError, ShapeError, UnsupportedOp
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
-from graphlearn.ops import elementary
-from graphlearn.ops.intrinsics import absolute, equal, less, logical_not, not_equal, sign, where
+from graphlearn.ops.gathering import take
 from graphlearn.ops.joining import concatenate, flip, split
-from graphlearn.ops.reductions import max_, mean, min_, sum_
-from graphlearn.ops.shape import broadcast_to, expand_dims, reshape, transpose
+from graphlearn.ops.places import check_places
+from graphlearn.ops.shape import broadcast_to, expand_dims, moveaxis, ravel, reshape, transpose
+from graphlearn.ops.slicing import index
 from graphlearn.ops.structural import numpy_builder
-from graphlearn.types import broadcast_shapes, normalize_axes
-
-# --- tests and scales ------------------------------------------------------------------------------------------------
-
-
-def isnan(x: Any) -> Node:
-    """Where an entry is NaN, the only number that differs from itself."""
-    node = as_node(x)
-    return not_equal(node, node)
-
-
-def isinf(x: Any) -> Node:
-    """Where an entry is infinite."""
-    return equal(absolute(x), math.inf)
-
-
-def isfinite(x: Any) -> Node:
-    """Where an entry is neither infinite nor NaN."""
-    return less(absolute(x), math.inf)
-
-
-def logical_xor(a: Any, b: Any) -> Node:
-    """Where exactly one of two entries is not zero."""
-    return not_equal(_truth(a), _truth(b))
-
-
-def _truth(x: Any) -> Node:
-    return logical_not(logical_not(x))
-
-
-def trunc(x: Any) -> Node:
-    """The whole number next to an entry, towards zero."""
-    node = as_node(x)
-    return sign(node) * elementary.floor(absolute(node)) if node.type.is_float else node
-
-
-def heaviside(x: Any, at_zero: Any) -> Node:
-    """0 left of zero, 1 right of it, ``at_zero`` there; NaN stays NaN."""
-    node = as_node(x)
-    return where(equal(node, 0), at_zero, where(less(node, 0), 0.0, where(isnan(node), node, 1.0)))
-
-
-def degrees(x: Any) -> Node:
-    """Angles in radians as degrees."""
-    return as_node(x) * (180 / math.pi)
-
-
-def radians(x: Any) -> Node:
-    """Angles in degrees as radians."""
-    return as_node(x) * (math.pi / 180)
-
-
-def average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Node:
-    """The mean, or the mean in which each entry counts with its weight; weights broadcast to the array."""
-    if weights is None:
-        return mean(a, axis, keepdims)
-    node = as_node(a)
-    share = broadcast_to(as_node(weights), node.shape)
-    return sum_(node * share, axis, keepdims) / sum_(share, axis, keepdims)
-
-
-def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Node:
-    """The largest entry minus the smallest."""
-    return max_(a, axis, keepdims) - min_(a, axis, keepdims)
-
-
-def count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Node:
-    """Number of entries that are not zero, int64."""
-    return sum_(_truth(a), axis, keepdims)
-
+from graphlearn.ops.triangles import diag
+from graphlearn.types import broadcast_shapes, format_shape, normalize_axes
 
 # --- constants of a shape --------------------------------------------------------------------------------------------
 
@@ -187,21 +118,165 @@ def broadcast_arrays(*arrays: Any) -> tuple[Node, ...]:
     return tuple(broadcast_to(x, shape) for x in nodes)
 
 
+def unstack(x: Any, axis: int = 0) -> tuple[Node, ...]:
+    """The parts of an array along an axis of fixed length, without the axis.
+
+    Raises:
+        ShapeError: a free axis.
+    """
+    node = as_node(x)
+    with blaming("unstack", node):
+        (place,) = normalize_axes(axis, node.ndim, "unstack")
+        length = node.shape[place]
+        if isinstance(length, str):
+            raise ShapeError(
+                f"unstack needs an axis of fixed length; got axis {place}, {length!r}. Give it a length with "
+                "gl.specialize."
+            )
+    return tuple(index(node, (*[slice(None)] * place, k)) for k in range(length))
+
+
+def meshgrid(*xi: Any, sparse: bool = False, indexing: str = "xy") -> tuple[Node, ...]:
+    """Coordinates of all points of a grid: each vector along an axis of its own.
+
+    Args:
+        xi: vectors or scalars.
+        sparse: with axes of length 1 in the other directions, not repeated.
+        indexing: ``"xy"``: the first vector along the second axis; ``"ij"``: in their order.
+
+    Raises:
+        ShapeError: an array of two axes or more.
+        OptionError: another indexing.
+    """
+    nodes = [as_node(x) for x in xi]
+    if indexing not in ("xy", "ij"):
+        raise OptionError(f"meshgrid needs indexing='xy' or 'ij'; got {indexing!r}. Write one of these.")
+    with blaming("meshgrid", *nodes):
+        if any(x.ndim > 1 for x in nodes):
+            got = ", ".join(format_shape(x.shape) for x in nodes)
+            raise ShapeError(f"meshgrid needs vectors; got {got}. Flatten them with gl.ravel.")
+    places = list(range(len(nodes)))
+    if indexing == "xy":
+        places[:2] = places[:2][::-1]
+    laid = tuple(
+        reshape(x, tuple((x.shape or (1,))[0] if k == place else 1 for k in range(len(nodes))))
+        for x, place in zip(nodes, places, strict=True)
+    )
+    return laid if sparse or not laid else broadcast_arrays(*laid)
+
+
+def rollaxis(a: Any, axis: int, start: int = 0) -> Node:
+    """The array with an axis moved back to stand before another.
+
+    Raises:
+        ShapeError: no such axis.
+    """
+    node = as_node(a)
+    with blaming("rollaxis", node):
+        (moved,) = normalize_axes(axis, node.ndim, "rollaxis")
+        (before,) = normalize_axes(start, node.ndim + 1, "rollaxis") if start >= 0 else (start % max(node.ndim, 1),)
+    return moveaxis(node, moved, before - (moved < before))
+
+
+def block(arrays: Any) -> Node:
+    """An array put together from nested lists of blocks: the innermost lists along the last axis.
+
+    Raises:
+        ShapeError: lists of unequal depths, an empty one, or blocks that do not fit.
+    """
+    depth = _depth(arrays)
+    rank = max(depth, *(x.ndim for x in _blocks(arrays)))
+    return _joined(arrays, rank, rank - depth)
+
+
+def _depth(arrays: Any) -> int:
+    if not isinstance(arrays, list):
+        return 0
+    depths = {_depth(part) for part in arrays}
+    if len(depths) != 1:
+        raise ShapeError(
+            f"block needs lists of one depth, and none that is empty; got {sorted(depths)}. Nest all blocks alike."
+        )
+    return depths.pop() + 1
+
+
+def _blocks(arrays: Any) -> list[Node]:
+    return [x for part in arrays for x in _blocks(part)] if isinstance(arrays, list) else [as_node(arrays)]
+
+
+def _joined(arrays: Any, rank: int, axis: int) -> Node:
+    if not isinstance(arrays, list):
+        node = as_node(arrays)
+        return reshape(node, (*[1] * (rank - node.ndim), *node.shape))
+    return concatenate([_joined(part, rank, axis + 1) for part in arrays], axis)
+
+
+# --- entries by known conditions and numbers -------------------------------------------------------------------------
+
+
+def compress(condition: Any, a: Any, axis: int | None = None) -> Node:
+    """The entries along an axis where a known condition holds; beyond the end of the condition none.
+
+    Args:
+        condition: truths that are no node, since the result's shape follows from them.
+        a: node or array.
+        axis: of fixed length; None: the flattened array.
+
+    Raises:
+        ShapeError: a condition that is no vector, or holds outside of the axis.
+        UnsupportedOp: a condition that is a node.
+    """
+    node = as_node(a)
+    with blaming("compress", node):
+        if isinstance(condition, Node):
+            raise UnsupportedOp(
+                f"compress needs a condition that is known; got {condition!r}, on whose values the shape of the result "
+                "would depend. Write gl.where(condition, x, 0) to keep entries."
+            )
+        chosen = np.asarray(condition, bool)
+        if chosen.ndim != 1:
+            raise ShapeError(f"compress needs a vector of truths; got {format_shape(chosen.shape)}. Flatten it.")
+        (place,) = (0,) if axis is None else normalize_axes(axis, node.ndim, "compress")
+    return take(node, np.flatnonzero(chosen), None if axis is None else place)
+
+
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Node:
+    """The array without the entries of some places along an axis.
+
+    Args:
+        arr: node or array.
+        obj: a place, several, a slice, or truths.
+        axis: of fixed length; None: the flattened array.
+
+    Raises:
+        ShapeError: a free axis.
+        DataError: a place outside of the axis.
+    """
+    node = ravel(arr) if axis is None else as_node(arr)
+    with blaming("delete", node):
+        (place,) = normalize_axes(0 if axis is None else axis, node.ndim, "delete")
+        length = node.shape[place]
+        if isinstance(length, str) or isinstance(obj, Node):
+            raise ShapeError(
+                f"delete needs known places on an axis of fixed length; got {format_shape(node.shape)}. "
+                "Give the axis a length with gl.specialize."
+            )
+        if not isinstance(obj, slice) and np.asarray(obj).dtype != bool:
+            check_places(obj, length, "delete")
+    rest = np.delete(np.arange(length), obj)
+    return take(node, rest, place)
+
+
 for _function, _builder in (
-    (np.isnan, isnan),
-    (np.isinf, isinf),
-    (np.isfinite, isfinite),
-    (np.logical_xor, logical_xor),
-    (np.heaviside, heaviside),
-    (np.trunc, trunc),
-    (np.fix, trunc),
-    (np.degrees, degrees),
-    (np.rad2deg, degrees),
-    (np.radians, radians),
-    (np.deg2rad, radians),
-    (np.average, average),
-    (np.ptp, ptp),
-    (np.count_nonzero, count_nonzero),
+    (np.copy, lambda a: as_node(a)),
+    (np.unstack, unstack),
+    (np.meshgrid, meshgrid),
+    (np.rollaxis, rollaxis),
+    (np.block, block),
+    (np.diagflat, lambda v, k=0: diag(ravel(v), k)),
+    (np.compress, compress),
+    (np.extract, lambda condition, arr: compress(np.ravel(condition), arr)),
+    (np.delete, delete),
     (np.full_like, full_like),
     (np.zeros_like, lambda a, dtype=None: full_like(a, 0, dtype)),
     (np.ones_like, lambda a, dtype=None: full_like(a, 1, dtype)),
@@ -210,16 +285,14 @@ for _function, _builder in (
     (np.atleast_3d, lambda *arys: each_atleast(3, *arys)),
     (np.dstack, lambda tup: dstack(tup)),
     (np.column_stack, lambda tup: column_stack(tup)),
-    (np.append, append),
+    (np.append, lambda arr, values, axis=None: append(arr, values, axis)),
     (np.array_split, lambda ary, indices_or_sections, axis=0: array_split(ary, indices_or_sections, axis)),
     (np.hsplit, lambda ary, indices_or_sections: hsplit(ary, indices_or_sections)),
     (np.vsplit, lambda ary, indices_or_sections: split(ary, indices_or_sections, 0)),
     (np.dsplit, lambda ary, indices_or_sections: split(ary, indices_or_sections, 2)),
     (np.fliplr, lambda m: flip(m, 1)),
     (np.flipud, lambda m: flip(m, 0)),
-    (np.rot90, rot90),
+    (np.rot90, lambda m, k=1, axes=(0, 1): rot90(m, k, axes)),
     (np.broadcast_arrays, broadcast_arrays),
-    (np.matrix_transpose, lambda x: transpose(x, (*range(as_node(x).ndim - 2), -1, -2))),
-    (np.vecdot, lambda x1, x2, axis=-1: sum_(as_node(x1) * x2, axis)),
 ):
     numpy_builder(_function, _builder)

@@ -1,4 +1,4 @@
-"""NumPy functions that are short compositions of operations, and what to write for those that are not."""
+"""NumPy functions of entries that differ from operations in what they take: bounds, decimals, bits, whole numbers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.node import Node, as_node
-from graphlearn.graph.op import NUMPY_BUILDERS, NUMPY_CURES
+from graphlearn.graph.op import NUMPY_BUILDERS
 from graphlearn.ops import elementary
 from graphlearn.ops.activations import square
-from graphlearn.ops.intrinsics import absolute, logical_not, maximum, minimum
+from graphlearn.ops.intrinsics import absolute, logical_and, logical_not, logical_or, maximum, minimum
+from graphlearn.ops.numpy_elementwise import logical_xor
 from graphlearn.ops.shape import cast
 from graphlearn.ops.structural import numpy_builder
 
@@ -46,17 +47,24 @@ def reciprocal(x: Any) -> Node:
 
 
 def round_(a: Any, decimals: int = 0) -> Node:
-    """`numpy.round` to whole numbers.
+    """`numpy.round`, to so many decimals; as in NumPy by scaling, which rounds as well.
 
     Raises:
-        GraphUseError: other decimals.
+        GraphUseError: whole numbers to tens or hundreds, or decimals that are no whole number.
     """
-    if decimals != 0:
+    node = as_node(a)
+    if isinstance(decimals, bool) or not isinstance(decimals, (int, np.integer)):
+        raise GraphUseError(f"np.round needs a whole number of decimals; got {decimals!r}. Give 2, for instance.")
+    if decimals == 0 or (decimals > 0 and not node.type.is_float):
+        return elementary.round_(node)
+    if not node.type.is_float:
         raise GraphUseError(
-            f"np.round on a node rounds to whole numbers; got decimals={decimals!r}. "
-            "Write np.round(x * 10**decimals) / 10**decimals."
+            f"np.round on a node rounds whole numbers to no tens or hundreds; got decimals={decimals} for {node!r}. "
+            "Cast it to float64 first.",
+            nodes=(node,),
         )
-    return elementary.round_(a)
+    scale = 10.0 ** abs(int(decimals))
+    return elementary.round_(node * scale) / scale if decimals > 0 else elementary.round_(node / scale) * scale
 
 
 def rint(x: Any) -> Node:
@@ -71,14 +79,47 @@ def invert(x: Any) -> Node:
     Raises:
         GraphUseError: numbers, whose bits NumPy inverts.
     """
-    node = as_node(x)
-    if node.dtype != "bool":
-        raise GraphUseError(
-            f"np.invert and ~ on a node need truths, since NumPy inverts the bits of numbers; got {node!r}. Write "
-            "np.logical_not(x) for where x is 0, or -x - 1 for the bits.",
-            nodes=(node,),
-        )
-    return logical_not(node)
+    return logical_not(*_truths("np.invert and ~", "np.logical_not(x) for where x is 0, or -x - 1 for the bits", x))
+
+
+def bitwise_and(a: Any, b: Any) -> Node:
+    """`numpy.bitwise_and`, ``a & b``, of truths: both hold.
+
+    Raises:
+        GraphUseError: numbers, whose bits NumPy compares.
+    """
+    return logical_and(*_truths("np.bitwise_and and &", "np.logical_and(a, b) for where neither is 0", a, b))
+
+
+def bitwise_or(a: Any, b: Any) -> Node:
+    """`numpy.bitwise_or`, ``a | b``, of truths: one of them holds, or both.
+
+    Raises:
+        GraphUseError: numbers, whose bits NumPy compares.
+    """
+    return logical_or(*_truths("np.bitwise_or and |", "np.logical_or(a, b) for where one is not 0", a, b))
+
+
+def bitwise_xor(a: Any, b: Any) -> Node:
+    """`numpy.bitwise_xor`, ``a ^ b``, of truths: one of them holds, not both.
+
+    Raises:
+        GraphUseError: numbers, whose bits NumPy compares.
+    """
+    cure = "a ** b for a power, np.logical_xor(a, b) for where just one is not 0"
+    return logical_xor(*_truths("np.bitwise_xor and ^", cure, a, b))
+
+
+def _truths(what: str, cure: str, *operands: Any) -> list[Node]:
+    """Operands that are all truths."""
+    found = [as_node(x) for x in operands]
+    for node in found:
+        if node.dtype != "bool":
+            raise GraphUseError(
+                f"{what} on a node need truths, since NumPy combines the bits of numbers; got {node!r}. Write {cure}.",
+                nodes=tuple(found),
+            )
+    return found
 
 
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Node:  # NumPy's names
@@ -98,28 +139,13 @@ NUMPY_BUILDERS.update(
         np.reciprocal: reciprocal,
         np.rint: rint,
         np.invert: invert,
+        np.bitwise_and: bitwise_and,
+        np.bitwise_or: bitwise_or,
+        np.bitwise_xor: bitwise_xor,
         np.fabs: fabs,
     }
 )
 numpy_builder(np.clip, _clip)
 numpy_builder(np.round, round_)
+numpy_builder(np.around, round_)
 numpy_builder(np.astype, lambda x, dtype: cast(x, dtype))
-
-_SHAPE = "It is known without a value: write node.{}."
-_DATA = "Compute it on the arrays before they come in."
-_TRUTH = "For truths write {}."
-NUMPY_CURES.update(
-    {
-        "logaddexp": "Write a + gl.softplus(b - a).",
-        "hypot": "Write np.sqrt(np.square(a) + np.square(b)).",
-        "float_power": "Write np.power(a, b) of real numbers.",
-        "fmax": "Write np.maximum(a, b), which hands a NaN on.",
-        "fmin": "Write np.minimum(a, b), which hands a NaN on.",
-        "bitwise_and": _TRUTH.format("np.logical_and(a, b)"),
-        "bitwise_or": _TRUTH.format("np.logical_or(a, b)"),
-        "bitwise_xor": _TRUTH.format("np.not_equal(a, b)"),
-        **dict.fromkeys(["fmod", "floor_divide", "divmod", "sort", "argsort"], _DATA),
-        **{name: _SHAPE.format(name) for name in ("shape", "ndim")},
-        "size": "Write the product of node.shape; a free axis has the length gl.axis_size(name).",
-    }
-)

@@ -18,8 +18,8 @@ from graphlearn.ops.reach import LINES
 from graphlearn.ops.reductions import Axis, restore
 from graphlearn.ops.running import cumsum
 from graphlearn.ops.shape import broadcast_to, cast, reshape
-from graphlearn.ops.structural import build, numpy_builder, reduction_notation, structural
-from graphlearn.types import ArrayType, format_shape, normalize_axes, promote, reduce_shape
+from graphlearn.ops.structural import build, reduction_notation, structural
+from graphlearn.types import ArrayType, format_shape, normalize_axes, promote, reduce_shape, reduced_axes
 
 
 def _wide(dtype: str) -> str:
@@ -197,7 +197,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     """
     x = as_node(x)
     with blaming("prod", x):
-        axes = normalize_axes(axis, x.ndim, "prod")
+        axes = reduced_axes(axis, x.ndim, "prod")
     return build(PROD, [x], axis=axes, keepdims=bool(keepdims))
 
 
@@ -234,10 +234,6 @@ def products_before(x: Any, axis: int, *, reverse: bool = False) -> Node:
 def _line(x: Any, axis: int | None, what: str) -> tuple[Node, int]:
     x = as_node(x)
     with blaming(what, x):
-        line = reshape(x, -1) if axis is None else x
+        line = reshape(x, -1) if axis is None or (x.ndim == 0 and reduced_axes(axis, 0, what) == ()) else x
         (place,) = normalize_axes(0 if axis is None else axis, line.ndim, what)
     return line, place
-
-
-numpy_builder(np.prod, lambda a, axis=None, keepdims=False: prod(a, axis, keepdims))
-numpy_builder(np.cumprod, lambda a, axis=None: cumprod(a, axis))

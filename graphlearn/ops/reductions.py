@@ -16,7 +16,7 @@ from graphlearn.ops.intrinsics import equal, greater, logical_not, not_equal, wh
 from graphlearn.ops.reach import LINES, MOVES
 from graphlearn.ops.shape import broadcast_to, cast, element_count, reshape
 from graphlearn.ops.structural import build, compound, numpy_builder, reduction_notation, structural
-from graphlearn.types import ArrayType, Shape, format_shape, normalize_axes, reduce_shape, to_float
+from graphlearn.types import ArrayType, Shape, format_shape, normalize_axes, reduce_shape, reduced_axes, to_float
 
 Axis = int | Sequence[int] | None
 
@@ -222,7 +222,7 @@ MEAN = compound(
 def _reduce(op: Op, x: Any, axis: Axis, keepdims: bool) -> Node:
     x = as_node(x)
     with blaming(op.name, x):
-        axes = normalize_axes(axis, x.ndim, op.name)
+        axes = normalize_axes(axis, x.ndim, op.name) if op is MEAN else reduced_axes(axis, x.ndim, op.name)
     return build(op, [x], axis=axes, keepdims=bool(keepdims))
 
 
@@ -335,19 +335,13 @@ def _place(op: Op, x: Any, axis: int | None, keepdims: bool) -> Node:
     with blaming(op.name, x):
         whole = axis is None
         line = reshape(x, -1) if whole else x
+        if x.ndim == 0 and reduced_axes(axis, 0, op.name) == ():  # as NumPy, the only entry of its only axis
+            line = reshape(x, 1)
         (place,) = normalize_axes(0 if axis is None else axis, line.ndim, op.name)
         _require_entries(line.shape, (place,), op.name)
     found = build(op, [line], axis=place)
     return reshape(found, reduce_shape(x.shape, range(x.ndim) if whole else (place,), True)) if keepdims else found
 
 
-numpy_builder(np.sum, lambda a, axis=None, keepdims=False: sum_(a, axis, keepdims))
-numpy_builder(np.mean, lambda a, axis=None, keepdims=False: mean(a, axis, keepdims))
-for _name in ("max", "amax"):
-    numpy_builder(getattr(np, _name), lambda a, axis=None, keepdims=False: max_(a, axis, keepdims))
-for _name in ("min", "amin"):
-    numpy_builder(getattr(np, _name), lambda a, axis=None, keepdims=False: min_(a, axis, keepdims))
-numpy_builder(np.any, lambda a, axis=None, keepdims=False: any_(a, axis, keepdims))
-numpy_builder(np.all, lambda a, axis=None, keepdims=False: all_(a, axis, keepdims))
 numpy_builder(np.argmax, lambda a, axis=None, keepdims=False: argmax(a, axis, keepdims))
 numpy_builder(np.argmin, lambda a, axis=None, keepdims=False: argmin(a, axis, keepdims))

@@ -11,8 +11,8 @@ from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Notation
 from graphlearn.ops.reach import MOVES
 from graphlearn.ops.shape import reshape
-from graphlearn.ops.structural import build, numpy_builder, structural
-from graphlearn.types import ArrayType, normalize_axes
+from graphlearn.ops.structural import build, structural
+from graphlearn.types import ArrayType, normalize_axes, reduced_axes
 
 
 def _infer(types: tuple[ArrayType, ...], axis: int, reverse: bool) -> ArrayType:
@@ -56,17 +56,14 @@ def cumsum(x: Any, axis: int | None = None, *, reverse: bool = False) -> Node:
         reverse: begin at the last entry.
 
     Returns:
-        The shape of ``x``; rank 1 where ``axis`` is None.
+        The shape of ``x``; rank 1 where ``axis`` is None, and of a scalar.
 
     Raises:
         ShapeError: an axis out of range.
     """
     x = as_node(x)
-    if axis is None:
-        x, axis = reshape(x, -1), 0
     with blaming("cumsum", x):
+        if axis is None or (x.ndim == 0 and reduced_axes(axis, 0, "cumsum") == ()):
+            x, axis = reshape(x, -1), 0
         (place,) = normalize_axes(axis, x.ndim, "cumsum")
     return build(CUMSUM, [x], axis=place, reverse=bool(reverse))
-
-
-numpy_builder(np.cumsum, lambda a, axis=None: cumsum(a, axis))

@@ -358,8 +358,8 @@ def element_count(shape: Sequence[Dim]) -> Node | int:
     return count if fixed == 1 else count * fixed
 
 
-numpy_builder(np.broadcast_to, broadcast_to)
-numpy_builder(np.reshape, reshape)
+numpy_builder(np.broadcast_to, lambda array, shape: broadcast_to(array, shape))
+numpy_builder(np.reshape, lambda a, shape: reshape(a, shape))
 numpy_builder(np.ravel, lambda a: ravel(a))
 numpy_builder(np.expand_dims, lambda a, axis: expand_dims(a, axis))
 numpy_builder(np.squeeze, lambda a, axis=None: squeeze(a, axis))

@@ -1,6 +1,6 @@
 """Indexing: ``x[...]`` as a slice of the array, and its adjoint, which lays an array into zeros.
 
-One array of whole numbers among the indices takes entries by number, beside the slice.
+Arrays among the indices take entries by number, beside the slice: see `array_indices`.
 """
 
 from __future__ import annotations
@@ -13,21 +13,17 @@ import numpy as np
 from graphlearn.errors import ShapeError, UnsupportedOp
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
-from graphlearn.graph.op import CALL, Notation
-from graphlearn.ops.gathering import take
-from graphlearn.ops.places import WHOLE
+from graphlearn.graph.op import CALL, NUMPY_BUILDERS, Notation
+from graphlearn.ops.array_indices import by_numbers, is_array, is_mask, numbered, width
 from graphlearn.ops.reach import MOVES
-from graphlearn.ops.shape import reshape, shape_text, transpose
-from graphlearn.ops.structural import build, numpy_builder, structural
+from graphlearn.ops.shape import reshape, shape_text
+from graphlearn.ops.structural import build, structural
 from graphlearn.types import ArrayType, Dim, Pick, Region, Shape, format_shape, region_shape
 
 _SELECT = (
-    "Indices are integers, slices, ..., None and one array of whole numbers. To keep entries where a condition holds "
-    "write gl.where(condition, x, 0); an index that is real becomes whole with gl.cast(numbers, 'int64')."
-)
-_ONE_ARRAY = (
-    "Take along one axis after the other, x[rows][:, columns], for all pairs; for pairs in step write "
-    "gl.take_along_axis(x, numbers, axis)."
+    "Indices are integers, slices, ..., None, arrays of whole numbers, and arrays of truths that are known. To keep "
+    "entries where a condition holds write gl.where(condition, x, 0); an index that is real becomes whole with "
+    "gl.cast(numbers, 'int64')."
 )
 
 
@@ -128,24 +124,24 @@ def inlay(x: Any, region: Region, shape: Shape) -> Node:
 
 
 def index(x: Any, key: Any) -> Node:
-    """``x[key]`` as NumPy's indexing with at most one array.
+    """``x[key]`` as NumPy's indexing.
 
     Args:
         x: node or array.
-        key: integers, slices, ``...``, None (a new axis) and one array, list or node of whole numbers, or a tuple of
-            these. Of a free axis only all, ``:``, or entries by an array of numbers.
+        key: integers, slices, ``...``, None (a new axis), arrays, lists or nodes of whole numbers, which broadcast, and
+            arrays or lists of truths, which take the entries where they hold; or a tuple of these. Of a free axis only
+            all, ``:``, or entries by one array of numbers.
 
     Raises:
-        ShapeError: more indices than axes, a place outside of an axis, or a part of a free axis.
+        ShapeError: more indices than axes, a place outside of an axis, a part of a free axis, or arrays that fit
+            neither each other nor their axes.
         DataError: an array with a place outside of its axis; see `take`.
-        UnsupportedOp: a condition, or several arrays.
+        UnsupportedOp: a condition that is a node: the shape of the result would depend on its values.
     """
     x = as_node(x)
     given = key if isinstance(key, tuple) else (key,)
     with blaming("indexing", x):
         keys = _full(given, x.shape)
-        if sum(_is_array(k) for k in keys) > 1:
-            raise UnsupportedOp(f"indexing has no operation for two arrays. {_ONE_ARRAY}")
         axes = iter(enumerate(x.shape))
         picks = [None if k is None else _pick(k, *next(axes)) for k in keys]
         region = tuple(pick for k, pick in zip(keys, picks, strict=True) if k is not None)
@@ -154,63 +150,46 @@ def index(x: Any, key: Any) -> Node:
         rest = iter(part.shape)
         new = [1 if k is None else next(rest) for k, p in zip(keys, picks, strict=True) if not isinstance(p, int)]
         part = reshape(part, tuple(new))
-    for place, numbers in enumerate(keys):
-        if _is_array(numbers):
-            axis = sum(not _is_whole(k) for k in keys[:place])
-            return _by_number(part, numbers, axis, together=_stand_together(given))
-    return part
+    left = [k for k in keys if not _is_whole(k)]  # a key for each axis of the part
+    numbered_axes = [axis for axis, k in enumerate(left) if is_array(k)]
+    if not numbered_axes:
+        return part
+    with blaming("indexing", x):
+        return by_numbers(part, numbered_axes, [left[axis] for axis in numbered_axes], _stand_together(given))
 
 
 def _stand_together(keys: tuple[Any, ...]) -> bool:
-    """Whether nothing stands between the integers and the array among the keys, not even an empty ``...``."""
-    chosen = [k for k, key in enumerate(keys) if _is_array(key) or _is_whole(key)]
+    """Whether nothing stands between the integers and the arrays among the keys, not even an empty ``...``."""
+    chosen = [k for k, key in enumerate(keys) if is_array(key) or is_mask(key) or _is_whole(key)]
     return chosen[-1] - chosen[0] + 1 == len(chosen)
 
 
-def _by_number(part: Node, numbers: Any, axis: int, together: bool) -> Node:
-    """The array among the keys applied to what the others left.
-
-    As in NumPy, integers are indices in step with the array: where a slice or a new axis stands between them, the axes
-    of the result that are numbered come first.
-    """
-    taken = take(part, numbers, axis)
-    if together or not axis:
-        return taken
-    width = taken.ndim - part.ndim + 1
-    moved = range(axis, axis + width)
-    return transpose(taken, (*moved, *(k for k in range(taken.ndim) if k not in moved)))
-
-
 def _full(keys: tuple[Any, ...], shape: Shape) -> list[Any]:
-    """One key for each axis, in the place of ``...`` too; None for each new axis."""
+    """One key for each axis, in the place of ``...`` and of truths too; None for each new axis."""
     for key in keys:
-        if not (key is None or key is Ellipsis or isinstance(key, slice) or _is_whole(key) or _is_array(key)):
+        known = key is None or key is Ellipsis or isinstance(key, slice) or _is_whole(key)
+        if not (known or is_array(key) or is_mask(key)):
             raise UnsupportedOp(f"indexing has no operation for {_words(key)}. {_SELECT}")
     dots = [k for k, key in enumerate(keys) if key is Ellipsis]
     if len(dots) > 1:
         raise ShapeError("indexing needs at most one '...'; got several. Write ':' for the other axes.")
-    used = sum(key is not None and key is not Ellipsis for key in keys)
+    used = sum(map(width, keys))
     if used > len(shape):
         raise ShapeError(
             f"indexing needs at most one index for each axis of {format_shape(shape)}; got {used}. Drop "
             f"{used - len(shape)} of them."
         )
     at = dots[0] if dots else len(keys)
-    return [*keys[:at], *[slice(None)] * (len(shape) - used), *keys[at + 1 :]]
-
-
-def _is_array(key: Any) -> bool:
-    """Whether a key is an array of whole numbers, a list of them or a node."""
-    if isinstance(key, Node):
-        return key.dtype in WHOLE
-    if not isinstance(key, (np.ndarray, list)):
-        return False
-    array = np.asarray(key)
-    return (array.dtype.kind in "iu" and array.ndim > 0) or (array.size == 0 and isinstance(key, list))
+    full: list[Any] = []
+    axis = 0
+    for key in [*keys[:at], *[slice(None)] * (len(shape) - used), *keys[at + 1 :]]:
+        full += numbered(key, shape, axis) if is_mask(key) else (key,)
+        axis += width(key)
+    return full
 
 
 def _is_whole(key: Any) -> bool:
-    if isinstance(key, (bool, np.bool_, Node)) or (isinstance(key, np.ndarray) and key.dtype == bool):
+    if key is None or isinstance(key, (bool, np.bool_, Node, slice)) or is_mask(key):
         return False
     try:
         operator.index(key)
@@ -227,7 +206,7 @@ def _words(key: Any) -> str:
 
 def _pick(key: Any, axis: int, dim: Dim) -> Pick:
     """A key in canonical form."""
-    if _is_array(key):
+    if is_array(key):
         return None  # taken by number afterwards
     if isinstance(key, slice):
         return _sliced(key, axis, dim)
@@ -266,4 +245,4 @@ def _sliced(key: slice, axis: int, dim: Dim) -> Pick:
     return None if (first, count, step) == (0, dim, 1) else (first, count, step)
 
 
-numpy_builder(np.ndarray.__getitem__, index)
+NUMPY_BUILDERS[np.ndarray.__getitem__] = index

@@ -105,7 +105,7 @@ def _expand_var(node: Node) -> Node:
 def _expand_std(node: Node) -> Node:
     divisor = _divisor(node)
     root = sqrt(divisor) if isinstance(divisor, Node) else math.sqrt(divisor)
-    return _norm(_exact_distances(node), node.attr("axis"), node.attr("keepdims")) / root
+    return length(_exact_distances(node), node.attr("axis"), node.attr("keepdims")) / root
 
 
 def _expand_norm(node: Node) -> Node:
@@ -268,7 +268,7 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
         axes = tuple(range(x.ndim)) if axis is None else tuple(a % max(x.ndim, 1) for a in whole_axes(axis, "norm"))
         normalize_axes(axis, x.ndim, "norm")
         if axis is None and ord is None:
-            return _norm(x, axes, bool(keepdims))
+            return length(x, axes, bool(keepdims))
         if len(axes) not in (1, 2):
             raise ShapeError(
                 f"a norm of an order needs vectors or matrices; got the axes {axes} of {format_shape(x.shape)}. Give "
@@ -279,13 +279,14 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
         return _matrix_norm(x, ord, axes[0], axes[1], bool(keepdims))
 
 
-def _norm(x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
-    return build(NORM, [x], axis=tuple(sorted(axes)), keepdims=keepdims)
+def length(x: Node, axes: Axis, keepdims: bool = False) -> Node:
+    """Euclidean length over any axes, None for all; its derivative at 0 is 0."""
+    return build(NORM, [x], axis=normalize_axes(axes, x.ndim, "norm"), keepdims=bool(keepdims))
 
 
 def _vector_norm(x: Node, order: Any, axis: int, keepdims: bool) -> Node:
     if order is None or order == 2:
-        return _norm(x, (axis,), keepdims)
+        return length(x, (axis,), keepdims)
     if order == 1:
         return sum_(absolute(x), axis, keepdims)
     if order in (np.inf, -np.inf):
@@ -300,7 +301,7 @@ def _vector_norm(x: Node, order: Any, axis: int, keepdims: bool) -> Node:
 
 def _matrix_norm(x: Node, order: Any, row: int, column: int, keepdims: bool) -> Node:
     if order is None or order == "fro":
-        return _norm(x, (row, column), keepdims)
+        return length(x, (row, column), keepdims)
     if order not in (1, -1, np.inf, -np.inf):
         raise UnsupportedOp(
             f"the norm of a matrix has the orders None, 'fro', 1, -1, inf and -inf; got {order!r}, which needs "
@@ -312,6 +313,4 @@ def _matrix_norm(x: Node, order: Any, row: int, column: int, keepdims: bool) -> 
     return found
 
 
-numpy_builder(np.var, lambda a, axis=None, ddof=0, keepdims=False: var(a, axis, ddof, keepdims))
-numpy_builder(np.std, lambda a, axis=None, ddof=0, keepdims=False: std(a, axis, ddof, keepdims))
 numpy_builder(np.linalg.norm, lambda x, ord=None, axis=None, keepdims=False: norm(x, ord, axis, keepdims))

@@ -15,7 +15,7 @@ from graphlearn.graph.op import CALL, Notation, Op
 from graphlearn.ops.intrinsics import where
 from graphlearn.ops.reach import MOVES
 from graphlearn.ops.reductions import sum_
-from graphlearn.ops.shape import reshape, transpose
+from graphlearn.ops.shape import broadcast_to, reshape, transpose
 from graphlearn.ops.slicing import inlay, take_region
 from graphlearn.ops.structural import build, compound, numpy_builder
 from graphlearn.types import ArrayType, Region, Shape, format_shape, normalize_axes
@@ -221,8 +221,10 @@ def diag(x: Any, k: int = 0) -> Node:
 def tril(x: Any, k: int = 0) -> Node:
     """Lower triangle of the matrices in the last two axes, as `numpy.tril`: zeros above the k-th diagonal.
 
+    A vector counts as the square matrix whose rows it is.
+
     Raises:
-        ShapeError: a rank below 2, or a free axis among the last two.
+        ShapeError: a scalar, or a free axis among the last two.
     """
     return _triangle(TRIL, x, k)
 
@@ -230,8 +232,10 @@ def tril(x: Any, k: int = 0) -> Node:
 def triu(x: Any, k: int = 0) -> Node:
     """Upper triangle of the matrices in the last two axes, as `numpy.triu`: zeros below the k-th diagonal.
 
+    A vector counts as the square matrix whose rows it is.
+
     Raises:
-        ShapeError: a rank below 2, or a free axis among the last two.
+        ShapeError: a scalar, or a free axis among the last two.
     """
     return _triangle(TRIU, x, k)
 
@@ -240,6 +244,8 @@ def _triangle(op: Op, x: Any, k: int) -> Node:
     x = as_node(x)
     with blaming(op.name, x):
         place = _whole(k, op.name)
+    if x.ndim == 1:
+        x = broadcast_to(x, (*x.shape, *x.shape))
     return build(op, [x], k=place)
 
 
