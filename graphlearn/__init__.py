@@ -152,9 +152,7 @@ from graphlearn.types import ArrayType
 
 __version__ = "0.1.0"
 
-abs = absolute  # NumPy's name
-pow = power  # NumPy's name
-remainder = mod  # NumPy's name
+abs, pow, remainder = absolute, power, mod  # NumPy's names
 subtract, multiply, divide, negative = sub, mul, div, neg  # NumPy's names
 prelu = leaky_relu  # with a parameter as slope
 

@@ -206,7 +206,8 @@ def einsum(subscripts: Any, *operands: Any) -> Node:
         ShapeError: subscripts that do not fit the operands, or letters of unequal lengths.
     """
     if not isinstance(subscripts, str):
-        subscripts, operands = _lettered((subscripts, *operands))
+        with blaming("einsum", *[x for x in (subscripts, *operands) if isinstance(x, Node)]):
+            subscripts, operands = _lettered((subscripts, *operands))
     nodes = [as_node(x) for x in operands]
     with blaming("einsum", *nodes):
         labels, result = _parse(subscripts, [x.ndim for x in nodes])

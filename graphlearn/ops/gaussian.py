@@ -14,7 +14,6 @@ from typing import Any
 from graphlearn.errors import OptionError
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import CALL, Notation
-from graphlearn.ops.algebra import FUNCTIONS
 from graphlearn.ops.elementwise import elementwise
 from graphlearn.ops.guards import within
 
@@ -202,4 +201,3 @@ def gelu(x: Any, approximate: str = "none") -> Node:
 
 
 gelu.__dict__["op"] = _gelu.__dict__["op"]
-FUNCTIONS["gelu"] = gelu

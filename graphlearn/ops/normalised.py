@@ -247,8 +247,8 @@ def softmax(x: Any, axis: int = -1) -> Node:
         axis: the axis that sums to 1.
 
     Returns:
-        The shape of ``x``; nothing of nothing, but a free axis that turns out to have length 0 is refused. A row of -inf
-        alone has equal shares, as any row of equal entries; NaN in SciPy.
+        The shape of ``x``; nothing of nothing, but a free axis that turns out to have length 0 is refused. A row of
+        -inf alone has equal shares, as any row of equal entries; NaN in SciPy.
 
     Raises:
         ShapeError: an axis out of range, or a scalar.
@@ -266,8 +266,8 @@ def log_softmax(x: Any, axis: int = -1) -> Node:
         axis: the axis along which the exponentials of the result sum to 1.
 
     Returns:
-        The shape of ``x``; nothing of nothing, but a free axis that turns out to have length 0 is refused. A row of -inf
-        alone has equal shares; NaN in SciPy.
+        The shape of ``x``; nothing of nothing, but a free axis that turns out to have length 0 is refused. A row of
+        -inf alone has equal shares; NaN in SciPy.
 
     Raises:
         ShapeError: an axis out of range, or a scalar.
@@ -286,8 +286,8 @@ def logsumexp(x: Any, axis: int = -1) -> Node:
 
     Returns:
         The shape of ``x`` without the axis; -inf, the logarithm of 0, where it has no entries, but a free axis that
-        turns out to have length 0 is refused. A row of -inf alone gives -inf, and its derivative equal shares, the limit
-        for equal entries.
+        turns out to have length 0 is refused. A row of -inf alone gives -inf, and its derivative equal shares, the
+        limit for equal entries.
 
     Raises:
         ShapeError: an axis out of range, or a scalar.

@@ -178,7 +178,11 @@ MISTAKES = [
     ("sin + 1", "sin is a function; write sin(...)", 0),
     ("1 + maximum(a)", "maximum needs 2 operands; got 1", 4),
     ("max(a, b, axis=0)", "of several operands takes no options", 0),
-    ("sum()", "sum takes (a, axis=None, keepdims=False); missing a required argument: 'a'", 0),
+    (
+        "sum()",
+        "dtype=None, keepdims=False, initial=None, where=True); missing a required argument: 'a'",
+        0,
+    ),
     ("sum(a, axes=0)", "got an unexpected keyword argument 'axes'", 0),
     ("sum(a, axis=0, axis=1)", "axis is given twice", 15),
     ("sin(a, axis=0)", "sin takes (x); got an unexpected keyword argument 'axis'", 0),

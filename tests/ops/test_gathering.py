@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphlearn as gl
-from graphlearn.errors import DataError, DTypeError, OptionError, ShapeError, UnsupportedOp
+from graphlearn.errors import DataError, DTypeError, OptionError, ShapeError
 from graphlearn.ops.places import check_places
 
 x, v, n = gl.input("x", (3, 4, 5)), gl.input("v", 5), gl.input("n", ("batch", 4))
@@ -129,8 +129,9 @@ def test_every_derivative_is_a_difference():
         (lambda: gl.take_along_axis(x, [0]), ShapeError, r"the array's rank; got \(1,\) for \(3, 4, 5\)"),
         (lambda: gl.take_along_axis(x, np.zeros((2, 4, 1), int), 2), ShapeError, "broadcasting needs equal lengths"),
         (lambda: gl.scatter_add(v, [0, 1], np.ones(3)), ShapeError, r"broadcast to \(2,\); got \(3,\)"),
-        (lambda: x[[0], [1]], UnsupportedOp, r"two arrays.*gl\.take_along_axis"),
-        (lambda: x[i, :, i], UnsupportedOp, "two arrays"),
+        (lambda: n[[0], [1]], ShapeError, r"fixed length for arrays in step; got the free axis 'batch'.*gl\.take_al"),
+        (lambda: x[[0, 1], [1, 2, 3]], ShapeError, "broadcasting needs equal lengths"),
+        (lambda: x[[0, 1], [1, 4]], DataError, "indexing needs places from -4 to 3 along an axis of length 4; got 4"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_a_cure(make, error, message):

@@ -69,7 +69,7 @@ def test_an_index_that_does_not_fit_names_axis_and_length(make, message):
         make()
 
 
-@pytest.mark.parametrize("key", [True, np.array([True] * 5), [True, False], v > 0, v, 1.0, "a", (0, [1.5])])
+@pytest.mark.parametrize("key", [True, np.True_, np.array(True), v > 0, v, 1.0, "a", (0, [1.5])])
 def test_an_index_that_chooses_by_values_says_what_to_write(key):
     with pytest.raises(UnsupportedOp, match=r"gl\.where\(condition, x, 0\).*gl\.cast\(numbers, 'int64'\)"):
         x[key]
