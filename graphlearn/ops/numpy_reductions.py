@@ -18,13 +18,23 @@ from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.ops import products, running, statistics
 from graphlearn.ops import reductions as plain
-from graphlearn.ops.intrinsics import less, logical_and, logical_not, logical_or, maximum, minimum, sqrt, where
+from graphlearn.ops.intrinsics import (
+    less,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
+    not_equal,
+    sqrt,
+    where,
+)
 from graphlearn.ops.joining import pad
 from graphlearn.ops.numpy_elementwise import isnan, truth
 from graphlearn.ops.reductions import Axis, all_, any_, max_, min_, sum_
 from graphlearn.ops.shape import broadcast_to, cast, reshape, transpose
 from graphlearn.ops.structural import numpy_builder
-from graphlearn.types import Shape, broadcast_shapes, format_shape, normalize_axes, reduce_shape, to_float, whole_axes
+from graphlearn.types import Shape, broadcast_shapes, format_shape, normalize_axes, to_float, whole_axes
 
 Among = Any  # which entries take part: True for all, or truths that broadcast to the array
 
@@ -254,7 +264,8 @@ def _extreme(name: str) -> Callable[..., Node]:
         with blaming(f"np.{name}", node):
             axes = normalize_axes(axis, node.ndim, f"np.{name}")
         if any(node.shape[k] == 0 for k in axes):
-            return broadcast_to(start, reduce_shape(node.shape, axes, keepdims))
+            nothing = sum_(node, axis, keepdims)  # 0, and still a node of the operand, whose values are asked for
+            return where(not_equal(nothing, 0), cast(nothing, node.dtype), start)
         return pairwise(reduction(kept, axis, keepdims), start)
 
     return build

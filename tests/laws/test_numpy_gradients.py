@@ -1,4 +1,4 @@
-"""Law: NumPy code on nodes has the derivatives that its values have, by central differences along a random direction."""
+"""Law: NumPy code on nodes has the derivatives of its values, by central differences along a random direction."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ import graphlearn as gl
 from tests.laws.test_numpy_code import ARRAYS, LINES, nodes, run
 
 STEP = 1e-6
-# At a kink, or where an axis of the values has no entries that depend on the operand smoothly.
-_STEPS = ("x * 0", "x / 0", "1e200", "np.inf", "* 1000", "where=np.inf")
+_STEPS = ("x * 0", "x / 0", "1e200", "np.inf", "* 1000")  # in lines at a kink, at infinity, or too steep for the step
 
 
 def smooth(line: str) -> bool:
     """Whether a line is a smooth function of real operands at the values of `ARRAYS`."""
     return not any(piece in line for piece in _STEPS)
-
-
-LEFT = [line for line in LINES if smooth(line)]
 
 
 def projected(line: str) -> tuple[gl.Node, list[gl.Node]] | None:
@@ -31,12 +27,18 @@ def projected(line: str) -> tuple[gl.Node, list[gl.Node]] | None:
     return gl.sum(node * weights), real
 
 
+SMOOTH = [line for line in LINES if smooth(line) and projected(line) is not None]
+
+
+def test_most_lines_have_derivatives() -> None:
+    assert len(SMOOTH) > 400
+
+
 @pytest.mark.filterwarnings("ignore::graphlearn.errors.ZeroGradientWarning")  # of floor, argmax and their like
-@pytest.mark.parametrize("line", LEFT)
+@pytest.mark.parametrize("line", SMOOTH)
 def test_a_line_of_numpy_has_the_derivative_of_its_values(line: str) -> None:
     made = projected(line)
-    if made is None:
-        return
+    assert made is not None
     total, real = made
     at = {leaf: ARRAYS[name] for name, leaf in gl.symbols(total).items()}
     random = np.random.Generator(np.random.Philox(7))
