@@ -245,6 +245,12 @@ def _beside(shape: Shape, weights: Node, axis: Axis) -> Node:
 # --- extremes --------------------------------------------------------------------------------------------------------
 
 
+def _of_nothing(node: Node, start: Node, axis: Axis, keepdims: bool) -> Node:
+    """The start in every place of a reduction of no entries, and still a node of the operand."""
+    total = sum_(node, axis, keepdims)  # 0
+    return where(not_equal(total, 0), cast(total, node.dtype), start)
+
+
 def _extreme(name: str) -> Callable[..., Node]:
     """`numpy.max` or `numpy.min`."""
     reduction, pairwise, last = (max_, maximum, -math.inf) if name == "max" else (min_, minimum, math.inf)
@@ -264,8 +270,7 @@ def _extreme(name: str) -> Callable[..., Node]:
         with blaming(f"np.{name}", node):
             axes = normalize_axes(axis, node.ndim, f"np.{name}")
         if any(node.shape[k] == 0 for k in axes):
-            nothing = sum_(node, axis, keepdims)  # 0, and still a node of the operand, whose values are asked for
-            return where(not_equal(nothing, 0), cast(nothing, node.dtype), start)
+            return _of_nothing(node, start, axis, keepdims)
         return pairwise(reduction(kept, axis, keepdims), start)
 
     return build

@@ -226,8 +226,9 @@ def test_a_line_of_numpy_builds_the_graph_that_computes_it(line: str) -> None:
 
 @pytest.mark.parametrize("backend", ["numba"])
 def test_compiled_lines_are_numpys_too(backend: str) -> None:
-    for start in range(0, len(LINES), 40):
-        part, given = LINES[start : start + 40], nodes()
+    spread = LINES[::3]  # a function per line would take minutes; each operation has laws of its own
+    for start in range(0, len(spread), 40):
+        part, given = spread[start : start + 40], nodes()
         outputs = [run(line, given) for line in part]
         used = {name for node in outputs for name in gl.symbols(node)}
         results = gl.compile(outputs, backend=backend)(**{name: ARRAYS[name] for name in used})
