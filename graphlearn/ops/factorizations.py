@@ -13,7 +13,7 @@ from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, POWER, PRODUCT, Notation
 from graphlearn.ops.linear import matmul, matrix_transpose
-from graphlearn.ops.reach import MATRICES
+from graphlearn.ops.reach import MATRICES, MOVES
 from graphlearn.ops.shape import broadcast_to, cast, expand_dims
 from graphlearn.ops.structural import build, compound, numpy_builder, structural
 from graphlearn.ops.triangles import tril
@@ -198,6 +198,7 @@ LOWER_HALF = compound(
     reference=_lower_half,
     adjoint=lambda node, g: (_halved(g),),
     expand=_expand_lower_half,
+    reach=MOVES,
     notation=call_notation(r"\Phi", "Φ"),
     doc="Lower triangle of matrices with half of the diagonal, as the derivative of Cholesky's factor needs it.",
     source=_MURRAY,

@@ -21,7 +21,7 @@ from graphlearn.ops.intrinsics import where
 from graphlearn.ops.reach import MATRICES
 from graphlearn.ops.reductions import sum_
 from graphlearn.types import ArrayType
-from tests.laws.operands import ALL_OPS, SIZES, cases
+from tests.laws.operands import ALL_OPS, OTHERS, SIZES, cases
 from tests.laws.test_adjoints import lengths, random_array
 
 MOST = 4  # cases of an op
@@ -131,3 +131,9 @@ def test_what_is_not_taken_has_no_influence(case, shape):
     for nodes in (derivatives, [simplified[n] for n in derivatives]):
         for k, (a, b) in enumerate(zip(expected, computed(nodes, bad), strict=True)):
             np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9 * (1 + np.max(np.abs(a), initial=0)), err_msg=str(k))
+
+
+def test_every_record_says_what_it_reaches():
+    """Else a condition on some entries would be one on all."""
+    silent = [op.name for op in OTHERS.values() if op.adjoint is not None and op.reach is None]
+    assert silent == ["axis_size"]  # which has no operand
