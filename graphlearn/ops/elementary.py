@@ -65,13 +65,15 @@ tan = intrinsic(
     ulps=(4, 8),
 )  # fmt: skip
 asin = intrinsic(
-    "asin", np.arcsin, numpy=(np.arcsin,), doc="Inverse sine, in radians; NaN outside -1 to 1.", domain=(-0.6, 0.6),
+    "asin", np.arcsin, numpy=(np.arcsin,), domain=(-0.6, 0.6),
+    doc="Inverse sine, in radians; its derivative at -1 and 1 is +inf, and all is NaN beyond.",
     partials=(lambda m, x, y: 1 / m.sqrt((1 - x) * (1 + x)),), textbook=(lambda m, x, y: 1 / m.sqrt(1 - x**2),),
     notation=_call("asin", r"\arcsin"),
     ulps=(4, 8),
 )  # fmt: skip
 acos = intrinsic(
-    "acos", np.arccos, numpy=(np.arccos,), doc="Inverse cosine, in radians; NaN outside -1 to 1.", domain=(-0.6, 0.6),
+    "acos", np.arccos, numpy=(np.arccos,), domain=(-0.6, 0.6),
+    doc="Inverse cosine, in radians; its derivative at -1 and 1 is -inf, and all is NaN beyond.",
     partials=(lambda m, x, y: -1 / m.sqrt((1 - x) * (1 + x)),), textbook=(lambda m, x, y: -1 / m.sqrt(1 - x**2),),
     notation=_call("acos", r"\arccos"),
     ulps=(3, 8),
@@ -108,12 +110,14 @@ asinh = intrinsic(
     notation=_call("asinh", _operator("arsinh")),
 )  # fmt: skip
 acosh = intrinsic(
-    "acosh", np.arccosh, numpy=(np.arccosh,), doc="Inverse hyperbolic cosine; NaN below 1.", domain=(1.2, 3.0),
+    "acosh", np.arccosh, numpy=(np.arccosh,), domain=(1.2, 3.0),
+    doc="Inverse hyperbolic cosine; its derivative at 1 is +inf, and all is NaN below.",
     partials=(lambda m, x, y: 1 / (m.sqrt(x - 1) * m.sqrt(x + 1)),),
     textbook=(lambda m, x, y: 1 / m.sqrt(x**2 - 1),), notation=_call("acosh", _operator("arcosh")),
 )  # fmt: skip
 atanh = intrinsic(
-    "atanh", np.arctanh, numpy=(np.arctanh,), doc="Inverse hyperbolic tangent; NaN outside -1 to 1.",
+    "atanh", np.arctanh, numpy=(np.arctanh,),
+    doc="Inverse hyperbolic tangent; infinite at -1 and 1, with a derivative of +inf, and NaN beyond.",
     partials=(lambda m, x, y: 1 / ((1 - x) * (1 + x)),), textbook=(lambda m, x, y: 1 / (1 - x**2),),
     notation=_call("atanh", _operator("artanh")), domain=(-0.6, 0.6),
 )  # fmt: skip
@@ -123,18 +127,21 @@ exp2 = intrinsic(
     ulps=(3, 8),
 )  # fmt: skip
 log2 = intrinsic(
-    "log2", np.log2, numpy=(np.log2,), doc="Logarithm to base 2.", partials=(lambda m, x, y: (1 / math.log(2)) / x,),
+    "log2", np.log2, numpy=(np.log2,), partials=(lambda m, x, y: (1 / math.log(2)) / (x + 0),),
+    doc="Logarithm to base 2, NaN of x < 0; its derivative is 1 / (x log 2), of x < 0 too, and +inf at 0 and -0.",
     textbook=(lambda m, x, y: 1 / (x * math.log(2)),), notation=_call("log2", r"\log_2"), domain=(0.5, 2.0),
     ulps=(3, 8),
 )  # fmt: skip
 log10 = intrinsic(
-    "log10", np.log10, numpy=(np.log10,), doc="Logarithm to base 10.",
-    partials=(lambda m, x, y: math.log10(math.e) / x,), textbook=(lambda m, x, y: 1 / (x * math.log(10)),),
+    "log10", np.log10, numpy=(np.log10,),
+    doc="Logarithm to base 10, NaN of x < 0; its derivative is 1 / (x log 10), of x < 0 too, and +inf at 0 and -0.",
+    partials=(lambda m, x, y: math.log10(math.e) / (x + 0),), textbook=(lambda m, x, y: 1 / (x * math.log(10)),),
     notation=_call("log10", r"\log_{{10}}"), domain=(0.5, 2.0),
     ulps=(4, 8),
 )  # fmt: skip
 cbrt = intrinsic(
-    "cbrt", np.cbrt, numpy=(np.cbrt,), doc="Real cube root, also of negative numbers.", domain=(0.5, 2.0),
+    "cbrt", np.cbrt, numpy=(np.cbrt,), domain=(0.5, 2.0),
+    doc="Real cube root, also of negative numbers; its derivative at 0 is +inf, its second one there NaN.",
     partials=(lambda m, x, y: 1 / (3 * y * y),), textbook=(lambda m, x, y: 1 / (3 * y**2),),
     notation=Notation(r"\sqrt[3]{{{0}}}", "∛({0})", CALL),
     ulps=(3, 8),
@@ -176,7 +183,7 @@ def _xlogy_kernel(m: Any, x: Any, y: Any) -> Any:
 
 reciprocal = elementwise(
     "reciprocal",
-    doc="1 / x, always real.",
+    doc="1 / x, always real; at 0 and -0 infinite with the sign of the zero, and its derivative -inf.",
     formula=lambda m, x: 1 / x,
     partials=(lambda m, x, y: -y * y,),
     textbook=(lambda m, x, y: -1 / x**2,),
@@ -185,7 +192,7 @@ reciprocal = elementwise(
 )
 rsqrt = elementwise(
     "rsqrt",
-    doc="1 / sqrt(x).",
+    doc="1 / sqrt(x); at 0 and -0 infinite with the sign of the zero, as in NumPy, and its derivative -inf.",
     formula=lambda m, x: 1 / m.sqrt(x),
     partials=(lambda m, x, y: -y / (2 * x),),
     textbook=(lambda m, x, y: -(y**3) / 2,),

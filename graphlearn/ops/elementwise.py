@@ -221,9 +221,9 @@ def publish(op: Op, arity: int, numpy: Sequence[Any], options: Sequence[inspect.
         return make(op, operands)
 
     function.__name__ = function.__qualname__ = op.name
-    function.__doc__ = _documentation(op, arity)
     function.__dict__["op"] = op
-    names = "xyz" if arity <= 3 else [f"x{k}" for k in range(arity)]
+    names = _operand_names(op, arity)
+    function.__doc__ = _documentation(op, names)
     required = [inspect.Parameter(names[k], inspect.Parameter.POSITIONAL_ONLY) for k in range(arity - len(options))]
     signature = inspect.Signature([*required, *options], return_annotation=Node)
     function.__dict__["__signature__"] = signature
@@ -231,6 +231,16 @@ def publish(op: Op, arity: int, numpy: Sequence[Any], options: Sequence[inspect.
     for target in numpy:
         NUMPY_BUILDERS[target] = function
     return function
+
+
+def _operand_names(op: Op, arity: int) -> list[str]:
+    """What the record itself calls its operands: in the formula of a defined op, in the partials of an intrinsic."""
+    written = [op.formula] if op.kind == "defined" else [p for p in reversed(op.partials) if p is not None]
+    for function in written:
+        parameters = list(inspect.signature(function).parameters.values())[1 : arity + 1] if function else []
+        if len(parameters) == arity and all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters):
+            return [p.name for p in parameters]
+    return list("xyz"[:arity]) if arity <= 3 else [f"x{k}" for k in range(arity)]
 
 
 def _completed(op: Op, signature: inspect.Signature, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
@@ -249,11 +259,17 @@ def _completed(op: Op, signature: inspect.Signature, given: tuple[Any, ...], nam
     return bound.args
 
 
-def _documentation(op: Op, arity: int) -> str:
+def _documentation(op: Op, names: Sequence[str]) -> str:
+    several = len(names) > 1
+    arrays = "nodes, numbers or arrays, whose shapes broadcast" if several else "node, number or array of any shape"
+    shape = "their common shape" if several else "the same shape"
     parts = [
         op.doc or f"The operation {op.name}, entry by entry.",
-        f"Operands are nodes, numbers or arrays, and broadcast. {_dtypes(op, arity)}",
+        f"Args:\n    {', '.join(names)}: {arrays}.",
+        f"Returns:\n    A node of {shape}. {_dtypes(op, len(names))}",
     ]
+    if several:
+        parts.append("Raises:\n    ShapeError: the shapes do not broadcast. Reshape an operand.")
     if op.kink:
         parts.append(f"Convention: {op.kink}.")
     if op.ulps != ULPS or op.terms:

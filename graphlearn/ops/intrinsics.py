@@ -155,7 +155,8 @@ neg = intrinsic(
 )  # fmt: skip
 _pow = intrinsic(
     "pow", _power_of_arrays, infer=infer_number, domain=(0.5, 2.0),
-    doc="x to the power y. Whole-number operands stay whole, and take no negative exponents, as in NumPy.",
+    doc="x to the power y; for y between 0 and 1 its derivative by x is +inf at 0 and -0. Whole-number operands stay "
+    "whole, and take no negative exponents, as in NumPy.",
     partials=(_power_by_base, lambda m, x, y, z: m.guarded(m.equal(x, 0), 0, z * m.log(x))),
     textbook=(_power_by_base_read, lambda m, x, y, z: z * m.log(x)),
     kink="the derivative of x**0 is 0 everywhere, and that of 0**y by y is 0", kink_where=_may_be_zeroth_power,
@@ -186,18 +187,20 @@ expm1 = intrinsic(
     ulps=(3, 8),
 )  # fmt: skip
 log = intrinsic(
-    "log", np.log, numpy=(np.log,), doc="Natural logarithm.", partials=(lambda m, x, y: 1 / x,), domain=(0.5, 2.0),
-    notation=_call("log"),
+    "log", np.log, numpy=(np.log,), domain=(0.5, 2.0), notation=_call("log"),
+    doc="Natural logarithm, NaN of x < 0; its derivative is 1 / x, of x < 0 too, and +inf at 0 and -0.",
+    partials=(lambda m, x, y: 1 / (x + 0),), textbook=(lambda m, x, y: 1 / x,),  # -0 + 0 is 0
     ulps=(4, 8),
 )  # fmt: skip
 log1p = intrinsic(
-    "log1p", np.log1p, numpy=(np.log1p,), doc="log(1 + x), accurate near 0.", partials=(lambda m, x, y: 1 / (1 + x),),
+    "log1p", np.log1p, numpy=(np.log1p,), doc="log(1 + x), accurate near 0; its derivative at -1 is +inf.",
+    partials=(lambda m, x, y: 1 / (1 + x),),
     domain=(-0.5, 2.0), notation=_call("log1p", r"\operatorname{{log1p}}"),
     ulps=(3, 8),
 )  # fmt: skip
 sqrt = intrinsic(
-    "sqrt", np.sqrt, numpy=(np.sqrt,), doc="Square root; its derivative at 0 is infinite.", domain=(0.5, 2.0),
-    partials=(lambda m, x, y: 0.5 / y,),
+    "sqrt", np.sqrt, numpy=(np.sqrt,), doc="Square root; its derivative at 0 and -0 is +inf.", domain=(0.5, 2.0),
+    partials=(lambda m, x, y: 0.5 / (y + 0),),  # the root of -0 is -0
     textbook=(lambda m, x, y: 1 / (2 * y),), notation=Notation(r"\sqrt{{{0}}}", "√({0})", CALL),
 )  # fmt: skip
 sin = intrinsic(
