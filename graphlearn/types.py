@@ -99,7 +99,7 @@ def check_dtype(dtype: object, what: str) -> str:
         return known
     try:
         found = np.dtype(dtype)  # type: ignore[call-overload]
-    except TypeError:
+    except (TypeError, ValueError):
         found = None
     if found is None or found.name not in DTYPES:
         got = repr(dtype) if found is None else dtype_words(found)
@@ -138,7 +138,7 @@ def check_shape(shape: int | str | Sequence[Dim], what: str) -> Shape:
     for dim in dims:
         if isinstance(dim, str) and dim.isidentifier():
             checked.append(dim)
-        elif isinstance(dim, (int, np.integer)) and not isinstance(dim, bool) and dim >= 0:
+        elif isinstance(dim, (int, np.integer)) and not isinstance(dim, bool) and 0 <= dim < 2**63:
             checked.append(int(dim))
         else:
             raise ShapeError(
@@ -236,6 +236,18 @@ def reduced_axes(axis: int | Sequence[int] | None, rank: int, what: str) -> tupl
     return () if alone and whole_axes(axis, what)[0] in (0, -1) else normalize_axes(axis, rank, what)
 
 
+def normalize_axis(axis: int, rank: int, what: str) -> int:
+    """One non-negative axis.
+
+    Raises:
+        ShapeError: several, none, no whole number, or out of range.
+    """
+    found = whole_axes(axis, what)
+    if len(found) != 1:
+        raise ShapeError(f"{what} needs one axis; got {axis!r}. Call it for one after the other.")
+    return normalize_axes(found, rank, what)[0]
+
+
 def whole_axes(
     axis: object, what: str, meant: str = "axes", hint: str = "Count the axes from 0; a name is no axis number."
 ) -> list[int]:
@@ -287,7 +299,8 @@ def reshape_shape(old: Shape, new: Sequence[Dim]) -> Shape:
         ShapeError: the element counts differ, or a named axis would need arithmetic.
     """
     wanted = tuple(new)
-    if wanted.count(-1) > 1:
+    inferring = [isinstance(d, int) and d == -1 for d in wanted]
+    if sum(inferring) > 1:
         raise ShapeError(
             f"reshape can infer one dimension; got -1 more than once in {format_shape(wanted)}. Give the others."
         )
@@ -295,9 +308,9 @@ def reshape_shape(old: Shape, new: Sequence[Dim]) -> Shape:
     left_over = names - Counter(d for d in wanted if isinstance(d, str))
     known = math.prod(d for d in wanted if isinstance(d, int) and d != -1)
     total = math.prod(d for d in old if isinstance(d, int))
-    if -1 in wanted:
+    if any(inferring):
         inferred = _inferred_dimension(old, wanted, left_over, known, total)
-        wanted = tuple(inferred if d == -1 else d for d in wanted)
+        wanted = tuple(inferred if one else d for one, d in zip(inferring, wanted, strict=True))
     checked = check_shape(wanted, "reshape")
     sizes = math.prod(d for d in checked if isinstance(d, int))
     if sizes != total or Counter(d for d in checked if isinstance(d, str)) != names:

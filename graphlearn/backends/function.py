@@ -10,6 +10,7 @@ from graphlearn.backends.registry import check_precision, load_backend
 from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.binding import bind
 from graphlearn.graph.node import Node
+from graphlearn.graph.options import check_mapping, check_sequence
 from graphlearn.graph.traverse import formed_as, leaves, require_nodes, symbols, topological
 from graphlearn.ops.places import gathers
 
@@ -38,7 +39,8 @@ class Function:
         self._outputs = require_nodes(self._form, "compile")
         if not self._outputs:
             raise GraphUseError(f"compile needs a node, or a sequence of nodes; got {outputs!r}. Name an output.")
-        self._updates = dict(updates or {})
+        self._updates = check_mapping(updates, "compile with updates=", "Write {leaf: next value}.")
+        require_nodes([*self._updates, *self._updates.values()], "compile with updates=")
         self._roots = (*self._outputs, *self._updates.values())
         self._leaves = leaves(self._roots)
         self._gathers = gathers(self._roots)
@@ -62,13 +64,14 @@ class Function:
     def _require_known(self, inputs: Sequence[Node] | None) -> None:
         if inputs is None:
             return
-        wrong = [n for n in inputs if not isinstance(n, Node)]
+        given = check_sequence(inputs, "compile with inputs=", "Write inputs=[x].")
+        wrong = [n for n in given if not isinstance(n, Node)]
         if wrong:
             raise UnknownNameError(f"compile needs nodes in inputs=; got {wrong[0]!r}. Give the leaf itself.")
-        missing = [n.full_name for n in self._leaves if n.op.name == "input" and n not in tuple(inputs)]
+        missing = [n.full_name for n in self._leaves if n.op.name == "input" and n not in given]
         if missing:
             raise UnknownNameError(
-                f"compile needs every input that the outputs use in inputs=; got {len(tuple(inputs))} without "
+                f"compile needs every input that the outputs use in inputs=; got {len(given)} without "
                 f"{', '.join(map(repr, missing))}. Add what is missing, or leave inputs= out."
             )
 

@@ -8,8 +8,8 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from graphlearn.errors import OptionError
 from graphlearn.graph.node import Node
+from graphlearn.graph.options import check_choice
 from graphlearn.program.training import TrainingStep
 
 # Imported on first use: Numba takes 0.3 s, and a student who only derives never needs it.
@@ -81,9 +81,7 @@ def load_backend(name: str) -> Backend:
     Raises:
         OptionError: no such backend.
     """
-    if name not in _MODULES:
-        raise OptionError(f"backend needs one of {', '.join(sorted(_MODULES))}; got {name!r}.")
-    return cast(Backend, importlib.import_module(_MODULES[name]))
+    return cast(Backend, importlib.import_module(_MODULES[check_choice(name, sorted(_MODULES), "backend")]))
 
 
 def check_precision(precision: str) -> str:
@@ -92,9 +90,7 @@ def check_precision(precision: str) -> str:
     Raises:
         OptionError: anything else.
     """
-    if precision not in ("float32", "float64"):
-        raise OptionError(f"precision needs 'float32' or 'float64'; got {precision!r}.")
-    return precision
+    return check_choice(precision, ("float32", "float64"), "precision")
 
 
 def lowered(dtype: str, precision: str) -> str:

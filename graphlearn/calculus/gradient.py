@@ -9,8 +9,10 @@ from graphlearn.calculus.forward import push_forward
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.options import check_sequence
 from graphlearn.graph.origin import remember_origin
 from graphlearn.graph.traverse import require_node, require_nodes, symbols_in, topological
+from graphlearn.types import format_shape
 
 
 def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") -> Node | tuple[Node, ...]:
@@ -86,15 +88,19 @@ def vjp(
     nodes = require_nodes(outputs, "vjp")
     order = topological(nodes)
     symbols_in(order)
-    seeds = tuple(as_node(c) for c in ((cotangents,) if isinstance(outputs, Node) else tuple(cotangents)))
+    several = "Write one for each output, in the order of these."
+    given = (cotangents,) if isinstance(outputs, Node) else check_sequence(cotangents, "vjp with cotangents", several)
+    seeds = tuple(as_node(c) for c in given)
     targets = require_nodes(wrt, "vjp by wrt")
     if len(seeds) != len(nodes) or not nodes:
-        raise ShapeError(f"vjp needs one cotangent per output; got {len(seeds)} for {len(nodes)}.")
+        raise ShapeError(f"vjp needs one cotangent per output; got {len(seeds)} for {len(nodes)}. {several}")
     totals: list[Node] = []
     for node, seed in zip(nodes, seeds, strict=True):
         if seed.shape != node.shape:
             raise ShapeError(
-                f"vjp needs a cotangent of the shape of its output; got {seed.shape} for {node.shape}.", nodes=(node,)
+                f"vjp needs a cotangent of the shape of its output; got {format_shape(seed.shape)} for {node!r}. "
+                "Broadcast or reshape it, e.g. gl.broadcast_to(cotangent, output.shape).",
+                nodes=(node,),
             )
         trace = differentiate(node, targets, seed=seed, disconnected="zero", record=False)
         parts = [trace.gradients[w] for w in targets]
@@ -134,9 +140,11 @@ def jvp(
     order = topological(nodes)
     symbols_in(order)
     targets = require_nodes(wrt, "jvp by wrt")
-    moves = tuple(as_node(t) for t in ((tangents,) if isinstance(wrt, Node) else tuple(tangents)))
+    several = "Write one for each node of wrt, in the order of these."
+    given = (tangents,) if isinstance(wrt, Node) else check_sequence(tangents, "jvp with tangents", several)
+    moves = tuple(as_node(t) for t in given)
     if len(moves) != len(targets):
-        raise ShapeError(f"jvp needs one tangent for each node of wrt; got {len(moves)} for {len(targets)}.")
+        raise ShapeError(f"jvp needs one tangent for each node of wrt; got {len(moves)} for {len(targets)}. {several}")
     for node in (*nodes, *targets):
         if not node.type.is_float:
             raise DTypeError(
@@ -145,7 +153,8 @@ def jvp(
     for node, tangent in zip(targets, moves, strict=True):
         if tangent.shape != node.shape:
             raise ShapeError(
-                f"jvp needs a tangent of the shape of its node; got {tangent.shape} for {node!r}. Reshape it.",
+                f"jvp needs a tangent of the shape of its node; got {format_shape(tangent.shape)} for {node!r}. "
+                "Broadcast or reshape it.",
                 nodes=(node,),
             )
     found = push_forward(nodes, targets, moves)

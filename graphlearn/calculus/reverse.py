@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from graphlearn.calculus.masks import NONE, Mask, Masks
 from graphlearn.calculus.partials import Local, local_partial, scale
 from graphlearn.calculus.trace import Step, Trace
-from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
+from graphlearn.errors import DisconnectedError, DTypeError, ShapeError
 from graphlearn.graph.interning import quiet_collector
+from graphlearn.graph.kin import kin
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.options import check_choice
 from graphlearn.graph.origin import was_made_from
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.streams import remember_streams
@@ -230,15 +232,19 @@ def _require_real(nodes: Sequence[Node]) -> None:
 
 
 def _require_ancestors(order: Sequence[Node], output: Node, wrt: Sequence[Node], disconnected: str) -> None:
-    if disconnected not in ("raise", "zero"):
-        raise OptionError(f"disconnected needs 'raise' or 'zero'; got {disconnected!r}.")
+    check_choice(disconnected, ("raise", "zero"), "disconnected")
     if disconnected == "zero":
         return
     known = set(order)
     for w in wrt:
         if w not in known and not was_made_from(order, output, w):
+            entries = [n for n in order if (family := kin(n)) is not None and w in family.ancestors]
+            cure = (
+                f"It stands there as {', '.join(n.full_name for n in entries[:3])}{', ...' * (len(entries) > 3)}; "
+                "differentiate by these, which gl.symbols(output) has by name."
+                if entries
+                else "Drop it from wrt, connect it, or pass disconnected='zero' to get zeros."
+            )
             raise DisconnectedError(
-                f"{w.full_name or w!r} does not influence {output.full_name or output!r}. Drop it from wrt, connect "
-                "it, or pass disconnected='zero' to get zeros.",
-                nodes=(output, w),
+                f"{w.full_name or w!r} does not influence {output.full_name or output!r}. {cure}", nodes=(output, w)
             )

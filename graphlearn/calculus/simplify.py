@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from graphlearn.calculus.rules import KINDS, RULES, Rule
-from graphlearn.errors import OptionError
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, new_node, rebuild
+from graphlearn.graph.options import check_choice, check_sequence
 from graphlearn.graph.origin import remember_origin
 from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.scope import no_scope
@@ -174,9 +174,8 @@ def simplify(node: Node, *, kinds: Sequence[str] = KINDS) -> Node:
         <log_softmax float64[3]>
     """
     output = require_node(node, "simplify")
-    for kind in kinds:
-        if kind not in KINDS:
-            raise OptionError(f"kinds needs some of {', '.join(map(repr, KINDS))}; got {kind!r}.")
+    for kind in check_sequence(kinds, "simplify with kinds=", f"Write kinds={KINDS}, or one of these."):
+        check_choice(kind, KINDS, "each of kinds")
     short = rewrite_graph([output], kinds=kinds).mapping[output]
     remember_origin([short], topological([output]))  # whoever binds by name need not know what dropped out
     return short

@@ -65,7 +65,7 @@ def penguins(target: str = "body mass") -> Dataset:
 
     Source: Gorman, Williams and Fraser (2014), https://doi.org/10.1371/journal.pone.0090081; CC0 1.0.
     """
-    if target not in PENGUIN_TARGETS:
+    if not isinstance(target, str) or target not in PENGUIN_TARGETS:
         raise DataError(f"penguins needs a target among {PENGUIN_TARGETS}; got {target!r}. Choose one of them.")
     return _penguins(target)
 

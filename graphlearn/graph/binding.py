@@ -11,6 +11,7 @@ import numpy as np
 from graphlearn.errors import DataError, DTypeError, MissingValueError, ShapeError, UnknownNameError
 from graphlearn.graph.kin import Kin, kin
 from graphlearn.graph.node import Node
+from graphlearn.graph.options import check_mapping
 from graphlearn.graph.origin import lost_leaves
 from graphlearn.graph.streams import bind_run
 from graphlearn.graph.traverse import find_leaf, symbols_in, topological
@@ -92,7 +93,7 @@ def bind(
     table = symbols_in(order)
     given, unused = _told_apart(_entries(at, what, table), outputs, table, what)
     given = {**(defaults or {}), **given}
-    binding = Binding({}, dict(sizes or {}))
+    binding = Binding({}, check_mapping(sizes, f"{what} with sizes=", "Write {axis name: length}."))
     for leaf in table.values():
         known = leaf in given
         array = check_array(given[leaf], leaf.type, entry(what, leaf)) if known else own_value(leaf, what, given)

@@ -11,6 +11,7 @@ from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.node import Node, as_node, check_name, make, new_node
 from graphlearn.graph.op import ATOM, Notation, Op, find_op, register
+from graphlearn.graph.options import as_array
 from graphlearn.graph.scope import current_scope
 from graphlearn.types import ArrayType, Dim, check_dtype, check_shape
 
@@ -96,29 +97,31 @@ def state(name: str, shape: int | Sequence[int] | None = None, value: Any = 0.0,
     Returns:
         A leaf node. `updates={state: node}` gives its next value.
     """
-    kind, frozen = _typed_value(f"state {name!r}", shape, value, dtype or np.asarray(value).dtype.name)
+    kind, frozen = _typed_value(
+        f"state {name!r}", shape, value, as_array(value, f"state {name!r}").dtype if dtype is None else dtype
+    )
     return new_node(STATE, (), (("value", frozen),), kind, check_name(name), current_scope())
 
 
-def _typed_value(what: str, shape: Any, value: Any, dtype: str) -> tuple[ArrayType, FrozenArray | None]:
+def _typed_value(what: str, shape: Any, value: Any, dtype: object) -> tuple[ArrayType, FrozenArray | None]:
     if shape is None and value is None:
         raise ShapeError(f"{what} needs a shape, or a value that has one; got neither.")
-    dtype = check_dtype(dtype, what)
+    known = check_dtype(dtype, what)
     dims = None if shape is None else check_shape(shape, what)
     if dims is not None and any(isinstance(d, str) for d in dims):
         raise ShapeError(
             f"{what} needs fixed dimensions, since its size must not follow the data; got {dims}. Use ints."
         )
     if value is None:
-        return ArrayType(dims or (), dtype), None
-    array = np.asarray(value)
+        return ArrayType(dims or (), known), None
+    array = as_array(value, what)
     check_dtype(array.dtype, what)
-    array = array.astype(dtype)
+    array = array.astype(known)
     if dims is not None and array.shape != dims:
         if array.shape != ():
             raise ShapeError(f"{what} needs a value of shape {dims}; got {array.shape}.")
         array = np.broadcast_to(array, [int(d) for d in dims])
-    return ArrayType(array.shape, dtype), FrozenArray(array)
+    return ArrayType(array.shape, known), FrozenArray(array)
 
 
 def constant(value: Any) -> Node:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from graphlearn.errors import GraphLearnError, GraphUseError, ParseError, UnknownNameError
 from graphlearn.graph.leaves import constant, constant_array, input
 from graphlearn.graph.node import Node, apply
+from graphlearn.graph.options import check_mapping
 from graphlearn.interop.calls import find_function, is_reserved, misfit, nearest, takes_expressions
 from graphlearn.interop.tokens import Text, Token, advice, spelled_out
 from graphlearn.ops.linear import matmul
@@ -81,7 +82,7 @@ def parse(text: str, shapes: Mapping[str, int | str | Sequence[Dim]] | None = No
         raise ParseError(
             f"parse needs a formula as text; got {type(text).__name__}. For a SymPy expression use gl.from_sympy."
         )
-    parser = _Parser(Text(text), dict(shapes or {}))
+    parser = _Parser(Text(text), check_mapping(shapes, "parse with shapes=", "Write {name: shape}."))
     node = parser.formula()
     unused = [name for name in parser.shapes if name not in parser.leaves]
     if unused:

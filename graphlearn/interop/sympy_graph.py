@@ -161,7 +161,7 @@ def from_sympy(expr: Any) -> Node:
     """
     try:
         root = sympy.sympify(expr, strict=True)
-    except sympy.SympifyError:
+    except (sympy.SympifyError, TypeError, ValueError):
         raise DTypeError(f"from_sympy needs a SymPy expression; got {expr!r}. For text use gl.parse.") from None
     if isinstance(root, (sympy.MatrixBase, sympy.NDimArray)):
         shape = tuple(int(n) for n in root.shape)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphlearn.errors import DTypeError, OptionError, ShapeError
+from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.options import check_choice, check_flag
 from graphlearn.ops.activations import binary_cross_entropy as _bce
 from graphlearn.ops.activations import square
 from graphlearn.ops.intrinsics import absolute, equal, log, log1p, where
@@ -94,7 +95,7 @@ def binary_cross_entropy(prediction: Any, target: Any, *, from_logits: bool = Tr
     Source: Bishop (2006), Pattern Recognition and Machine Learning, eq. 4.90.
     """
     y, t = _same_shape("binary_cross_entropy", prediction, target)
-    if from_logits:
+    if check_flag(from_logits, "from_logits"):
         return _reduce(_bce(y, t), reduction)
     return _reduce(-(_weighted(t, log(y)) + demanding(_weighted(1 - t, log1p(-y)), t)), reduction)
 
@@ -124,7 +125,7 @@ def cross_entropy(prediction: Any, target: Any, *, from_logits: bool = True, red
         classes = _classes(y)
         numbered = _is_numbered(y, t)
     rows = one_hot(t, classes, "float32" if y.dtype == "float32" else "float64") if numbered else t
-    if from_logits:
+    if check_flag(from_logits, "from_logits"):
         # Rows from one_hot sum to 1, so the gradient has its textbook form p - t; given rows need not.
         return _reduce(softmax_cross_entropy(y, rows, normalized=numbered), reduction)
     costs = demanding(_weighted(rows, log(y)), t, classes if numbered else 0)
@@ -137,8 +138,7 @@ def _weighted(weight: Node, value: Node) -> Node:
 
 
 def _reduce(errors: Node, reduction: str) -> Node:
-    if reduction not in REDUCTIONS:
-        raise OptionError(f"reduction needs one of {', '.join(map(repr, REDUCTIONS))}; got {reduction!r}.")
+    check_choice(reduction, REDUCTIONS, "reduction")
     return errors if reduction == "none" else mean(errors) if reduction == "mean" else sum_(errors)
 
 

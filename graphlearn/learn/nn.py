@@ -306,12 +306,13 @@ def find_activation(activation: str | Function) -> Function:
     single = {name: function for name, function in FUNCTIONS.items() if _required_operands(function) == 1}
     known = {**single, "softmax": softmax, "log_softmax": log_softmax}
     names = [*ACTIVATIONS, *(name for name in single if name not in BUILT_IN)]
-    if activation not in names:
-        advice = f" Any function will do as well, such as gl.{activation} itself." if activation in known else ""
+    name = activation if isinstance(activation, str) else ""
+    if name not in names:
+        advice = f" Any function will do as well, such as gl.{name} itself." if name in known else ""
         raise OptionError(
             f"activation needs a function of one node, or one of {', '.join(names)}; got {activation!r}.{advice}"
         )
-    return known[activation]
+    return known[name]
 
 
 def _required_operands(function: Function) -> int:

@@ -14,6 +14,7 @@ from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import OptionError
 from graphlearn.graph.leaves import constant, input, state
 from graphlearn.graph.node import Node
+from graphlearn.graph.options import check_flag
 from graphlearn.graph.scope import no_scope, scope
 from graphlearn.ops.activations import square
 from graphlearn.ops.intrinsics import expm1, log, sqrt
@@ -158,7 +159,7 @@ class SGD(Optimizer):
         super().__init__()
         self.learning_rate = learning_rate
         self.momentum = momentum
-        self.nesterov = bool(nesterov)
+        self.nesterov = check_flag(nesterov, "nesterov")
         self.structure  # noqa: B018  # checks the numbers
 
     @property

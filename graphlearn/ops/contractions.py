@@ -35,7 +35,7 @@ def dot(a: Any, b: Any) -> Node:
     left, right = as_node(a), as_node(b)
     if not left.ndim or not right.ndim:
         return mul(left, right)
-    if max(left.ndim, right.ndim) <= 2:
+    if max(left.ndim, right.ndim) <= 2 and left.shape[-1] == right.shape[0]:
         return matmul(left, right)
     return _joined(left, right, [-1], [-1 if right.ndim == 1 else -2], "dot")
 
@@ -91,7 +91,12 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Node:
         if isinstance(axes, (tuple, list, np.ndarray)) and len(axes) == 2:
             first, second = (whole_axes(one, "tensordot") for one in axes)
         else:
-            (count,) = whole_axes(axes, "tensordot")
+            count = axes if isinstance(axes, int) else -1
+            if not 0 <= count <= min(left.ndim, right.ndim):
+                raise ShapeError(
+                    f"tensordot needs a number of axes from 0 to {min(left.ndim, right.ndim)}, or a pair; got "
+                    f"{axes!r}. Write axes=([1], [0]) to sum over the second axis of a and the first of b."
+                )
             first, second = list(range(left.ndim - count, left.ndim)), list(range(count))
     return _joined(left, right, first, second, "tensordot")
 

@@ -27,7 +27,7 @@ from graphlearn.types import (
     broadcast_shapes,
     check_shape,
     format_shape,
-    normalize_axes,
+    normalize_axis,
 )
 
 # --- take and its adjoint --------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     if axis is None:
         x, axis = reshape(x, -1), 0
     with blaming("take", x, indices):
-        (place,) = normalize_axes(axis, x.ndim, "take")
+        place = normalize_axis(axis, x.ndim, "take")
         require_whole(indices.type, "take")
         _check_mode(mode)
         length = x.shape[place]
@@ -280,7 +280,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Node:
     if axis is None:
         x, axis = reshape(x, -1), 0
     with blaming("take_along_axis", x, indices):
-        (place,) = normalize_axes(axis, x.ndim, "take_along_axis")
+        place = normalize_axis(axis, x.ndim, "take_along_axis")
         require_whole(indices.type, "take_along_axis")
         if indices.ndim != x.ndim:
             raise ShapeError(
@@ -320,7 +320,7 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Node:
     base = None if isinstance(x, tuple) else as_node(x)
     with blaming("scatter_add", *[n for n in (base, indices, updates) if n is not None]):
         shape = check_shape(x, "scatter_add") if base is None else base.shape
-        (place,) = normalize_axes(axis, len(shape), "scatter_add")
+        place = normalize_axis(axis, len(shape), "scatter_add")
         require_whole(indices.type, "scatter_add")
         wanted = _taken(shape, indices.shape, place)
         if not _broadcasts(updates.shape, wanted):

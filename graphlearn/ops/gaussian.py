@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from graphlearn.errors import OptionError
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import CALL, Notation
+from graphlearn.graph.options import check_choice
 from graphlearn.ops.elementwise import elementwise
 from graphlearn.ops.guards import within
 
@@ -195,8 +195,7 @@ def gelu(x: Any, approximate: str = "none") -> Node:
 
     Source: Hendrycks and Gimpel (2016), Gaussian error linear units, arXiv:1606.08415.
     """
-    if approximate not in ("none", "tanh"):
-        raise OptionError(f"gelu needs approximate='none' or 'tanh'; got {approximate!r}. Leave it out.")
+    check_choice(approximate, ("none", "tanh"), "gelu with approximate", "Leave it out.")
     return gelu_tanh(x) if approximate == "tanh" else _gelu(x)
 
 

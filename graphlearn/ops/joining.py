@@ -13,6 +13,7 @@ from graphlearn.graph.blame import blaming
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Notation
+from graphlearn.graph.options import as_array, check_sequence
 from graphlearn.ops.gathering import gather_indices
 from graphlearn.ops.intrinsics import where
 from graphlearn.ops.reach import MOVES
@@ -26,6 +27,7 @@ from graphlearn.types import (
     concatenate_shape,
     format_shape,
     normalize_axes,
+    normalize_axis,
     promote,
     whole_axes,
 )
@@ -70,7 +72,8 @@ CONCATENATE = structural(
 
 
 def _nodes(arrays: Sequence[Any], what: str) -> list[Node]:
-    nodes = [as_node(x) for x in arrays]
+    given = check_sequence(arrays, what, "Write them as [a, b].")
+    nodes = [as_node(x) for x in given]
     if not nodes:
         raise ShapeError(f"{what} needs one array or more; got none. Give a list of them.")
     return nodes
@@ -93,7 +96,7 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Node:
         rank = min(x.ndim for x in nodes)
         if rank == 0:
             raise ShapeError("concatenate needs arrays of rank 1 or more; got a scalar. Write gl.stack([a, b]).")
-        (place,) = normalize_axes(axis, rank, "concatenate")
+        place = normalize_axis(axis, rank, "concatenate")
     return nodes[0] if len(nodes) == 1 else build(CONCATENATE, nodes, axis=place)
 
 
@@ -112,7 +115,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Node:
         if any(x.shape != nodes[0].shape for x in nodes):
             got = " and ".join(dict.fromkeys(format_shape(x.shape) for x in nodes))
             raise ShapeError(f"stack needs equal shapes; got {got}. Reshape or broadcast one of them.")
-        (place,) = normalize_axes(axis, nodes[0].ndim + 1, "stack")
+        place = normalize_axis(axis, nodes[0].ndim + 1, "stack")
     return concatenate([expand_dims(x, place) for x in nodes], place)
 
 
@@ -140,7 +143,7 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Node]:
     """
     x = as_node(x)
     with blaming("split", x):
-        (place,) = normalize_axes(axis, x.ndim, "split")
+        place = normalize_axis(axis, x.ndim, "split")
         length = x.shape[place]
         if isinstance(length, str):
             raise ShapeError(
@@ -201,7 +204,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
         UnsupportedOp: another mode, or several values.
     """
     x, value = as_node(x), as_node(constant_values)
-    if mode not in ("constant", *_BORDERS) or value.shape != ():
+    if not isinstance(mode, str) or mode not in ("constant", *_BORDERS) or value.shape != ():
         got = f"mode {mode!r}" if value.shape == () else f"values of shape {format_shape(value.shape)}"
         raise UnsupportedOp(
             f"pad has the modes constant, {', '.join(_BORDERS)}, and one value for all borders; got {got}. Use "
@@ -247,7 +250,7 @@ def _padded(dim: Dim, before: int, after: int, axis: int) -> Pick:
 
 
 def _widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
-    given = np.asarray(pad_width)
+    given = as_array(pad_width, "pad with pad_width")
     fits = given.dtype.kind in "iu" and bool((given >= 0).all())
     try:
         pairs = np.broadcast_to(given, (rank, 2))

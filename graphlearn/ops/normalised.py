@@ -11,20 +11,21 @@ from graphlearn.graph.blame import blaming
 from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation, Opening
+from graphlearn.graph.options import check_flag
 from graphlearn.ops.intrinsics import equal, exp, log, where
 from graphlearn.ops.reach import LINES
 from graphlearn.ops.reductions import largest, max_, sum_
 from graphlearn.ops.shape import cast, expand_dims, squeeze
 from graphlearn.ops.structural import axis_text, build, compound
 from graphlearn.ops.targets import numbering
-from graphlearn.types import ArrayType, Dim, format_shape, normalize_axes, promote, to_float
+from graphlearn.types import ArrayType, Dim, format_shape, normalize_axis, promote, to_float
 
 
 def _axis(x: Node, axis: int, what: str) -> int:
     with blaming(what, x):
         if x.ndim == 0:
             raise ShapeError(f"{what} needs an array of rank 1 or more; got a scalar. Use sigmoid for a single logit.")
-        return normalize_axes(axis, x.ndim, what)[0]
+        return normalize_axis(axis, x.ndim, what)
 
 
 def _infer_like(types: tuple[ArrayType, ...], axis: int) -> ArrayType:
@@ -313,7 +314,8 @@ def softmax_cross_entropy(z: Any, t: Any, axis: int = -1, normalized: bool = Fal
     """
     z = as_node(z)
     axis = _axis(z, axis, "softmax_cross_entropy")
-    return build(CROSS_ENTROPY, [z, as_node(t)], axis=axis, normalized=bool(normalized))
+    promised = check_flag(normalized, "softmax_cross_entropy with normalized")
+    return build(CROSS_ENTROPY, [z, as_node(t)], axis=axis, normalized=promised)
 
 
 def one_hot(labels: Any, classes: int, dtype: str = "float64") -> Node:

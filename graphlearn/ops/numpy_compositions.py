@@ -19,7 +19,7 @@ from graphlearn.ops.shape import broadcast_to, expand_dims, moveaxis, ravel, res
 from graphlearn.ops.slicing import index
 from graphlearn.ops.structural import numpy_builder
 from graphlearn.ops.triangles import diag
-from graphlearn.types import broadcast_shapes, format_shape, normalize_axes
+from graphlearn.types import broadcast_shapes, format_shape, normalize_axes, normalize_axis
 
 # --- constants of a shape --------------------------------------------------------------------------------------------
 
@@ -74,7 +74,7 @@ def array_split(x: Any, sections: Any, axis: int = 0) -> list[Node]:
     """
     node = as_node(x)
     with blaming("array_split", node):
-        (place,) = normalize_axes(axis, node.ndim, "array_split")
+        place = normalize_axis(axis, node.ndim, "array_split")
         length = node.shape[place]
         if isinstance(sections, int) and isinstance(length, int) and sections > 0:
             sizes = [length // sections + (k < length % sections) for k in range(sections)]
@@ -126,7 +126,7 @@ def unstack(x: Any, axis: int = 0) -> tuple[Node, ...]:
     """
     node = as_node(x)
     with blaming("unstack", node):
-        (place,) = normalize_axes(axis, node.ndim, "unstack")
+        place = normalize_axis(axis, node.ndim, "unstack")
         length = node.shape[place]
         if isinstance(length, str):
             raise ShapeError(
@@ -173,7 +173,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Node:
     """
     node = as_node(a)
     with blaming("rollaxis", node):
-        (moved,) = normalize_axes(axis, node.ndim, "rollaxis")
+        moved = normalize_axis(axis, node.ndim, "rollaxis")
         (before,) = normalize_axes(start, node.ndim + 1, "rollaxis") if start >= 0 else (start % max(node.ndim, 1),)
     return moveaxis(node, moved, before - (moved < before))
 
@@ -254,7 +254,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Node:
     """
     node = ravel(arr) if axis is None else as_node(arr)
     with blaming("delete", node):
-        (place,) = normalize_axes(0 if axis is None else axis, node.ndim, "delete")
+        place = normalize_axis(0 if axis is None else axis, node.ndim, "delete")
         length = node.shape[place]
         if isinstance(length, str) or isinstance(obj, Node):
             raise ShapeError(

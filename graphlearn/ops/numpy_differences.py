@@ -16,7 +16,7 @@ from graphlearn.ops.reductions import sum_
 from graphlearn.ops.shape import broadcast_to, cast, expand_dims, moveaxis, ravel, reshape
 from graphlearn.ops.slicing import index
 from graphlearn.ops.structural import numpy_builder
-from graphlearn.types import Dim, format_shape, normalize_axes, whole_axes
+from graphlearn.types import Dim, format_shape, normalize_axis, whole_axes
 
 
 def _fixed(node: Node, axis: Any, what: str) -> tuple[int, int]:
@@ -26,7 +26,7 @@ def _fixed(node: Node, axis: Any, what: str) -> tuple[int, int]:
         ShapeError: no such axis, or a free one.
     """
     with blaming(what, node):
-        (place,) = normalize_axes(axis, node.ndim, what)
+        place = normalize_axis(axis, node.ndim, what)
         length = node.shape[place]
         if isinstance(length, str):
             raise ShapeError(

@@ -34,7 +34,7 @@ from graphlearn.ops.numpy_elementwise import isnan, truth
 from graphlearn.ops.reductions import Axis, all_, any_, max_, min_, sum_
 from graphlearn.ops.shape import broadcast_to, cast, reshape, transpose
 from graphlearn.ops.structural import numpy_builder
-from graphlearn.types import Shape, broadcast_shapes, format_shape, normalize_axes, to_float, whole_axes
+from graphlearn.types import Shape, broadcast_shapes, format_shape, normalize_axes, normalize_axis, to_float, whole_axes
 
 Among = Any  # which entries take part: True for all, or truths that broadcast to the array
 
@@ -135,7 +135,7 @@ def _cumulative(running_total: Callable[..., Node], first: int) -> Callable[...,
                     f"cumulative totals need an axis for an array of rank {node.ndim}; got {format_shape(node.shape)} "
                     "and none. Give axis=0, for instance."
                 )
-            (place,) = normalize_axes(0 if axis is None else axis, node.ndim, "cumulative totals")
+            place = normalize_axis(0 if axis is None else axis, node.ndim, "cumulative totals")
         found = running_total(node, place, dtype)
         if not include_initial:
             return found

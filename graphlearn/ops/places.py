@@ -11,6 +11,7 @@ from graphlearn.errors import DataError, DTypeError
 from graphlearn.graph.binding import at_place
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.options import as_array
 from graphlearn.graph.traverse import leaves, topological
 from graphlearn.types import ArrayType, Dim
 
@@ -62,7 +63,7 @@ def as_indices(indices: Any) -> Node:
     """Indices as a node; NumPy's narrow whole numbers and empty lists included."""
     if isinstance(indices, Node):
         return indices
-    array = np.asarray(indices)
+    array = as_array(indices, "an index")
     if array.size == 0 and not isinstance(indices, np.ndarray):
         array = array.astype(np.int64)
     narrow = array.dtype.kind in "iu" and str(array.dtype) not in WHOLE

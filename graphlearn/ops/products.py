@@ -14,12 +14,13 @@ from graphlearn.errors import ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Notation, Reach
+from graphlearn.graph.options import check_flag
 from graphlearn.ops.reach import LINES
 from graphlearn.ops.reductions import Axis, restore
 from graphlearn.ops.running import cumsum
 from graphlearn.ops.shape import broadcast_to, cast, reshape
 from graphlearn.ops.structural import build, reduction_notation, structural
-from graphlearn.types import ArrayType, format_shape, normalize_axes, promote, reduce_shape, reduced_axes
+from graphlearn.types import ArrayType, format_shape, normalize_axis, promote, reduce_shape, reduced_axes
 
 
 def _wide(dtype: str) -> str:
@@ -198,7 +199,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     x = as_node(x)
     with blaming("prod", x):
         axes = reduced_axes(axis, x.ndim, "prod")
-    return build(PROD, [x], axis=axes, keepdims=bool(keepdims))
+    return build(PROD, [x], axis=axes, keepdims=check_flag(keepdims, "prod with keepdims"))
 
 
 def cumprod(x: Any, axis: int | None = None, *, reverse: bool = False) -> Node:
@@ -228,12 +229,12 @@ def products_before(x: Any, axis: int, *, reverse: bool = False) -> Node:
         ShapeError: an axis out of range.
     """
     line, place = _line(x, axis, "products_before")
-    return build(PRODUCTS_BEFORE, [line], axis=place, reverse=bool(reverse))
+    return build(PRODUCTS_BEFORE, [line], axis=place, reverse=check_flag(reverse, "products_before with reverse"))
 
 
 def _line(x: Any, axis: int | None, what: str) -> tuple[Node, int]:
     x = as_node(x)
     with blaming(what, x):
         line = reshape(x, -1) if axis is None or (x.ndim == 0 and reduced_axes(axis, 0, what) == ()) else x
-        (place,) = normalize_axes(0 if axis is None else axis, line.ndim, what)
+        place = normalize_axis(0 if axis is None else axis, line.ndim, what)
     return line, place

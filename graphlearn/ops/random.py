@@ -14,6 +14,7 @@ import numpy as np
 from graphlearn.errors import DTypeError, OptionError, ShapeError
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, PREFIX, PRODUCT, Notation
+from graphlearn.graph.options import as_array
 from graphlearn.graph.streams import SEED, STEP, Stream
 from graphlearn.ops.algebra import GRAPH, NUMPY
 from graphlearn.ops.elementary import ceil
@@ -221,8 +222,9 @@ def bernoulli(shape: int | str | Sequence[Dim] = (), p: Any = 0.5) -> Node:
         OptionError: a number outside 0 to 1.
     """
     dims, _ = _checked("bernoulli", shape, "float64")
-    if not isinstance(p, Node) and not np.all((np.asarray(p) >= 0) & (np.asarray(p) <= 1)):
-        raise OptionError(f"bernoulli needs a probability from 0 to 1; got {p!r}.")
+    given = None if isinstance(p, Node) else as_array(p, "bernoulli with p")
+    if given is not None and (given.dtype.kind not in "buif" or not np.all((given >= 0) & (given <= 1))):
+        raise OptionError(f"bernoulli needs a probability from 0 to 1; got {p!r}. Give a number, an array or a node.")
     # A plain number is never rounded to float32, so that its truths are those of both precisions.
     chance = p if isinstance(p, Node) else as_node(float(p) if np.ndim(p) == 0 else np.asarray(p, np.float64))
     return build(BERNOULLI, (_random(dims, "int64"), chance))

@@ -12,11 +12,21 @@ from graphlearn.errors import ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Op
+from graphlearn.graph.options import check_flag
 from graphlearn.ops.intrinsics import equal, greater, logical_not, not_equal, where
 from graphlearn.ops.reach import LINES, MOVES
 from graphlearn.ops.shape import broadcast_to, cast, element_count, reshape
 from graphlearn.ops.structural import build, compound, numpy_builder, reduction_notation, structural
-from graphlearn.types import ArrayType, Shape, format_shape, normalize_axes, reduce_shape, reduced_axes, to_float
+from graphlearn.types import (
+    ArrayType,
+    Shape,
+    format_shape,
+    normalize_axes,
+    normalize_axis,
+    reduce_shape,
+    reduced_axes,
+    to_float,
+)
 
 Axis = int | Sequence[int] | None
 
@@ -223,7 +233,7 @@ def _reduce(op: Op, x: Any, axis: Axis, keepdims: bool) -> Node:
     x = as_node(x)
     with blaming(op.name, x):
         axes = normalize_axes(axis, x.ndim, op.name) if op is MEAN else reduced_axes(axis, x.ndim, op.name)
-    return build(op, [x], axis=axes, keepdims=bool(keepdims))
+    return build(op, [x], axis=axes, keepdims=check_flag(keepdims, f"{op.name} with keepdims"))
 
 
 def sum_(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
@@ -337,11 +347,15 @@ def _place(op: Op, x: Any, axis: int | None, keepdims: bool) -> Node:
         line = reshape(x, -1) if whole else x
         if x.ndim == 0 and reduced_axes(axis, 0, op.name) == ():  # as NumPy, the only entry of its only axis
             line = reshape(x, 1)
-        (place,) = normalize_axes(0 if axis is None else axis, line.ndim, op.name)
+        place = normalize_axis(0 if axis is None else axis, line.ndim, op.name)
         _require_entries(line.shape, (place,), op.name)
+        kept = check_flag(keepdims, f"{op.name} with keepdims")
     found = build(op, [line], axis=place)
-    return reshape(found, reduce_shape(x.shape, range(x.ndim) if whole else (place,), True)) if keepdims else found
+    return reshape(found, reduce_shape(x.shape, range(x.ndim) if whole else (place,), True)) if kept else found
 
+
+for _function in (sum_, max_, min_, any_, all_):  # public without the underscore that spares Python's own
+    _function.__name__ = _function.__qualname__ = _function.__name__.rstrip("_")
 
 numpy_builder(np.argmax, lambda a, axis=None, keepdims=False: argmax(a, axis, keepdims))
 numpy_builder(np.argmin, lambda a, axis=None, keepdims=False: argmin(a, axis, keepdims))

@@ -15,7 +15,7 @@ from graphlearn.ops.joining import concatenate
 from graphlearn.ops.shape import broadcast_to, expand_dims, reshape
 from graphlearn.ops.slicing import index
 from graphlearn.ops.structural import numpy_builder
-from graphlearn.types import Dim, normalize_axes, whole_axes
+from graphlearn.types import Dim, normalize_axes, normalize_axis, whole_axes
 
 _FIXED = "Give the axis a fixed length with gl.specialize."
 
@@ -83,7 +83,7 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Nod
     if axis is None:
         x, axis = reshape(x, -1), 0
     with blaming("repeat", x):
-        (place,) = normalize_axes(axis, x.ndim, "repeat")
+        place = normalize_axis(axis, x.ndim, "repeat")
         counts = _counts(repeats, "repeat")
         length = _fixed(x.shape[place], place, "repeat", counts[0] if counts else 0)
         if len(counts) not in (1, length):

@@ -9,10 +9,11 @@ import numpy as np
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Notation
+from graphlearn.graph.options import check_flag
 from graphlearn.ops.reach import MOVES
 from graphlearn.ops.shape import reshape
 from graphlearn.ops.structural import build, structural
-from graphlearn.types import ArrayType, normalize_axes, reduced_axes
+from graphlearn.types import ArrayType, normalize_axis, reduced_axes
 
 
 def _infer(types: tuple[ArrayType, ...], axis: int, reverse: bool) -> ArrayType:
@@ -65,5 +66,5 @@ def cumsum(x: Any, axis: int | None = None, *, reverse: bool = False) -> Node:
     with blaming("cumsum", x):
         if axis is None or (x.ndim == 0 and reduced_axes(axis, 0, "cumsum") == ()):
             x, axis = reshape(x, -1), 0
-        (place,) = normalize_axes(axis, x.ndim, "cumsum")
-    return build(CUMSUM, [x], axis=place, reverse=bool(reverse))
+        place = normalize_axis(axis, x.ndim, "cumsum")
+    return build(CUMSUM, [x], axis=place, reverse=check_flag(reverse, "cumsum with reverse"))

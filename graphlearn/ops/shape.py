@@ -22,6 +22,7 @@ from graphlearn.types import (
     check_shape,
     format_shape,
     normalize_axes,
+    normalize_axis,
     reshape_shape,
     whole_axes,
 )
@@ -182,7 +183,9 @@ def reshape(x: Any, shape: Dim | Sequence[Dim]) -> Node:
     """
     x = as_node(x)
     with blaming("reshape", x):
-        dims = reshape_shape(x.shape, (shape,) if isinstance(shape, str) or not isinstance(shape, Sequence) else shape)
+        wanted: Any = shape.tolist() if isinstance(shape, np.ndarray) else shape
+        several = isinstance(wanted, Sequence) and not isinstance(wanted, str)
+        dims = reshape_shape(x.shape, wanted if several else (wanted,))
     return x if x.shape == dims else build(RESHAPE, [x], shape=dims)
 
 
@@ -269,7 +272,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Node:
     """
     x = as_node(x)
     with blaming("swapaxes", x):
-        (first,), (second,) = (normalize_axes(axis, x.ndim, "swapaxes") for axis in (axis1, axis2))
+        first, second = (normalize_axis(axis, x.ndim, "swapaxes") for axis in (axis1, axis2))
     swapped = {first: second, second: first}
     return transpose(x, [swapped.get(k, k) for k in range(x.ndim)])
 

@@ -10,6 +10,7 @@ import numpy as np
 from graphlearn.errors import OptionError, ShapeError, UnsupportedOp
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
+from graphlearn.graph.options import check_flag
 from graphlearn.ops.intrinsics import absolute, equal, greater, less, maximum, not_equal, sqrt, where
 from graphlearn.ops.reach import LINES
 from graphlearn.ops.reductions import Axis, max_, mean, min_, restore, sum_
@@ -242,7 +243,7 @@ def _spread(op: Any, x: Any, axis: Axis, ddof: float, keepdims: bool) -> Node:
             raise OptionError(f"{op.name} needs a number as ddof; got {ddof!r}. Give 0 or 1.")
         axes = normalize_axes(axis, x.ndim, op.name)
     plain = int(ddof) if float(ddof).is_integer() else float(ddof)
-    return build(op, [x], axis=axes, ddof=plain, keepdims=bool(keepdims))
+    return build(op, [x], axis=axes, ddof=plain, keepdims=check_flag(keepdims, f"{op.name} with keepdims"))
 
 
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Node:
@@ -265,18 +266,21 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     """
     x = as_node(x)
     with blaming("norm", x):
+        kept = check_flag(keepdims, "norm with keepdims")
+        if not isinstance(ord, (str, int, float, np.integer, np.floating, type(None))):
+            raise OptionError(f"norm needs a number, 'fro' or None as ord; got {ord!r}. Leave it out for the length.")
         axes = tuple(range(x.ndim)) if axis is None else tuple(a % max(x.ndim, 1) for a in whole_axes(axis, "norm"))
         normalize_axes(axis, x.ndim, "norm")
         if axis is None and ord is None:
-            return length(x, axes, bool(keepdims))
+            return length(x, axes, kept)
         if len(axes) not in (1, 2):
             raise ShapeError(
                 f"a norm of an order needs vectors or matrices; got the axes {axes} of {format_shape(x.shape)}. Give "
                 "one axis or two, or leave the order out."
             )
         if len(axes) == 1:
-            return _vector_norm(x, ord, axes[0], bool(keepdims))
-        return _matrix_norm(x, ord, axes[0], axes[1], bool(keepdims))
+            return _vector_norm(x, ord, axes[0], kept)
+        return _matrix_norm(x, ord, axes[0], axes[1], kept)
 
 
 def length(x: Node, axes: Axis, keepdims: bool = False) -> Node:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from rich.cells import cell_len, chop_cells
 
 from graphlearn.errors import NameClashError, OptionError, UnknownNameError
+from graphlearn.graph.options import check_choice
 from graphlearn.render.escape import dot_html, dot_label, dot_name, dot_tooltip
 from graphlearn.render.font import FAMILIES, text_width
 from graphlearn.render.palette import BORDERS, LIGHT, Palette
@@ -105,8 +106,7 @@ class DotGraph:
     caption: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if self.direction not in DIRECTIONS:
-            raise OptionError(f"direction needs to be one of {', '.join(DIRECTIONS)}; got {self.direction!r}.")
+        check_choice(self.direction, DIRECTIONS, "direction")
         arrows = ("forward", "backward", "assign")
         for kind in [node.kind for node in self.nodes] + [kind for kind, _ in self.legend if kind not in arrows]:
             if kind not in BORDERS:

@@ -10,9 +10,10 @@ from typing import Any
 from graphlearn.calculus.gradient import grad
 from graphlearn.calculus.simplify import rewrite_graph
 from graphlearn.calculus.specialize import check_lengths, free_axes
-from graphlearn.errors import OptionError, ShapeError
+from graphlearn.errors import ShapeError
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
+from graphlearn.graph.options import check_choice
 from graphlearn.graph.traverse import leaves, require_nodes, topological
 from graphlearn.program.cost import NodeCost, count_costs
 from graphlearn.render.costs import Bill, tell_costs
@@ -109,8 +110,7 @@ def cost(
         >>> gl.cost(gl.relu(x @ w), batch=32).flops
         502080
     """
-    if precision not in ("float32", "float64"):
-        raise OptionError(f"cost needs precision 'float32' or 'float64'; got {precision!r}.")
+    check_choice(precision, ("float32", "float64"), "cost with precision")
     roots = require_nodes(outputs, "cost")
     order = topological(roots)
     lengths = _lengths(order, sizes)

@@ -14,8 +14,9 @@ from graphlearn.calculus.trace import Step, Trace
 from graphlearn.errors import DataError, OptionError
 from graphlearn.graph.binding import At, Binding, bind, default_values
 from graphlearn.graph.node import Node
+from graphlearn.graph.options import check_choice, check_flag
 from graphlearn.graph.streams import bind_run
-from graphlearn.graph.traverse import depends_on_axis, leaves, require_nodes, symbols, topological
+from graphlearn.graph.traverse import depends_on_axis, leaves, require_node, require_nodes, symbols, topological
 from graphlearn.render.document import Document
 from graphlearn.render.explain import explain
 from graphlearn.render.story import Check, Story
@@ -210,11 +211,11 @@ def derive(
         >>> print(gl.derive(gl.square(w * x).named("L"), w, at={w: 2.0, x: 3.0}).gradients)
         {'w': array(36.)}
     """
-    if detail not in _DETAILS:
-        raise OptionError(f"detail needs one of {', '.join(_DETAILS)}; got {detail!r}.")
-    require_nodes(output, "derive")
+    check_choice(detail, _DETAILS, "detail")
+    check_flag(simplify, "derive with simplify")
+    output = require_node(output, "derive")
     targets = _targets(output, wrt)
-    changes = require_update(updates or {})
+    changes = require_update(updates)
     lines = outline(output, targets, simplify)
     warn_of_zeros(output, lines.computed.gradients, cure="leave it out of wrt")
     roots = [output, *changes, *changes.values()]

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
+from graphlearn.errors import DisconnectedError, DTypeError, ShapeError
 from graphlearn.graph.binding import At, bind
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import influenced, topological
+from graphlearn.graph.options import check_choice
+from graphlearn.graph.traverse import influenced, require_node, require_nodes, topological
 from graphlearn.teach.wide import compute_complex, compute_wide, evaluate_wide
 
 METHODS = ("central", "complex", "ridders")
@@ -68,9 +69,8 @@ def numeric_grad(
     Sources: Ridders (1982), Accurate computation of F'(x) and F'(x) F''(x), Advances in Engineering Software 4(2);
     Squire and Trapp (1998), Using complex variables to estimate derivatives of real functions, SIAM Review 40(1).
     """
-    targets = (wrt,) if isinstance(wrt, Node) else tuple(wrt)
-    if method not in METHODS:
-        raise OptionError(f"method needs one of {', '.join(METHODS)}; got {method!r}.")
+    output, targets = require_node(output, "numeric_grad"), require_nodes(wrt, "numeric_grad by wrt")
+    check_choice(method, METHODS, "method")
     binding = bind([output], at, seed=seed, step=step)
     values = evaluate_wide([output], binding)
     gradients = []

@@ -13,6 +13,7 @@ from graphlearn.graph.binding import At, Binding, bind, default_values
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Opening
+from graphlearn.graph.options import check_choice
 from graphlearn.graph.traverse import leaves, require_nodes, topological
 from graphlearn.render.diagram import Diagram, draw_scene
 from graphlearn.render.dot import Direction
@@ -72,15 +73,14 @@ def draw(
         >>> gl.draw(gl.square(w * x).named("L"), wrt=w, at={w: 2.0, x: 3.0})
         <Diagram: Computation graph of L, 4 cards>
     """
-    if style not in STYLES:
-        raise OptionError(f"style needs to be one of {', '.join(STYLES)}; got {style!r}.")
+    check_choice(style, STYLES, "style")
     if isinstance(output, GraphLearnError):
         scene = _broken(output)
     else:
         roots = require_nodes(output, "draw")
         if not roots:
             raise GraphUseError("draw needs a node, several nodes, or an error of graphlearn; got none. Name one.")
-        changes = require_update(updates or {})
+        changes = require_update(updates)
         binding = None if at is None else _bind(roots, changes, at, default_values(updates), seed, step)
         scene = _scene(roots, _targets(roots, wrt, changes), changes, binding)
     scene = replace(scene, folds=choose_folds([*scene.nodes, *scene.updates.values()], collapse))
@@ -97,10 +97,8 @@ def _targets(
     roots: Sequence[Node], wrt: Node | Sequence[Node] | None, updates: Mapping[Node, Node]
 ) -> tuple[Node, ...]:
     """What to differentiate by: what is asked for, else what the updates train."""
-    if isinstance(wrt, Node):
-        targets: tuple[Node, ...] = (wrt,)
-    elif wrt is not None:
-        targets = tuple(wrt)
+    if wrt is not None:
+        targets = require_nodes(wrt, "draw by wrt")
     else:
         trained = set(leaves(roots, "parameter")) if roots[0].shape == () else set()
         targets = tuple(leaf for leaf in updates if leaf in trained)

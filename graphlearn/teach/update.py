@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import OptionError, ShapeError
 from graphlearn.graph.node import Node
+from graphlearn.graph.options import check_mapping
 from graphlearn.graph.traverse import leaves, topological
 from graphlearn.render.adjoints import partial_symbol
 from graphlearn.render.document import Math
@@ -18,25 +19,30 @@ from graphlearn.teach.narrate import Outline
 _UPDATED = ("parameter", "state")
 
 
-def require_update(updates: Mapping[Node, Node]) -> dict[Node, Node]:
+_CURE = "Use what optimizer.updates(loss, parameters) gives,"
+
+
+def require_update(updates: Mapping[Node, Node] | None) -> dict[Node, Node]:
     """The updates, each of which must give a parameter or state a value of its own type.
 
     Raises:
         OptionError: something else than a parameter or state is updated, or by something else than a node.
         ShapeError: the next value has another shape.
+        GraphUseError: no mapping.
     """
-    for leaf, node in updates.items():
+    changes = check_mapping(updates, "updates=", f"{_CURE} or write {{leaf: next value}}.")
+    for leaf, node in changes.items():
         if not isinstance(leaf, Node) or leaf.op.name not in _UPDATED or not isinstance(node, Node):
             raise OptionError(
-                f"updates need parameter or state -> next value, all nodes; got {leaf!r} -> {node!r}. Use what "
-                "optimizer.updates(loss, parameters) gives, or gl.state for what is carried from step to step."
+                f"updates need parameter or state -> next value, all nodes; got {leaf!r} -> {node!r}. {_CURE} or "
+                "gl.state for what is carried from step to step."
             )
         if leaf.shape != node.shape:
             raise ShapeError(
                 f"an update needs a value of the shape of its leaf; got {leaf!r} and {node!r}. Reshape the value.",
                 nodes=(leaf, node),
             )
-    return dict(updates)
+    return changes
 
 
 def tell_update(lines: Outline, updates: Mapping[Node, Node]) -> tuple[tuple[UpdateRow, ...], dict[Node, Math]]:

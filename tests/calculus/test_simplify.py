@@ -82,7 +82,7 @@ def test_affine_maps_collapse_only_where_that_is_smaller_and_needs_no_data():
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(OptionError, match="kinds needs some of 'exact', 'stabilising'; got 'brave'"):
+    with pytest.raises(OptionError, match="each of kinds needs one of exact, stabilising; got 'brave'"):
         simplify(x, kinds=("brave",))
 
 

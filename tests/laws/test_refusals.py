@@ -1,13 +1,23 @@
-"""Law: operands that an op refuses are refused with the op, the operands and their types named, and with a cure."""
+"""Law: operands that an op refuses are refused with the op, the operands and their types named, and with a cure.
+
+And every public function that is given something else than it takes says so in an error of graphlearn, never in one of
+whatever it calls inside; what Python itself says of a call, such as a missing operand, stands.
+"""
 
 from __future__ import annotations
 
+import inspect
 import itertools
-from collections.abc import Iterator
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
+import graphlearn as gl
 from graphlearn.errors import GraphLearnError
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import make, new_node
@@ -54,3 +64,79 @@ def test_a_refusal_names_the_op_the_operands_and_the_cure(op: Op) -> None:
         assert "got" in text, text
         assert len(error.nodes) >= len(types), text
         assert text.split("\n")[0].endswith("."), text
+
+
+# Public names that are no functions of graphs, or open a browser or files.
+_OTHERS = {"Node", "ArrayType"}
+_PYTHONS_OWN = re.compile(
+    r"missing \d+ required|unexpected keyword|positional argument|takes no arguments|multiple values for argument"
+)
+
+
+def odd_values() -> dict[str, Any]:
+    """What a function may be given that it does not take, by name."""
+    x, m = gl.input("x", 3), gl.input("m", (2, 3))
+    return {
+        "None": None, "text": "abc", "vector": x, "matrix": m, "number": gl.sum(x * x),
+        "whole": gl.input("i", 2, "int64"), "truth": gl.input("b", 3, "bool"), "object": object(),
+        "nodes": [x, m], "nothing": [], "dict": {"a": 1},
+        "negative": -1, "half": 1.5, "complex": 1j, "function": len, "ragged": [[1, 2], [3]], "set": {1},
+        "objects": np.array([None, "a"], object), "texts": np.array(["a"]), "no rows": np.zeros((0, 3)),
+        "nan": math.nan, "type": int,
+    }  # fmt: skip
+
+
+def public_functions() -> dict[str, Callable[..., Any]]:
+    functions = {name: getattr(gl, name) for name in gl.__all__ if name not in _OTHERS}
+    return {
+        name: function
+        for name, function in functions.items()
+        if callable(function) and not (inspect.isclass(function) and issubclass(function, BaseException))
+    }
+
+
+def odd_calls(function: Callable[..., Any]) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Calls with one odd argument after a node, two nodes, a number or nothing; each option too."""
+    values = odd_values()
+    x, number = values["vector"], values["number"]
+    for before in ((), (x,), (number,), (x, x), (number, x), (x, None), ("abc",)):
+        for value in values.values():
+            yield (*before, value), {}
+    for option in inspect.signature(function).parameters.values():
+        if option.default is not option.empty:
+            for before in ((x,), (number, x)):
+                for value in values.values():
+                    yield before, {option.name: value}
+
+
+@pytest.mark.parametrize("name", sorted(public_functions()))
+def test_a_public_function_refuses_in_its_own_words(name: str) -> None:
+    function = public_functions()[name]
+    for operands, options in odd_calls(function):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of gradients that are zero everywhere
+                function(*operands, **options)
+        except GraphLearnError as error:
+            assert len(str(error)) > 20 and str(error).split("\n")[0].endswith((".", ":")), str(error)
+        except TypeError as error:
+            assert _PYTHONS_OWN.search(str(error)), f"{name}{operands} {options}: {error}"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: gl.dot(x, gl.input("y", 4)), r"dot needs .* of \(3,\) .* of \(4,\)"),
+        (lambda x: gl.vjp(x * 2, x, [1.0, 2.0]), r"shape of its output; got \(2,\) for <mul .* Broadcast or reshape"),
+        (lambda x: gl.numeric_grad(gl.sum(x), None, {}), "numeric_grad by wrt needs a node"),
+        (lambda x: gl.simplify([x, x]), "simplify needs one node; got 2"),
+        (lambda x: gl.softmax(gl.input("m", (2, 3)), axis=(0, 1)), r"softmax needs one axis; got \(0, 1\)"),
+        (lambda x: gl.concatenate(x), r"concatenate needs several, in a list; got <input x"),
+        (lambda x: gl.grad(gl.scalarize(gl.sum(x * x)), x), r"It stands there as x\[0\], x\[1\], x\[2\]; diff"),
+        (lambda x: gl.sum(x, keepdims="no"), "sum with keepdims needs True or False; got 'no'"),
+        (lambda x: gl.compile(x, backend=["numba"]), "backend needs one of cuda, numba, numpy; got"),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_what_to_do(call: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises(GraphLearnError, match=message):
+        call(gl.input("x", 3))

@@ -46,7 +46,7 @@ def test_column_against_vector_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("loss", [losses.mse, losses.binary_cross_entropy])
 def test_reduction_by_another_name(loss: Callable[..., Node]) -> None:
-    with pytest.raises(OptionError, match="'mean', 'sum', 'none'; got 'average'"):
+    with pytest.raises(OptionError, match="one of mean, sum, none; got 'average'"):
         loss(input("y", "batch"), input("t", "batch"), reduction="average")
 
 

@@ -71,7 +71,7 @@ def test_what_cannot_be_counted_is_refused(loss):
         cost(loss, n=3)
     with pytest.raises(ShapeError, match="cost needs a whole number from 0 on"):
         cost(loss, batch=-3)
-    with pytest.raises(OptionError, match="precision 'float32' or 'float64'; got 'half'"):
+    with pytest.raises(OptionError, match="precision needs one of float32, float64; got 'half'"):
         cost(loss, batch=3, precision="half")
     with pytest.raises(KeyError):
         cost(loss, batch=3)["no such"]

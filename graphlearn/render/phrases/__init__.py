@@ -6,7 +6,7 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphlearn.errors import OptionError
+from graphlearn.graph.options import check_choice
 from graphlearn.render.document import Inline, Piece
 from graphlearn.render.document import pieces as inline
 from graphlearn.render.phrases import en, ko
@@ -58,6 +58,4 @@ def phrases(language: str) -> Phrases:
     Raises:
         OptionError: there is no file for it.
     """
-    if language not in LANGUAGES:
-        raise OptionError(f"language needs one of {', '.join(sorted(LANGUAGES))}; got {language!r}.")
-    return LANGUAGES[language]
+    return LANGUAGES[check_choice(language, sorted(LANGUAGES), "language")]
