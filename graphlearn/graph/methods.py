@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from graphlearn.errors import UnsupportedOp
-from graphlearn.graph.op import NUMPY_BUILDERS, numpy_name
-from graphlearn.graph.refusals import no_builder
+from graphlearn.graph.op import NUMPY_BUILDERS
+from graphlearn.graph.refusals import no_builder, no_method
 
 
 def builder(function: Any) -> Callable[..., Any]:
@@ -35,10 +35,7 @@ class ArrayMethods:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         if method != "__call__" or (options and ufunc.signature is None):  # a product of vectors takes an axis
-            what = numpy_name(ufunc) + (f".{method}" if method != "__call__" else f" with {', '.join(options)}")
-            raise UnsupportedOp(
-                f"{what} has no counterpart in a graph. Use the plain function, without out= or where=.", nodes=(self,)
-            )
+            raise UnsupportedOp(no_method(ufunc, method, options), nodes=(self,))
         return builder(ufunc)(*inputs, **options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -56,6 +53,12 @@ class ArrayMethods:
     def mT(self) -> Self:  # NumPy's name
         """The last two axes exchanged: each matrix transposed."""
         return self._call(np.matrix_transpose)
+
+    @property
+    def size(self) -> Self | int:
+        """Number of entries: an int, or a node where an axis is free."""
+        count: Self | int = builder(np.size)(self)
+        return count
 
     # --- reductions --------------------------------------------------------------------------------------------------
 

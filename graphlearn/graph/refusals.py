@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 from graphlearn.errors import GraphUseError
@@ -41,7 +41,9 @@ class NotANumber:
     __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _refusing("a graph shifts no bits", _DATA)
     __contains__ = _refusing("'in' is not defined for a node", "Use gl.equal and gl.max.")
     __setitem__ = __delitem__ = _refusing("a node is immutable", "Choose entries with gl.where(condition, a, b).")
-    __array__ = _refusing("a node has no values to put into an array", _EVALUATE)
+    __array__ = _refusing(
+        "a node has no values to put into an array", f"{_EVALUATE} To put nodes into one array write np.stack([a, b])."
+    )
     __bool__ = _refusing(
         "a node has no truth value, since it has no value yet",
         "For a choice inside the graph write gl.where(condition, a, b); for a number now, gl.evaluate(node, at={...}).",
@@ -90,6 +92,28 @@ def _instead(node: object, name: str) -> str:
     own = [known for known in dir(node) if not known.startswith("_")]
     near = difflib.get_close_matches(name, own, 1)
     return f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(own)}."
+
+
+_METHODS = {
+    "add.reduce": "np.sum(x, axis=0)",
+    "multiply.reduce": "np.prod(x, axis=0)",
+    "maximum.reduce": "np.max(x, axis=0)",
+    "minimum.reduce": "np.min(x, axis=0)",
+    "logical_and.reduce": "np.all(x, axis=0)",
+    "logical_or.reduce": "np.any(x, axis=0)",
+    "add.accumulate": "np.cumsum(x, axis=0)",
+    "multiply.accumulate": "np.cumprod(x, axis=0)",
+    "multiply.outer": "gl.tensordot(a, b, 0)",
+    "add.at": "gl.scatter_add(x, numbers, updates)",
+}
+
+
+def no_method(ufunc: Any, method: str, options: Iterable[str]) -> str:
+    """What to say of a method or of options of a ufunc, which build nothing."""
+    name = numpy_name(ufunc) + (f".{method}" if method != "__call__" else f" with {', '.join(options)}")
+    plain = f"Use the plain function, {numpy_name(ufunc)}(...), without out= or where=."
+    cure = f"Write {_METHODS[key]}." if (key := f"{ufunc.__name__}.{method}") in _METHODS else plain
+    return f"{name} has no counterpart in a graph. {cure}"
 
 
 def no_builder(function: Any) -> str:

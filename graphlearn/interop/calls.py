@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphlearn.errors import GraphUseError
-from graphlearn.graph.node import Node
+from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import NUMPY_BUILDERS
 from graphlearn.ops.activations import binary_cross_entropy, sigmoid
 from graphlearn.ops.algebra import FUNCTIONS
@@ -137,4 +137,5 @@ def _from_numpy() -> dict[str, _Function]:
     """NumPy's functions that build nodes; asked for each time, since operations may be added."""
     # Where NumPy has two functions of a name, that of np itself and not of np.linalg: it comes last.
     ranked = sorted(NUMPY_BUILDERS.items(), key=lambda item: getattr(np, item[0].__name__, None) is item[0])
-    return {f.__name__: builder for f, builder in ranked if not f.__name__.startswith("_")}
+    found = {f.__name__: builder for f, builder in ranked if not f.__name__.startswith("_")}
+    return {**found, "size": lambda a, axis=None: as_node(found["size"](a, axis))}  # a number is a node in a formula

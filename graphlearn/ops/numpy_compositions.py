@@ -10,12 +10,11 @@ import numpy as np
 
 from graphlearn.errors import OptionError, ShapeError, UnsupportedOp
 from graphlearn.graph.blame import blaming
-from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.ops.gathering import take
 from graphlearn.ops.joining import concatenate, flip, split
 from graphlearn.ops.places import check_places
-from graphlearn.ops.shape import broadcast_to, expand_dims, moveaxis, ravel, reshape, transpose
+from graphlearn.ops.shape import broadcast_to, cast, expand_dims, moveaxis, ravel, reshape, transpose
 from graphlearn.ops.slicing import index
 from graphlearn.ops.structural import numpy_builder
 from graphlearn.ops.triangles import diag
@@ -25,10 +24,13 @@ from graphlearn.types import broadcast_shapes, format_shape, normalize_axes, nor
 
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Node:
-    """A number in every place of an array of the same shape, free axes too."""
-    node = as_node(a)
-    kind = node.dtype if dtype is None else np.dtype(dtype).name
-    return broadcast_to(typed_constant(np.asarray(fill_value, kind), kind), node.shape)
+    """A number, or what broadcasts, in every place of an array of the same shape, free axes too.
+
+    Raises:
+        ShapeError: what fills does not broadcast to the shape.
+    """
+    node, fill = as_node(a), as_node(fill_value)
+    return broadcast_to(cast(fill, node.dtype if dtype is None else dtype), node.shape)
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------

@@ -65,6 +65,5 @@ NUMPY_CURES.update(
         "lstsq": "Write np.linalg.solve(X.T @ X, X.T @ y), the normal equations.",
         "pinv": "Write np.linalg.solve(X.T @ X, X.T) where columns are independent.",
         "polyfit": "Write np.linalg.solve(X.T @ X, X.T @ y) with X = np.vander(x, degree + 1).",
-        "size": "Write the product of node.shape; a free axis has the length gl.axis_size(name).",
     }
 )

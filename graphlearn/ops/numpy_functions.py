@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import GraphUseError
+from graphlearn.errors import GraphUseError, UnsupportedOp
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import NUMPY_BUILDERS
 from graphlearn.ops import elementary
 from graphlearn.ops.activations import square
-from graphlearn.ops.intrinsics import absolute, logical_and, logical_not, logical_or, maximum, minimum
+from graphlearn.ops.intrinsics import absolute, logical_and, logical_not, logical_or, maximum, minimum, where
 from graphlearn.ops.numpy_elementwise import logical_xor
 from graphlearn.ops.shape import cast
 from graphlearn.ops.structural import numpy_builder
@@ -122,6 +122,22 @@ def _truths(what: str, cure: str, *operands: Any) -> list[Node]:
     return found
 
 
+def choose(condition: Any, *choices: Any) -> Node:
+    """`numpy.where` of a condition and two choices.
+
+    Raises:
+        UnsupportedOp: no choices: the numbers of the places where a condition holds are as many as it happens to.
+    """
+    if not choices:
+        node = as_node(condition)
+        raise UnsupportedOp(
+            f"np.where on a node needs a condition and two choices; got the condition alone, {node!r}. The shape "
+            "of the result would depend on values: write np.where(condition, x, 0) to keep entries.",
+            nodes=(node,),
+        )
+    return where(condition, *choices)
+
+
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Node:  # NumPy's names
     return clip(a, a_min if min is None else min, a_max if max is None else max)
 
@@ -135,6 +151,7 @@ def fabs(x: Any) -> Node:
 NUMPY_BUILDERS.update(
     {
         np.square: square,
+        np.where: choose,
         np.positive: as_node,
         np.reciprocal: reciprocal,
         np.rint: rint,

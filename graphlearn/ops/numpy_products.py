@@ -225,7 +225,8 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     """
     rows = _observations(m, y, rowvar, "cov")
     apart = rows - mean(rows, 1, keepdims=True)
-    fewer = ddof if ddof is not None else (0 if bias else 1)
+    given = (0 if bias else 1) if ddof is None else ddof
+    (fewer,) = whole_axes(given, "cov", "ddof", "Give 0 or 1.")
     count = element_count([rows.shape[1]])
     divisor = maximum(count - fewer, 0) if isinstance(count, Node) else max(count - fewer, 0)
     return squeeze(matmul(apart, matrix_transpose(apart)) / divisor)

@@ -361,6 +361,13 @@ def element_count(shape: Sequence[Dim]) -> Node | int:
     return count if fixed == 1 else count * fixed
 
 
+def _size(a: Any, axis: int | Sequence[int] | None = None) -> Node | int:
+    node = as_node(a)
+    with blaming("size", node):
+        return element_count([node.shape[k] for k in normalize_axes(axis, node.ndim, "size")])
+
+
+numpy_builder(np.size, _size)
 numpy_builder(np.broadcast_to, lambda array, shape: broadcast_to(array, shape))
 numpy_builder(np.reshape, lambda a, shape: reshape(a, shape))
 numpy_builder(np.ravel, lambda a: ravel(a))

@@ -162,9 +162,10 @@ np.roll(c, (1, 2), axis=(0, 2))  np.roll(x, 5, axis=0)  np.tile(x, 2)  np.tile(u
 np.repeat(x, 2)  np.repeat(x, 3, axis=0)  np.repeat(x, 2, axis=-1)  np.take(x, [2, 0], axis=1)  np.take(u, k)
 np.take(x, k, axis=1)  np.take(u, 1)  np.take(x, [0, -1, 3])  np.take_along_axis(x, i[:, :2] * 0 + 2, 1)  u[k]
 x[:, k]  x[[1, 0]]  np.rot90(x)  np.atleast_1d(u[0])  np.atleast_2d(u)  np.atleast_3d(x)  np.dsplit(c, 2)[1]
-np.append(x, y, axis=0)  np.zeros_like(x)  np.ones_like(x)  np.full_like(x, 3.0)  x.astype(np.float32)
-c.swapaxes(0, 1)  x.squeeze()  np.broadcast_arrays(x, u)[1]  np.diff(x)  np.diff(c, 2, 0)  np.diff(c, n=2)
-np.diff(u, prepend=0.0)  np.diff(x, axis=0, append=y)  np.diff(b)  np.diff(w)  np.diff(i, 0)  np.ediff1d(x)
+np.append(x, y, axis=0)  np.zeros_like(x)  np.ones_like(x)  np.full_like(x, 3.0)  np.full_like(x, u)
+np.full_like(i, 2.7)  np.full_like(f, 1, int)  x.astype(np.float32)  c.swapaxes(0, 1)  x.squeeze()
+np.broadcast_arrays(x, u)[1]  np.diff(x)  np.diff(c, 2, 0)  np.diff(c, n=2)  np.diff(u, prepend=0.0)
+np.diff(x, axis=0, append=y)  np.diff(b)  np.diff(w)  np.diff(i, 0)  np.ediff1d(x)
 np.ediff1d(u, to_end=[1.0, 2.0], to_begin=-1.0)  np.gradient(u)  np.gradient(c)[1]  np.gradient(c, 0.5, axis=2)
 np.gradient(c, [0.0, 1.0, 1.5, 4.0], axis=-1, edge_order=2)  np.gradient(u, edge_order=2)
 np.gradient(x[0], u.cumsum() * 0 + np.arange(3))  np.gradient(f, axis=1)  np.gradient(f, 2, axis=0)
@@ -185,6 +186,10 @@ x[k[1], [True, False, True]]  c[1, :, [True, False, True, False]]  c[[1, 0], [0,
 x[np.arange(2), k[:2]]  x[np.arange(2), [2, 0]]  c[..., [1, 1, 0], [3, 3, 3]]  x[[], []]  x[np.zeros((2, 3), bool)]
 c[[1], [True, False, True], 0]  c[:, ARRAYS["c"][0] > 0]  m[[0, 1, 2], [0, 1, 2]]
 """
+
+
+# Known without values: no nodes.
+KNOWN = ("np.size(x)", "np.size(c, 1)", "np.size(c, axis=(0, 2))", "x.size", "x[0, 0].size", "x.ndim", "x.shape")
 
 
 def lines(text: str) -> list[str]:
@@ -224,6 +229,11 @@ def test_a_line_of_numpy_builds_the_graph_that_computes_it(line: str) -> None:
     assert_same(gl.evaluate(node, {name: ARRAYS[name] for name in gl.symbols(node)}), expected(line), line)
 
 
+@pytest.mark.parametrize("line", KNOWN)
+def test_what_is_known_without_values_is_a_number(line: str) -> None:
+    assert run(line, nodes()) == run(line, ARRAYS)
+
+
 @pytest.mark.parametrize("backend", ["numba"])
 def test_compiled_lines_are_numpys_too(backend: str) -> None:
     spread = LINES[::3]  # a function per line would take minutes; each operation has laws of its own
@@ -237,7 +247,7 @@ def test_compiled_lines_are_numpys_too(backend: str) -> None:
 
 
 def test_every_numpy_function_that_nodes_take_part_in_has_a_line() -> None:
-    used = {run(name, {}) for line in LINES for name in re.findall(r"np(?:\.\w+)+", line)}
+    used = {run(name, {}) for line in (*LINES, *KNOWN) for name in re.findall(r"np(?:\.\w+)+", line)}
     public = {f for module in (np, np.linalg) for f in vars(module).values() if callable(f)}
     missing = [numpy_name(f) for f in NUMPY_BUILDERS if f in public - used]
     assert not missing

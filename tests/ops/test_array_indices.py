@@ -77,6 +77,53 @@ def test_what_does_not_fit_is_refused_with_a_cure(make, kind, message):
         make()
 
 
+def _random_key(random, shape):
+    """A key of integers, slices, new axes, truths and arrays; and the same with some arrays as nodes."""
+    key, with_nodes, given, axis = [], [], {}, 0
+    together = [(2,), (1,), (3, 1), (2, 3), ()][random.integers(5)]
+    while axis < len(shape) and random.random() < 0.9:
+        kind, length = random.integers(6), shape[axis]
+        if kind == 0:
+            one = int(random.integers(-length, length))
+        elif kind == 1:
+            one = slice(None, None, int(random.choice([-2, -1, 1, 2])))
+        elif kind == 2:
+            one = random.random(shape[axis : axis + 2]) < 0.5
+        elif kind == 3:
+            one = None
+        else:
+            one = np.asarray(random.integers(-length, length, size=together))
+        key.append(one)
+        axis += 0 if one is None else max(np.ndim(one), 1) if kind == 2 else 1
+        if kind == 4:
+            node = gl.input(f"i{len(given)}", one.shape, dtype="int64")
+            given[node], one = one, node
+        with_nodes.append(one)
+    return tuple(key), tuple(with_nodes), given
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_random_index_means_what_it_means_in_numpy(seed):
+    random = np.random.Generator(np.random.Philox(seed))
+    array = random.normal(size=random.integers(1, 4, size=random.integers(1, 5)))
+    leaf = gl.input("leaf", array.shape)
+    key, with_nodes, given = _random_key(random, array.shape)
+    try:
+        wanted = array[key]
+    except IndexError:  # arrays that do not broadcast
+        with pytest.raises(ShapeError):
+            leaf[with_nodes]
+        return
+    part = leaf[with_nodes]
+    weights = random.normal(size=part.shape)
+    gradient = gl.grad(gl.sum(part * weights), leaf)
+    placed = np.zeros(array.shape)
+    np.add.at(placed, key, weights)
+    values, slopes = gl.evaluate([part, gradient], {leaf: array, **given})
+    np.testing.assert_array_equal(values, wanted)
+    np.testing.assert_allclose(slopes, placed, rtol=1e-12, atol=1e-14)
+
+
 def test_a_free_axis_beside_numbers_in_step_stays_free():
     cube = gl.input("cube", ("batch", 3, 4))
     assert cube[:, [0, 1], [2, 3]].shape == ("batch", 2)

@@ -142,6 +142,15 @@ def test_what_does_not_fit_is_refused_with_a_cure(make, message):
         make(gl.input("b", ("batch", 3)))
 
 
+def test_the_number_of_entries_along_a_free_axis_is_a_node():
+    b = gl.input("b", ("batch", 3))
+    rows = np.ones((4, 3))
+    assert gl.evaluate(gl.sum(b) / b.size, {"b": rows}) == 1
+    assert np.size(b, 1) == 3
+    assert gl.evaluate(gl.parse("sum(b) / size(b)", {"b": ("batch", 3)}), {"b": rows}) == 1
+    assert gl.evaluate(gl.parse("sum(b) / size(b)", {"b": (4, 3)}), {"b": rows}) == 1
+
+
 def test_gelu_by_its_short_formula():
     assert gl.gelu(x, approximate="tanh") is gl.gelu_tanh(x)
     assert gl.gelu(x, "none") is gl.gelu(x)
