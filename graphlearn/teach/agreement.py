@@ -10,6 +10,9 @@ from graphlearn.teach.differences import Curve, one_sided, slope
 
 TOLERANCE = 1e-6
 _GOOD = 1e-9  # an agreement that needs no more careful measurement
+# A slope counts as 0 where it is less than this part of the function's size nearby, times `TOLERANCE`: the five-point
+# difference rounds by eps / 1e-3 = 2e-13 of that size.
+NOTHING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ def judge(curve: Curve, gradient: np.ndarray, direction: np.ndarray) -> Verdict:
         floor = max(largest / 100, curve.height / curve.size_along(direction) / 1000, 1e-300)
         measured, absolute = _measure(curve, direction, graph, floor)
         relative = absolute / max(abs(graph), abs(measured), floor)
+        if not relative < TOLERANCE:  # the numbers that cancel where all of these are 0 take two more values to find
+            nothing = NOTHING * curve.nearby / curve.size_along(direction)
+            relative = absolute / max(abs(graph), abs(measured), floor, nothing)
         kink = not relative < TOLERANCE and _lies_at_kink(curve, direction, graph)
     return Verdict(graph, measured, absolute, relative if np.isfinite(relative) else np.inf, kink)
 

@@ -18,7 +18,7 @@ from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node, new_node
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import leaves, symbols
-from graphlearn.teach.agreement import TOLERANCE, judge
+from graphlearn.teach.agreement import NOTHING, TOLERANCE, judge
 from graphlearn.teach.differences import Curve, OutputCurve, numeric_grad
 from graphlearn.teach.wide import compute_wide, evaluate_wide
 from graphlearn.types import ArrayType, format_shape
@@ -134,6 +134,11 @@ def check_grad(
     Nodes of up to 300 entries are checked entry by entry, larger ones along one random direction, and the report says
     which. Both modes are compared along one random direction.
 
+    Slopes agree that differ by less than 1e-6 of the largest of: the slope; a hundredth of the largest entry of the
+    gradient; a thousandth of the output, per size of the entry; and, where all of these are 0 but for rounding, a
+    millionth of what the output is where all entries move by a tenth of their size. So the determinant of a matrix of
+    rank 1, whose derivatives are 0, is not judged by the last digits of its minors.
+
     Args:
         output: node of shape ``()``.
         wrt: a node or several; default: all parameters, or all real inputs where there are none.
@@ -175,8 +180,9 @@ def check_grad(
     entries = []
     for label, w, pushed, direction in zip(labels, targets, forward, directions, strict=True):
         gradient = _array(values[gradients[w]], values[w])
-        modes = _distance(gradient * binding.arrays[direction], values[pushed])
-        entries.append(_compare(label, OutputCurve(output, w, values, binding.sizes, compute_wide), gradient, modes))
+        curve = OutputCurve(output, w, values, binding.sizes, compute_wide)
+        modes = _distance(gradient * binding.arrays[direction], values[pushed], curve)
+        entries.append(_compare(label, curve, gradient, modes))
     return Report(tuple(entries), order)
 
 
@@ -196,14 +202,16 @@ def _random_values(
     return {d: _random_direction(np.shape(values[w]), k) for k, (d, w) in pairs}
 
 
-def _distance(terms: np.ndarray, pushed: Any) -> float:
+def _distance(terms: np.ndarray, pushed: Any, curve: Curve) -> float:
     """How far the sum of the terms is from another number, as a part of the terms; infinite where one is NaN alone."""
     with np.errstate(all="ignore"):
-        total, size = float(np.sum(terms)), float(np.sum(np.abs(terms)))
+        total, size = float(np.sum(terms)), max(float(np.sum(np.abs(terms))), abs(float(pushed)), 1e-300)
         distance = abs(total - float(pushed))
         if not np.isfinite(distance):
             return 0.0 if not np.isfinite(total) and not np.isfinite(float(pushed)) else float("inf")
-        return distance / max(size, abs(float(pushed)), 1e-300) if distance else 0.0
+        if distance > _ROUNDING * size:  # perhaps all that cancels is 0
+            size = max(size, NOTHING * curve.nearby / curve.size_along(np.ones(curve.start.shape)))
+        return distance / size
 
 
 def _array(gradient: Any, value: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ They share nothing with reverse mode, which is why they can judge it.
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -112,6 +113,19 @@ class Curve(ABC):
         finite = np.where(np.isfinite(self.start), self.start, 0.0)
         typical = float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0
         return max(float(np.max(np.abs(finite * direction), initial=0.0)), typical / 100) or 1.0
+
+    @functools.cached_property
+    def nearby(self) -> float:
+        """The size that the scalar has where all entries move by a tenth of their size, there and back.
+
+        Where the scalar and its slope are 0, it alone tells what numbers they are made of.
+        """
+        signs = np.random.Generator(np.random.Philox(0)).standard_normal(self.start.shape)
+        typical = self.size_along(np.zeros(self.start.shape))
+        move = _RIDDERS_STEP * signs * np.maximum(np.abs(self.start), typical)
+        with np.errstate(all="ignore"):
+            sizes = [abs(float(self.at(self.start + sign * move))) for sign in (1, -1)]
+        return max([size for size in sizes if np.isfinite(size)], default=0.0)
 
 
 class OutputCurve(Curve):

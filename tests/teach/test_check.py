@@ -17,6 +17,7 @@ from graphlearn.errors import (
 from graphlearn.graph.leaves import input, parameter
 from graphlearn.graph.op import OPS
 from graphlearn.ops.algebra import FUNCTIONS, GRAPH
+from graphlearn.ops.determinants import det
 from graphlearn.ops.elementwise import elementwise
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
@@ -253,3 +254,25 @@ def test_what_cannot_be_checked_is_refused():
         check_grad(W, at=AT)
     with pytest.raises(DisconnectedError, match="does not influence"):
         check_grad(sum_(W), V, at=AT)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_zeros_of_numbers_that_cancel_agree(order):
+    matrix = input("matrix", (4, 4))
+    for value in (np.ones((4, 4)), np.outer([1e3, 2e3, -1e3, 5e3], [0.1, 0.3, 0.7, 0.2])):
+        report = check_grad(det(matrix), matrix, at={matrix: value}, order=order)
+        assert report.ok, report
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-20])
+def test_a_wrong_slope_among_zeros_is_found(size):
+    """What counts as 0 follows the numbers that the function is made of, however small these are."""
+    square = elementwise(
+        "wrong_at_zero", formula=lambda m, x: size * x * x, partials=(lambda m, x, y: size * (2 * x + 1e-3),)
+    )
+    try:
+        report = check_grad(sum_(square(b)), b, at=AT)
+    finally:
+        del OPS["wrong_at_zero"], FUNCTIONS["wrong_at_zero"]
+    assert not report.ok
+    assert report.entries[0].relative > 0.1
