@@ -14,7 +14,9 @@ from graphlearn.graph.node import Node, new_node
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import topological
 
-_NAMED = 3  # operations that a warning names
+_NAMED = 3  # operations and outputs that a warning names
+# What to do where zeros are meant and no option says so.
+IGNORE = "write warnings.simplefilter('ignore', gl.ZeroGradientWarning)"
 # What may stand in the place of an operation without derivative.
 _CURES = {
     "argmax": "gl.softmax", "argmin": "gl.softmax of minus the array", "sign": "gl.tanh",
@@ -32,26 +34,38 @@ def warn_of_zeros(output: Node, gradients: Mapping[Node, Node], *, cure: str) ->
         cure: what to do where zeros are meant.
     """
     zero = [w for w, gradient in gradients.items() if gradient is zeros_of(w.type)]
-    if not zero:
-        return
-    order = topological([output])
+    if zero:
+        warn_of_blocked([output], zero, what="gradient", cure=cure)
+
+
+def warn_of_blocked(outputs: Sequence[Node], zero: Sequence[Node], *, what: str, cure: str) -> None:
+    """Warn of each node by which all derivatives are zero, although it influences an output.
+
+    Args:
+        outputs: what was differentiated.
+        zero: nodes by which the whole derivative is zeros.
+        what: the name of the derivative.
+        cure: what to do where zeros are meant.
+    """
+    order = topological(outputs)
     present = set(order)
     for w in zero:
-        ends = ends_of_influence(order, w) if w in present and w is not output else []
+        ends = ends_of_influence(order, w) if w in present and w not in outputs else []
         if ends:
-            said = ZeroGradientWarning(_message(output, w, ends, cure), nodes=(output, *ends, w))
+            said = ZeroGradientWarning(_message(outputs, w, ends, what, cure), nodes=(*outputs, *ends, w))
             warnings.warn(said, stacklevel=calls_to_user())
 
 
-def _message(output: Node, w: Node, ends: Sequence[Node], cure: str) -> str:
+def _message(outputs: Sequence[Node], w: Node, ends: Sequence[Node], what: str, cure: str) -> str:
     name = w.full_name or repr(w)
+    whole = ", ".join(output.full_name or repr(output) for output in outputs[:_NAMED])
     through = ", ".join(_place(node) for node in ends[:_NAMED]) + (", ..." if len(ends) > _NAMED else "")
     cures = list(dict.fromkeys(_CURES[node.op.name] for node in ends if node.op.name in _CURES))
     smooth = f", such as {', '.join(cures)}" if cures else ""
     return (
-        f"the gradient of {output.full_name or repr(output)} by {name!r} is zero everywhere: it has influence only "
-        f"through {through}, whose derivative is 0 by convention. Put a smooth operation in its place{smooth}; or "
-        f"where zeros are meant, {cure}."
+        f"the {what} of {whole}{', ...' if len(outputs) > _NAMED else ''} by {name!r} is zero everywhere: it has "
+        f"influence only through {through}, whose derivative is 0 by convention. Put a smooth operation in its "
+        f"place{smooth}; or where zeros are meant, {cure}."
     )
 
 

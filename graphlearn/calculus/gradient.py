@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphlearn.calculus.blocked import warn_of_zeros
+from graphlearn.calculus.blocked import IGNORE, warn_of_blocked, warn_of_zeros
 from graphlearn.calculus.forward import push_forward
-from graphlearn.calculus.reverse import differentiate
+from graphlearn.calculus.reverse import differentiate, zeros_of
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.options import check_sequence
@@ -84,6 +84,9 @@ def vjp(
 
     Raises:
         ShapeError: a cotangent has another shape than its output.
+
+    Warns:
+        ZeroGradientWarning: a product is zero whatever the cotangents, as `grad` warns.
     """
     nodes = require_nodes(outputs, "vjp")
     order = topological(nodes)
@@ -95,6 +98,7 @@ def vjp(
     if len(seeds) != len(nodes) or not nodes:
         raise ShapeError(f"vjp needs one cotangent per output; got {len(seeds)} for {len(nodes)}. {several}")
     totals: list[Node] = []
+    zero = list(targets)
     for node, seed in zip(nodes, seeds, strict=True):
         if seed.shape != node.shape:
             raise ShapeError(
@@ -104,8 +108,10 @@ def vjp(
             )
         trace = differentiate(node, targets, seed=seed, disconnected="zero", record=False)
         parts = [trace.gradients[w] for w in targets]
+        zero = [w for w in zero if trace.gradients[w] is zeros_of(w.type)]
         totals = parts if not totals else [a + b for a, b in zip(totals, parts, strict=True)]
     remember_origin(totals, order, targets)
+    warn_of_blocked(nodes, zero, what="product with the Jacobian", cure=IGNORE)
     return totals[0] if isinstance(wrt, Node) else tuple(totals)
 
 
@@ -129,6 +135,9 @@ def jvp(
         ShapeError: a tangent has another shape than its node, or there are more or fewer of them.
         DTypeError: a node is not real.
         GraphUseError: something else than nodes.
+
+    Warns:
+        ZeroGradientWarning: all that comes out is zero whatever the tangents, as `grad` warns.
 
     Example:
         >>> import graphlearn as gl
@@ -159,4 +168,6 @@ def jvp(
             )
     found = push_forward(nodes, targets, moves)
     remember_origin(found, order, targets)
+    if all(moved is zeros_of(node.type) for node, moved in zip(nodes, found, strict=True)):
+        warn_of_blocked(nodes, targets, what="derivative", cure=IGNORE)
     return found[0] if isinstance(outputs, Node) else found

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from graphlearn.calculus.blocked import IGNORE, warn_of_blocked
 from graphlearn.calculus.forward import push_forward
 from graphlearn.calculus.gradient import grad
 from graphlearn.calculus.reverse import differentiate, zeros_of
@@ -39,6 +40,9 @@ def jacobian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[Node, ...
         ShapeError: output and ``wrt`` both have a free axis.
         DTypeError: a node is not real.
 
+    Warns:
+        ZeroGradientWarning: all derivatives by a node are zero, as `grad` warns.
+
     Example:
         >>> import graphlearn as gl
         >>> x = gl.input("x", (2,))
@@ -57,8 +61,11 @@ def jacobian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[Node, ...
                 nodes=(each,),
             )
     with no_scope():
-        blocks = tuple(_block(node, target) for target in targets)
+        parts = [_parts(node, target) for target in targets]
+        blocks = tuple(_block(node, target, found) for target, found in zip(targets, parts, strict=True))
     remember_origin(blocks, order, targets)
+    zero = [target for target, (_, found) in zip(targets, parts, strict=True) if found and all(map(_is_zero, found))]
+    warn_of_blocked([node], zero, what="jacobian", cure=IGNORE)
     return blocks[0] if isinstance(wrt, Node) else blocks
 
 
@@ -84,9 +91,9 @@ def hessian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[tuple[Node
     return blocks[0][0] if isinstance(wrt, Node) else blocks  # type: ignore[return-value]  # nodes, one for one
 
 
-def _block(output: Node, wrt: Node) -> Node:
+def _parts(output: Node, wrt: Node) -> tuple[int, list[Node]]:
+    """The rows of a jacobian or its columns, whichever are fewer, and the axis that they are stacked along."""
     rows, columns = _count(output.shape), _count(wrt.shape)
-    shape = (*output.shape, *wrt.shape)
     if rows is None and columns is None:
         raise ShapeError(
             f"a jacobian needs a fixed number of rows or of columns; got {output!r} by {wrt!r}, which both have a free "
@@ -94,12 +101,20 @@ def _block(output: Node, wrt: Node) -> Node:
             nodes=(output, wrt),
         )
     if 0 in (rows, columns):
-        return zeros_of(ArrayType(shape, output.dtype))
+        return 0, []
     if columns is None or (rows is not None and rows <= columns):
-        parts = [_row(output, wrt, seed) for seed in _units(output, rows or 1)]
-        return reshape(stack(parts, 0), shape)
-    parts = [push_forward([output], [wrt], [unit])[0] for unit in _units(wrt, columns)]
-    return reshape(stack(parts, -1), shape)
+        return 0, [_row(output, wrt, seed) for seed in _units(output, rows or 1)]
+    return -1, [push_forward([output], [wrt], [unit])[0] for unit in _units(wrt, columns)]
+
+
+def _block(output: Node, wrt: Node, found: tuple[int, list[Node]]) -> Node:
+    """The jacobian of its rows or columns."""
+    shape, (axis, parts) = (*output.shape, *wrt.shape), found
+    return reshape(stack(parts, axis), shape) if parts else zeros_of(ArrayType(shape, output.dtype))
+
+
+def _is_zero(node: Node) -> bool:
+    return node is zeros_of(node.type)
 
 
 def _row(output: Node, wrt: Node, seed: Node) -> Node:

@@ -35,6 +35,36 @@ def test_the_warning_points_at_the_line_of_the_user(derive):
     assert [w.filename for w in caught] == [__file__]
 
 
+@pytest.mark.parametrize(
+    "derive",
+    [
+        lambda y: gl.jacobian(y, x),
+        lambda y: gl.jvp(y, x, np.ones(3)),
+        lambda y: gl.vjp(y, x, np.ones(y.shape)),
+    ],
+    ids=["jacobian", "jvp", "vjp"],
+)
+@pytest.mark.parametrize("shape", ["scalar", "array"])
+def test_products_and_matrices_warn_too(derive, shape):
+    whole = gl.floor(x) * 2.0
+    with pytest.warns(gl.ZeroGradientWarning, match="by 'x' is zero everywhere: .*floor.*simplefilter") as caught:
+        found = derive(gl.sum(whole) if shape == "scalar" else whole)
+    assert [w.filename for w in caught] == [__file__]
+    assert not np.any(gl.evaluate(found, AT))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        derive(gl.sum(whole * x) if shape == "scalar" else whole * x)
+        derive(gl.sum(gl.relu(x)))
+        derive(gl.constant([1.0, 2.0]))  # no influence at all is what these functions say zeros for
+
+
+def test_one_output_that_moves_is_enough():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gl.jvp((gl.sum(gl.floor(x)), gl.sum(x)), x, np.ones(3))
+        gl.vjp((gl.sum(gl.floor(x)), gl.sum(x)), x, (1.0, 1.0))
+
+
 def test_a_named_node_and_a_better_operation_are_named():
     hard = (x > 0).named("hard")
     with pytest.warns(
