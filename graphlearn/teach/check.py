@@ -134,10 +134,9 @@ def check_grad(
     Nodes of up to 300 entries are checked entry by entry, larger ones along one random direction, and the report says
     which. Both modes are compared along one random direction.
 
-    Slopes agree that differ by less than 1e-6 of the largest of: the slope; a hundredth of the largest entry of the
-    gradient; a thousandth of the output, per size of the entry; and, where all of these are 0 but for rounding, a
-    millionth of what the output is where all entries move by a tenth of their size. So the determinant of a matrix of
-    rank 1, whose derivatives are 0, is not judged by the last digits of its minors.
+    Slopes may differ by 1e-6 of the largest of: the slope; 1/100 of the gradient's largest entry; 1/1000 of the output
+    per size of the entry; and, where all of these are 0 but for rounding (the determinant of a matrix of rank 1), 1e-6
+    of the output where all entries move by a tenth of their size.
 
     Args:
         output: node of shape ``()``.
@@ -173,7 +172,14 @@ def check_grad(
     labels = [names.get(w, repr(w)) for w in targets]
     if order == 2:
         output, binding = _along_random(output, targets, binding)
-    gradients = differentiate(output, targets, disconnected="zero" if order == 2 else "raise", record=False).gradients
+    return Report(_checked(output, targets, labels, binding, "zero" if order == 2 else "raise"), order)
+
+
+def _checked(
+    output: Node, targets: Sequence[Node], labels: Sequence[str], binding: Binding, disconnected: str
+) -> tuple[Entry, ...]:
+    """The check of the gradient by each target."""
+    gradients = differentiate(output, targets, disconnected=disconnected, record=False).gradients
     forward, directions = _forward(output, targets)
     binding = Binding({**binding.arrays, **_random_values(directions, output, targets, binding)}, binding.sizes)
     values = evaluate_wide([output, *targets, *gradients.values(), *forward], binding)
@@ -183,7 +189,7 @@ def check_grad(
         curve = OutputCurve(output, w, values, binding.sizes, compute_wide)
         modes = _distance(gradient * binding.arrays[direction], values[pushed], curve)
         entries.append(_compare(label, curve, gradient, modes))
-    return Report(tuple(entries), order)
+    return tuple(entries)
 
 
 def _forward(output: Node, targets: Sequence[Node]) -> tuple[list[Node], list[Node]]:
