@@ -135,13 +135,17 @@ def _slopes(f: Node, spacing: Any, axis: int, edge_order: int) -> Node:
     y = moveaxis(f, place, -1)
     last = y.ndim - 1
     steps = _between(h, 1, None) - _between(h, None, -1) if h.ndim else broadcast_to(h, (length - 1,))
-    rises = _between(y, 1, None, last) - _between(y, None, -1, last)
-    lines = rises / steps
-    before, after = _between(steps, None, -1), _between(steps, 1, None)
-    # A parabola through three points: the slopes of its two chords, weighted by the other's length.
-    inner = (_between(lines, None, -1, last) * after + _between(lines, 1, None, last) * before) / (before + after)
+    lines = (_between(y, 1, None, last) - _between(y, None, -1, last)) / steps
+    inner = _inner(lines, steps) if h.ndim else (_between(y, 2, None, last) - _between(y, None, -2, last)) / (2 * h)
     ends = [_end(lines, steps, edge_order, at_start) for at_start in (True, False)]
     return cast(moveaxis(concatenate([ends[0], inner, ends[1]], last), -1, place), f.dtype)
+
+
+def _inner(lines: Node, steps: Node) -> Node:
+    """Slopes of parabolas through three points: those of their two chords, weighted by the other's length."""
+    last = lines.ndim - 1
+    before, after = _between(steps, None, -1), _between(steps, 1, None)
+    return (_between(lines, None, -1, last) * after + _between(lines, 1, None, last) * before) / (before + after)
 
 
 def _end(lines: Node, steps: Node, edge_order: int, at_start: bool) -> Node:

@@ -1,4 +1,4 @@
-"""NumPy's reductions with all of their options: a dtype, a start, which entries take part, and NaN passed over.
+"""NumPy's reductions with all of their options: a dtype, a start, and which entries take part.
 
 Entries that take no part stand as a number that changes nothing: 0 in a sum, 1 in a product, -inf in a maximum. So
 their derivative is 0, also where they are NaN.
@@ -14,12 +14,11 @@ import numpy as np
 
 from graphlearn.errors import DTypeError, GraphUseError, ShapeError
 from graphlearn.graph.blame import blaming
-from graphlearn.graph.leaves import typed_constant
+from graphlearn.graph.leaves import constant_array, typed_constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.ops import products, running, statistics
 from graphlearn.ops import reductions as plain
 from graphlearn.ops.intrinsics import (
-    less,
     logical_and,
     logical_not,
     logical_or,
@@ -30,11 +29,21 @@ from graphlearn.ops.intrinsics import (
     where,
 )
 from graphlearn.ops.joining import pad
-from graphlearn.ops.numpy_elementwise import isnan, truth
+from graphlearn.ops.numpy_elementwise import truth
+from graphlearn.ops.places import WHOLE
 from graphlearn.ops.reductions import Axis, all_, any_, max_, min_, sum_
 from graphlearn.ops.shape import broadcast_to, cast, reshape, transpose
 from graphlearn.ops.structural import numpy_builder
-from graphlearn.types import Shape, broadcast_shapes, format_shape, normalize_axes, normalize_axis, to_float, whole_axes
+from graphlearn.types import (
+    Shape,
+    broadcast_shapes,
+    format_shape,
+    normalize_axes,
+    normalize_axis,
+    reduced_axes,
+    to_float,
+    whole_axes,
+)
 
 Among = Any  # which entries take part: True for all, or truths that broadcast to the array
 
@@ -78,12 +87,20 @@ def _started(total: Node, initial: Any, join: Callable[[Any, Any], Node], what: 
 
 def _start(total: Node, initial: Any, what: str) -> Node:
     start = as_node(initial)
-    if start.shape != ():
-        with blaming(what, total, start):
+    with blaming(what, total, start):
+        if start.shape != ():
             raise ShapeError(
                 f"{what} needs a single number as initial=; got {format_shape(start.shape)}. Add the array to the "
                 "result."
             )
+        known = constant_array(start)
+        if known is not None and known.dtype.kind in "if" and total.dtype in WHOLE:
+            bounds = np.iinfo(total.dtype)
+            if not bounds.min <= np.trunc(known) <= bounds.max:
+                raise DTypeError(
+                    f"{what} needs a start from {bounds.min} to {bounds.max}, which {total.dtype} holds; got {known}. "
+                    "Cast the array to int64 first."
+                )
     return cast(start, total.dtype)
 
 
@@ -129,6 +146,7 @@ def cumprod_of(a: Any, axis: int | None = None, dtype: Any = None) -> Node:
 def _cumulative(running_total: Callable[..., Node], first: int) -> Callable[..., Node]:
     def build(x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Node:
         node = as_node(x)
+        node = node if node.ndim else reshape(node, 1)
         with blaming("cumulative totals", node):
             if axis is None and node.ndim != 1:
                 raise ShapeError(
@@ -176,7 +194,7 @@ def _count(mask: Node, node: Node, axis: Axis, keepdims: bool) -> Node:
 
 
 def _spread(op: str) -> Callable[..., Node]:
-    """`numpy.var` or `numpy.std`."""
+    """`numpy.var` or `numpy.std`; with a dtype, of the entries in it, where NumPy subtracts their mean as they are."""
 
     def build(
         a: Any, axis: Axis = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, where: Among = True,
@@ -213,6 +231,9 @@ def average(a: Any, axis: Axis = None, weights: Any = None, keepdims: bool = Fal
         axis: an axis, several, or None for all.
         weights: of the array's shape; or, where axes are given, of the shape of these axes.
         keepdims: keep the reduced axes with length 1.
+
+    Returns:
+        NaN where the weights add up to 0, for which NumPy raises.
 
     Raises:
         ShapeError: weights of another shape.
@@ -268,7 +289,7 @@ def _extreme(name: str) -> Callable[..., Node]:
         start = _start(node, initial, f"np.{name}")
         kept = _kept(node, where, last if node.type.is_float else start, f"np.{name}")
         with blaming(f"np.{name}", node):
-            axes = normalize_axes(axis, node.ndim, f"np.{name}")
+            axes = reduced_axes(axis, node.ndim, f"np.{name}")
         if any(node.shape[k] == 0 for k in axes):
             return _of_nothing(node, start, axis, keepdims)
         return pairwise(reduction(kept, axis, keepdims), start)
@@ -306,50 +327,6 @@ def count_nonzero(a: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     return sum_(truth(as_node(a)), axis, keepdims)
 
 
-# --- passing NaN over ------------------------------------------------------------------------------------------------
-
-
-def _passing_nan(function: Callable[..., Node]) -> Callable[..., Node]:
-    """A reduction of the entries that are numbers."""
-
-    def build(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False, where: Among = True) -> Node:
-        node = as_node(a)
-        return function(node, axis, dtype, keepdims=keepdims, where=logical_and(logical_not(isnan(node)), where))
-
-    return build
-
-
-def _spread_passing_nan(function: Callable[..., Node]) -> Callable[..., Node]:
-    def build(a: Any, axis: Axis = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False) -> Node:
-        node = as_node(a)
-        numbers = logical_not(isnan(node))
-        found = function(node, axis, dtype, ddof, keepdims, numbers)
-        enough = less(ddof, sum_(numbers, axis, keepdims))
-        return where(enough, found, cast(math.nan, found.dtype))
-
-    return build
-
-
-def _extreme_passing_nan(function: Callable[..., Node], last: float) -> Callable[..., Node]:
-    def build(a: Any, axis: Axis = None, keepdims: bool = False) -> Node:
-        node = as_node(a)
-        if not node.type.is_float:
-            return function(node, axis, keepdims)
-        nothing = all_(isnan(node), axis, keepdims)
-        found = function(node, axis, keepdims, last, logical_not(isnan(node)))
-        return where(nothing, cast(math.nan, node.dtype), found)
-
-    return build
-
-
-def _running_passing_nan(function: Callable[..., Node], other: int) -> Callable[..., Node]:
-    def build(a: Any, axis: int | None = None, dtype: Any = None) -> Node:
-        node = as_node(a)
-        return function(where(isnan(node), cast(other, node.dtype), node), axis, dtype)
-
-    return build
-
-
 for _function, _builder in (
     (np.sum, sum_of),
     (np.prod, prod_of),
@@ -369,14 +346,5 @@ for _function, _builder in (
     (np.average, average),
     (np.ptp, ptp),
     (np.count_nonzero, count_nonzero),
-    (np.nansum, _passing_nan(sum_of)),
-    (np.nanprod, _passing_nan(prod_of)),
-    (np.nanmean, _passing_nan(mean_of)),
-    (np.nanvar, _spread_passing_nan(var_of)),
-    (np.nanstd, _spread_passing_nan(std_of)),
-    (np.nanmax, _extreme_passing_nan(max_of, -math.inf)),
-    (np.nanmin, _extreme_passing_nan(min_of, math.inf)),
-    (np.nancumsum, _running_passing_nan(cumsum_of, 0)),
-    (np.nancumprod, _running_passing_nan(cumprod_of, 1)),
 ):
     numpy_builder(_function, _builder)

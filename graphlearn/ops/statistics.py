@@ -16,7 +16,7 @@ from graphlearn.ops.reach import LINES
 from graphlearn.ops.reductions import Axis, max_, mean, min_, restore, sum_
 from graphlearn.ops.shape import cast, element_count
 from graphlearn.ops.structural import build, compound, numpy_builder, reduction_notation
-from graphlearn.types import ArrayType, format_shape, normalize_axes, reduce_shape, to_float, whole_axes
+from graphlearn.types import ArrayType, format_shape, normalize_axes, reduce_shape, reduced_axes, to_float, whole_axes
 
 # A sum of squares beyond 2**edge, or below its inverse, has terms out of the range of numbers; 2**shift brings their
 # roots back, exactly.
@@ -285,7 +285,7 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
 
 def length(x: Node, axes: Axis, keepdims: bool = False) -> Node:
     """Euclidean length over any axes, None for all; its derivative at 0 is 0."""
-    return build(NORM, [x], axis=normalize_axes(axes, x.ndim, "norm"), keepdims=bool(keepdims))
+    return build(NORM, [x], axis=reduced_axes(axes, x.ndim, "norm"), keepdims=bool(keepdims))
 
 
 def _vector_norm(x: Node, order: Any, axis: int, keepdims: bool) -> Node:

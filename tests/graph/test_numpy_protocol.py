@@ -89,6 +89,7 @@ def test_ordinary_numpy_code_is_a_graph_builder():
         (lambda: np.sum(x, where=x), r"np\.sum needs truths in where="),
         (lambda: np.sum(x, where=np.ones((4, 2, 3), bool)), r"broadcast to \(2, 3\); got \(4, 2, 3\)"),
         (lambda: np.sum(x, initial=np.ones(3)), r"a single number as initial=; got \(3,\)"),
+        (lambda: np.max(input("w", 3, dtype="uint8"), initial=-1), r"a start from 0 to 255, which uint8 holds; got -1"),
         (lambda: np.mean(x, dtype=int), r"np\.mean needs a real dtype; got int64"),
         (lambda: np.average(x, 0, weights=np.ones(3)), r"weights of the shape \(2, 3\).*got \(3,\) for axis=0"),
         (lambda: np.dot(input("a", (2, 3, 4)), x), r"dot needs as many axes .* of \(2, 3, 4\) and \(-2,\) of \(2, 3\)"),

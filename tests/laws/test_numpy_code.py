@@ -169,8 +169,8 @@ np.diff(x, axis=0, append=y)  np.diff(b)  np.diff(w)  np.diff(i, 0)  np.ediff1d(
 np.ediff1d(u, to_end=[1.0, 2.0], to_begin=-1.0)  np.gradient(u)  np.gradient(c)[1]  np.gradient(c, 0.5, axis=2)
 np.gradient(c, [0.0, 1.0, 1.5, 4.0], axis=-1, edge_order=2)  np.gradient(u, edge_order=2)
 np.gradient(x[0], u.cumsum() * 0 + np.arange(3))  np.gradient(f, axis=1)  np.gradient(f, 2, axis=0)
-np.gradient(i, axis=0)  np.gradient(x, 2.0, 0.5)[0]  np.trapezoid(x)  np.trapezoid(x, dx=0.5, axis=0)
-np.trapezoid(u, [0.0, 1.0, 3.0])  np.trapezoid(f)  np.trapezoid(c, x=c * 2, axis=1)
+np.gradient(i, axis=0)  np.gradient(x, 2.0, 0.5)[0]  np.nansum(i)  np.cumulative_sum(x[0, 0])  np.trapezoid(x)
+np.trapezoid(x, dx=0.5, axis=0)  np.trapezoid(u, [0.0, 1.0, 3.0])  np.trapezoid(f)  np.trapezoid(c, x=c * 2, axis=1)
 np.trapezoid(c, [1, 2, 4], axis=1)  np.trapezoid(i)  np.interp(x, [-1.0, 0.0, 1.0], u)
 np.interp(x, [-1.0, 0.5], [2.0, 3.0], left=-5, right=9)  np.interp(x, [0.0], [3.0])  np.interp(f, k.cumsum(), k)
 np.copy(x)  x.copy()  x.conj()  np.unstack(c, axis=1)[2]  np.unstack(x)[0]  np.meshgrid(u, v[:2])[1]

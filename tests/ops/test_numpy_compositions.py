@@ -72,6 +72,11 @@ def test_nothing_but_nan_gives_what_numpy_gives():
     assert math.isnan(gl.evaluate(np.nanvar(x, ddof=3), {"x": [1.0, np.nan, 2.0]}))
 
 
+def test_a_slope_within_does_not_see_the_entry_itself_as_in_numpy():
+    rows = np.array([1.0, np.nan, 4.0, 5.0])
+    np.testing.assert_array_equal(gl.evaluate(np.gradient(gl.input("r", 4)), {"r": rows}), np.gradient(rows))
+
+
 def test_reductions_of_no_entries_have_their_start():
     e = gl.input("e", (2, 0))
     assert gl.evaluate(np.max(e, initial=-3.0), {"e": np.empty((2, 0))}) == -3
