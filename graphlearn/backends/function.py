@@ -11,7 +11,7 @@ from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.binding import bind
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_mapping, check_sequence
-from graphlearn.graph.traverse import formed_as, leaves, require_nodes, symbols, topological
+from graphlearn.graph.traverse import formed_as, leaves_in, require_nodes, symbols_in, topological
 from graphlearn.ops.places import gathers
 
 
@@ -42,11 +42,12 @@ class Function:
         self._updates = check_mapping(updates, "compile with updates=", "Write {leaf: next value}.")
         require_nodes([*self._updates, *self._updates.values()], "compile with updates=")
         self._roots = (*self._outputs, *self._updates.values())
-        self._leaves = leaves(self._roots)
-        self._gathers = gathers(self._roots)
-        self._run = leaves(self._roots, "run")
-        self._order = [n for n in topological(self._roots) if n.is_leaf]
-        self._require_free(symbols(*self._roots))
+        order = topological(self._roots)
+        self._leaves = leaves_in(order)
+        self._gathers = gathers(order)
+        self._run = leaves_in(order, "run")
+        self._order = [n for n in order if n.is_leaf]
+        self._require_free(symbols_in(order))
         self._require_known(inputs)
         self._compiled = load_backend(backend).compile_function(self._roots, (*self._leaves, *self._run), precision)
         self.backend = backend

@@ -49,6 +49,7 @@ class Masks:
         self._unsafe = unsafe_nodes(order) if any(node.op.name == "where" for node in order) else set()
         self._safe = set(order) - self._unsafe if self._unsafe else set()
         self._known: dict[Node, Mask] = {}
+        self.any = bool(self._unsafe)  # whether anything is masked
 
     def watches(self, node: Node) -> bool:
         """Whether the shares of a node's operands are to be masked."""

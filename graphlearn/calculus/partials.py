@@ -6,8 +6,8 @@ import functools
 from typing import Any
 
 from graphlearn.graph.leaves import INPUT, constant_array
-from graphlearn.graph.node import Node, apply, as_node, new_node
-from graphlearn.graph.op import Op
+from graphlearn.graph.node import Node, apply, as_node, make, new_node
+from graphlearn.graph.op import OPS, Op
 from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.traverse import influenced, topological
 from graphlearn.ops.algebra import GRAPH
@@ -40,7 +40,10 @@ def scale(upstream: Node, local: Local) -> Node | None:
 
     ``where(c, g, 0) * f'`` becomes ``where(c, g * f', 0)``.
     """
-    if not isinstance(local, Node) and (local is None or local in (0, 1)):
+    if isinstance(local, Node):
+        if upstream.op.name not in _CHOICES and local.op.name not in _CHOICES:
+            return make(OPS["mul"], (upstream, local))
+    elif local is None or local in (0, 1):
         return upstream if local else None
     masks = []
     while kept := _kept_branch(upstream):
@@ -58,6 +61,9 @@ def _product(upstream: Node, local: Node | float) -> Node | None:
         return -upstream if local == -1 else upstream * local
     kept = _kept_branch(local)
     return _masked(local, kept, scale(upstream, _number(local.inputs[kept]))) if kept else upstream * local
+
+
+_CHOICES = ("where", "guarded")
 
 
 def _kept_branch(node: Node) -> int:

@@ -80,12 +80,13 @@ class Tape:
         self, output: Node, seed: Node | None, active: set[Node], record: bool, textbook: bool, masks: Masks
     ) -> None:
         self.masks = masks
-        self.active = {node for node in active if node.type.dtype in _REAL}
+        whole = [node for node in active if node.type.dtype not in _REAL]
+        self.active = active.difference(whole) if whole else active
         self.record = record
         self.textbook = textbook
         self.adjoints: dict[Node, Node] = {}
         self.steps: list[Step] = []
-        # node -> the sum of what reached it; where steps are recorded, also these parts, and their steps
+        # node -> the sum of what reached it so far; where steps are recorded, also these parts, and their steps
         self.totals: dict[Node, Node] = {}
         self._parts: dict[Node, list[Node]] = {}
         self._notes: dict[Node, list[Step]] = {}
@@ -95,10 +96,10 @@ class Tape:
 
     def push(self, node: Node) -> None:
         """Complete the adjoint of a node, then hand its shares to the node's operands."""
-        upstream = self.adjoints[node] = self.totals[node]
+        upstream = self.adjoints[node] = self.totals.pop(node)
         if self.record:
             self._write(node)
-        watched = self.masks.watches(node)
+        watched = self.masks.any and self.masks.watches(node)
         if node.op.is_elementwise:
             self._push_elementwise(node, upstream, watched)
             return
@@ -116,14 +117,20 @@ class Tape:
                     self._give(operand, share, node, k, upstream, None)
 
     def _push_elementwise(self, node: Node, upstream: Node, watched: bool) -> None:
+        active, totals, plain = self.active, self.totals, not (self.record or self.masks.any)
         for k, operand in enumerate(node.inputs):
-            if operand in self.active:
+            if operand in active:
                 local = local_partial(node, k, self.textbook)
                 share, mask = scale(upstream, local), NONE
-                if watched and share is not None:
+                if share is None:
+                    continue
+                if plain and share.type == operand.type:  # what `_give` does with most, without the call
+                    known = totals.get(operand)
+                    totals[operand] = share if known is None else known + share
+                    continue
+                if watched:
                     share, mask = self.masks.product(node, upstream, local, share)
-                if share is not None:
-                    self._give(operand, share, node, k, upstream, local, mask)
+                self._give(operand, share, node, k, upstream, local, mask)
 
     def _give(
         self,
@@ -235,9 +242,9 @@ def _require_ancestors(order: Sequence[Node], output: Node, wrt: Sequence[Node],
     check_choice(disconnected, ("raise", "zero"), "disconnected")
     if disconnected == "zero":
         return
-    known = set(order)
+    lost = set(wrt).difference(order)
     for w in wrt:
-        if w not in known and not was_made_from(order, output, w):
+        if w in lost and not was_made_from(order, output, w):
             entries = [n for n in order if (family := kin(n)) is not None and w in family.ancestors]
             cure = (
                 f"It stands there as {', '.join(n.full_name for n in entries[:3])}{', ...' * (len(entries) > 3)}; "

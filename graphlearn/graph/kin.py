@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from graphlearn.graph.frozen import FrozenArray
-from graphlearn.graph.interning import TABLE, enter
+from graphlearn.graph.interning import TABLE
 from graphlearn.graph.node import Node, new_node
 from graphlearn.types import ArrayType, Shape
 
@@ -71,7 +71,7 @@ def _made(leaf: Node, key: tuple[object, ...], kind: ArrayType, name: str, place
     attrs = leaf.attrs
     if place is not None:
         attrs = tuple((k, _entry(v, place) if k == "value" else v) for k, v in attrs)
-    fresh = enter(key, new_node(leaf.op, (), attrs, kind, name, leaf.scope))
+    fresh = TABLE.enter(key, new_node(leaf.op, (), attrs, kind, name, leaf.scope))
     before = kin(leaf)
     ancestors = (leaf,) if before is None else (leaf, *before.ancestors)
     _KIN[fresh] = Kin(ancestors, leaf.type if place is not None else kind, place)

@@ -10,11 +10,12 @@ import numpy as np
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.node import Node, as_node, check_name, make, new_node
-from graphlearn.graph.op import ATOM, Notation, Op, find_op, register
+from graphlearn.graph.op import ATOM, Notation, Op, register
 from graphlearn.graph.options import as_array
 from graphlearn.graph.scope import current_scope
 from graphlearn.types import ArrayType, Dim, check_dtype, check_shape
 
+_WEAK_FLOAT = ArrayType((), "float64", weak=True)
 _NAME = Notation("", "", ATOM)  # a leaf is written by its name or value
 
 
@@ -23,6 +24,8 @@ def _never(types: tuple[ArrayType, ...], **attrs: Any) -> ArrayType:
 
 
 def _infer_constant(types: tuple[ArrayType, ...], value: FrozenArray) -> ArrayType:
+    if value.number is not None:
+        return _WEAK_FLOAT
     dtype = check_dtype(value.array.dtype, "a constant")
     return ArrayType(value.array.shape, dtype, value.weak)
 
@@ -140,7 +143,7 @@ def constant(value: Any) -> Node:
 def typed_constant(value: Any, dtype: str) -> Node:
     """A constant of exactly this dtype, never weak."""
     frozen = FrozenArray(np.asarray(value, dtype))
-    return make(find_op("constant"), (), (("value", frozen),), scope="")
+    return make(CONSTANT, (), (("value", frozen),), scope="")
 
 
 def constant_array(node: Node) -> np.ndarray | None:

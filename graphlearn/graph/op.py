@@ -6,11 +6,12 @@ This module knows no particular operation; `graphlearn.ops` fills the registry.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from graphlearn.errors import UnsupportedOp
+from graphlearn.graph.interning import Table
 from graphlearn.types import ArrayType
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Op:
         ulps: elementwise ops: the largest errors by the reference and by compiled code, in units in the last place.
         terms: elementwise ops whose terms cancel: the sum of the terms' sizes, over an algebra, of which the errors are
             counted then.
+        plain: the nodes of the op that live and have neither attributes nor a name nor a scope, by their operands.
     """
 
     name: str
@@ -139,6 +141,7 @@ class Op:
     domain: tuple[float, float] = (-2.0, 2.0)
     ulps: tuple[float, float] = ULPS
     terms: Callable[..., Any] | None = None
+    plain: Table = field(default_factory=Table, init=False)
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"

@@ -24,12 +24,19 @@ def remember_origin(made: Iterable[Node], order: Iterable[Node], wrt: Sequence[N
     """
     nodes = list(order)
     origin = WeakSet([*(n for n in nodes if not n.inputs and n.op.name in ("input", "parameter", "state")), *wrt])
-    for node in nodes:
-        origin.update(_MADE_FROM.get(node, ()) if node.inputs else ())
+    for node in _known(nodes):
+        origin.update(_MADE_FROM[node])
     for node in made:
         known = _MADE_FROM.get(node)
         # Many derivatives share one set: copying it for each would cost their number times that of the leaves.
         _MADE_FROM[node] = origin if known is None else WeakSet([*known, *origin])
+
+
+def _known(nodes: list[Node]) -> list[Node]:
+    """Those that were made from something; a look for each of a million nodes costs more than all of these few."""
+    if len(_MADE_FROM) > len(nodes):
+        return [node for node in nodes if node.inputs and node in _MADE_FROM]
+    return [node for node in set(_MADE_FROM).intersection(nodes) if node.inputs]
 
 
 def was_made_from(order: Iterable[Node], output: Node, leaf: Node) -> bool:

@@ -30,24 +30,25 @@ def topological_above(roots: Iterable[Node], stop: Collection[Node]) -> list[Nod
         roots: outputs.
         stop: where to stop; a set, since every node is looked up in it.
     """
-    order: dict[Node, None] = {}
+    order: list[Node] = []
     begun: set[Node] = set()
-    stack: list[Node] = list(roots)[::-1]
+    stack: list[Node | None] = []
+    stack += [*roots][::-1]
     while stack:
         node = stack.pop()
-        if node in begun:
-            order[node] = None  # all that lies below is there by now; a second time changes nothing
-            continue
-        begun.add(node)
-        operands = () if node in stop else node.inputs
-        if operands:
-            stack.append(node)
-            for source in operands[::-1]:
-                if source not in begun:
-                    stack.append(source)
-        else:
-            order[node] = None
-    return list(order)
+        if node is None:  # all that lies below the next one is there by now
+            order.append(stack.pop())  # type: ignore[arg-type]  # pushed below
+        elif node not in begun:
+            begun.add(node)
+            operands = () if node in stop else node.inputs
+            if operands:
+                stack += (node, None)
+                for source in operands[::-1]:
+                    if source not in begun:
+                        stack.append(source)
+            else:
+                order.append(node)
+    return order
 
 
 def influenced(order: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
@@ -71,8 +72,13 @@ def consumers(order: Iterable[Node]) -> dict[Node, list[tuple[Node, int]]]:
 
 def leaves(roots: Iterable[Node], *kinds: str) -> tuple[Node, ...]:
     """Inputs, parameters and states (or the given kinds), in topological order."""
+    return leaves_in(topological(roots), *kinds)
+
+
+def leaves_in(order: Iterable[Node], *kinds: str) -> tuple[Node, ...]:
+    """`leaves` of a graph whose topological order is known."""
     wanted = kinds or _BOUND
-    return tuple(n for n in topological(roots) if n.is_leaf and n.op.name in wanted)
+    return tuple([n for n in order if not n.inputs and n.op.name in wanted])
 
 
 def symbols(*roots: Node) -> dict[str, Node]:

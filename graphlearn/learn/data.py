@@ -156,7 +156,7 @@ def check_targets(roots: Iterable[Node], arrays: Mapping[Node, np.ndarray], what
         DataError: names the row, the number and the cure.
     """
     roots = tuple(roots)
-    for node in gathers(roots):
+    for node in gathers(topological(roots)):
         needed = leaves([node.inputs[1]], "input", "parameter", "state", "run")
         # Along the free axis, indices number the rows of a batch, whose length is not known yet.
         known = is_whole_power(node) or isinstance(indexed_length(node), int)

@@ -213,6 +213,8 @@ def publish(op: Op, arity: int, numpy: Sequence[Any], options: Sequence[inspect.
     """
 
     def function(*operands: Any, **named: Any) -> Node:
+        if arity == 1 and not named and len(operands) == 1 and type(operands[0]) is Node:
+            return make(op, operands)
         if named or len(operands) != arity:
             operands = _completed(op, signature, operands, named)
         for x in operands:

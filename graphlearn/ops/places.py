@@ -12,7 +12,7 @@ from graphlearn.graph.binding import at_place
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.options import as_array
-from graphlearn.graph.traverse import leaves, topological
+from graphlearn.graph.traverse import leaves
 from graphlearn.types import ArrayType, Dim
 
 WHOLE = ("uint8", "int32", "int64")
@@ -84,12 +84,12 @@ def indexed_length(node: Node) -> Dim:
     return shape[axis]
 
 
-def gathers(roots: Iterable[Node]) -> tuple[Node, ...]:
-    """The nodes of a graph whose second operand has to be checked when data are given.
+def gathers(order: Iterable[Node]) -> tuple[Node, ...]:
+    """The nodes among those of a graph whose second operand has to be checked when data are given.
 
     They are those whose indices are made of data or constants, and powers of whole numbers.
     """
-    return tuple(node for node in topological(roots) if _is_checked(node))
+    return tuple([node for node in order if node.inputs and _is_checked(node)])
 
 
 def is_whole_power(node: Node) -> bool:

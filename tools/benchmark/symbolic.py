@@ -18,7 +18,7 @@ from typing import Any
 
 KINDS = ("chain", "wide")
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-_CALLED = 100_000  # operations up to which the graph is run as well, which says what there is to say of calls
+_OFTEN = 100_000  # operations up to which a graph is measured more than once
 _REPEATS = 3  # of a graph of up to that size; the fastest counts, since what disturbs only slows down
 _HEADS = (
     "graph", "scalar operations", "nodes of the gradient", "build, us per node", "gradient, us per node",
@@ -38,7 +38,7 @@ class Row:
         build: us per node that was built.
         gradient: us per node that was created.
         memory: bytes per node, of both.
-        compile: us per node of the function with its gradient, until it can be called; NaN where it is not called.
+        compile: us per node of the function with its gradient, until it can be called.
         function: ms of a call.
         both: ms of a call that gives the gradient too.
     """
@@ -79,25 +79,23 @@ _GRAPHS: dict[str, Callable[[Any, int], tuple[Any, Any]]] = {"chain": chain, "wi
 def measure(kind: str, size: int, *, memory: bool) -> dict[str, float]:
     """Times, or bytes, of one graph in this process."""
     import graphlearn as gl
-    from graphlearn.graph.interning import TABLE
+    from graphlearn.graph.node import count_interned
 
     _GRAPHS[kind](gl, 100)
     gc.collect()
-    before = len(TABLE)
+    before = count_interned()
     if memory:
         tracemalloc.start()
     started = time.process_time()
     x, y = _GRAPHS[kind](gl, size)
-    built, build = len(TABLE) - before, time.process_time() - started
+    built, build = count_interned() - before, time.process_time() - started
     started = time.process_time()
     slope = gl.grad(y, x)
-    created, gradient = len(TABLE) - before - built, time.process_time() - started
+    created, gradient = count_interned() - before - built, time.process_time() - started
     found = {"built": built, "created": created, "build": 1e6 * build / built, "gradient": 1e6 * gradient / created}
     if memory:
         gc.collect()
         return {"memory": tracemalloc.get_traced_memory()[0] / (built + created)}
-    if size > _CALLED:
-        return {**found, "compile": float("nan"), "function": float("nan"), "both": float("nan")}
     return {**found, **_calls(gl, x, y, slope, built + created)}
 
 
@@ -126,7 +124,7 @@ def rows(sizes: tuple[int, ...] = SIZES) -> list[Row]:
     found = []
     for kind in KINDS:
         for size in sizes:
-            samples = [_child(kind, size, memory=False) for _ in range(_REPEATS if size <= _CALLED else 1)]
+            samples = [_child(kind, size, memory=False) for _ in range(_REPEATS if size <= _OFTEN else 1)]
             best = {key: min(sample[key] for sample in samples) for key in samples[0]}
             best.update(_child(kind, size, memory=True))
             whole = {key: int(best.pop(key)) for key in ("built", "created")}
@@ -146,14 +144,13 @@ def table(found: list[Row]) -> str:
     for row in found:
         times = f"{row.build:.1f} | {row.gradient:.1f} | {row.memory:.0f}"
         calls = f"{row.compile:.1f} | {row.function:.3g} | {row.both:.3g} | {row.both / row.function:.1f}"
-        calls = calls.replace("nan", "-")
         lines.append(f"| {row.kind} | {row.size:,} | {row.created:,} | {times} | {calls} |")
     return "\n".join(lines)
 
 
 def raw(found: list[Row]) -> list[dict[str, Any]]:
-    """What JSON can hold."""
-    return [{key: None if value != value else value for key, value in asdict(row).items()} for row in found]
+    """The same as numbers."""
+    return [asdict(row) for row in found]
 
 
 if __name__ == "__main__":

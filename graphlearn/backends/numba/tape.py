@@ -17,13 +17,16 @@ from graphlearn.backends.native import NativeFunction, Signature, compile_native
 from graphlearn.graph.interning import quiet_collector
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
+from graphlearn.graph.op import Op
 from graphlearn.graph.traverse import topological
 from graphlearn.program.expand import expand
+from graphlearn.types import ArrayType
 
 # Compiling takes 3 ms per operation and a step of the loop 5 ns, so that 1000 calls of a thousand operations cost less
 # than compiling them once; from some ten thousand on, compiling takes minutes.
 LEAST = 1000
 _WIDTH = 4  # an instruction: its number, and the places of up to three operands
+_NONE = (0,) * (_WIDTH - 1)
 
 
 @dataclass(frozen=True)
@@ -105,18 +108,23 @@ def _recorded(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -
         return None
     known = {node: array for node in order if (array := constant_array(node)) is not None}
     places = {node: number for number, node in enumerate((*known, *stands))}
-    code = np.zeros((len(computed), _WIDTH), np.int32)
-    for row, node in enumerate(computed):
-        number = _number_of(node)
+    numbers: dict[tuple[Op, ArrayType, ArrayType], int | None] = {}
+    code: list[int] = []  # a list grows faster than an array is filled entry by entry
+    for place, node in enumerate(computed, len(known) + len(stands)):
+        kind = (node.op, node.type, node.inputs[0].type)
+        if kind not in numbers:
+            numbers[kind] = _number_of(node)
+        number = numbers[kind]
         if number is None:
             return None
-        entry = [number, *[places[operand] for operand in node.inputs]]
-        code[row, : len(entry)] = entry
-        places[node] = len(known) + len(stands) + row
+        code.append(number)
+        code += [places[operand] for operand in node.inputs]
+        code += _NONE[len(node.inputs) :]
+        places[node] = place
     constants = np.array([array.item() for array in known.values()], precision)
     given = tuple(range(len(known), len(known) + len(stands)))
     return Tape(
-        code, constants, given, tuple(places[root] for root in expanded.roots),
+        np.array(code, np.int32).reshape(-1, _WIDTH), constants, given, tuple(places[root] for root in expanded.roots),
         tuple(root.dtype for root in expanded.roots), precision,
     )  # fmt: skip
 
