@@ -104,10 +104,37 @@ def names() -> list[str]:
     return sorted({*FUNCTIONS, *_OWN, *_from_numpy()})
 
 
+# What is no operation: what to do instead.
+_LATER = "Build the formula first and write it around it in Python: gl.{name}(gl.parse(...), ...)."
+_BY_ITSELF = "A name is an input by itself; its shape goes to shapes={'x': (3,)}. Other leaves are made in Python."
+_OUTSIDE = {
+    **dict.fromkeys(
+        ("grad", "jacobian", "hessian", "value_and_grad", "jvp", "vjp", "numeric_grad", "check_grad", "evaluate",
+         "compile", "derive", "draw", "explore", "simplify", "scalarize", "specialize", "inference", "to_sympy",
+         "paths", "cost"), _LATER),
+    **dict.fromkeys(("input", "parameter", "state", "constant", "symbols", "scope", "array"), _BY_ITSELF),
+    **dict.fromkeys(("uniform", "normal", "bernoulli", "random", "rand", "randn"), "Draw in Python: gl.random."),
+    **dict.fromkeys(("print", "eval", "exec", "open", "__import__"), "A formula is mathematics alone."),
+    **dict.fromkeys(("derivative", "gradient"), "A derivative is gl.grad(gl.parse(...), x), in Python."),
+}  # fmt: skip
+# How else functions are called: what a formula calls them.
+_SYNONYMS = {
+    "ln": "log", "lg": "log10", "tg": "tan", "sen": "sin", "sh": "sinh", "ch": "cosh", "th": "tanh", "arctg": "atan",
+    "arsinh": "asinh", "arcosh": "acosh", "artanh": "atanh", "sgn": "sign", "logistic": "sigmoid", "expit": "sigmoid",
+    "swish": "silu", "fabs": "abs", "avg": "mean", "inv": "inverse", "tr": "trace", "ReLU": "relu", "GELU": "gelu",
+}  # fmt: skip
+_ALIKE = 0.72  # from which on a name may be meant by another: grad is not deg2rad
+
+
 def nearest(name: str) -> str:
     """Advice for a name that is no function."""
-    near = difflib.get_close_matches(name, names(), 1)
-    every = "Write an operation of gl or NumPy by its name, such as exp(x), where(c, a, b) or sum(x, axis=0)."
+    if name in _OUTSIDE:
+        return _OUTSIDE[name].replace("{name}", name)
+    near = [_SYNONYMS[name]] if name in _SYNONYMS else difflib.get_close_matches(name, names(), 1, _ALIKE)
+    every = (
+        "Write an operation of gl or NumPy by its name, such as exp(x), where(c, a, b) or sum(x, axis=0); for a "
+        f"product, {name}*(...)."
+    )
     return f"Did you mean {near[0]}?" if near else every
 
 

@@ -11,43 +11,23 @@ from graphlearn.graph.leaves import constant, constant_array, input
 from graphlearn.graph.node import Node, apply
 from graphlearn.graph.options import check_mapping
 from graphlearn.interop.calls import find_function, is_reserved, misfit, nearest, takes_expressions
+from graphlearn.interop.signs import (
+    BINARY,
+    BRACKETS,
+    COMPARISON,
+    CONSTANTS,
+    FOREIGN,
+    MODULES,
+    PREFIX,
+    ROOTS,
+    WORDS,
+)
 from graphlearn.interop.tokens import Text, Token, advice, spelled_out
-from graphlearn.ops.linear import matmul
 from graphlearn.ops.shape import transpose
 from graphlearn.ops.slicing import index
 from graphlearn.types import Dim
 
 _DEEPEST = 100  # nested brackets, signs and powers; Python's own stack bears a little more
-
-# operator -> (binding strength, whether it groups from the right, operation); Python's order
-_BINARY: dict[str, tuple[int, bool, Callable[[Node, Node], Node]]] = {
-    "or": (1, False, lambda x, y: apply("logical_or", x, y)),
-    "and": (2, False, lambda x, y: apply("logical_and", x, y)),
-    "<": (4, False, lambda x, y: x < y),
-    "<=": (4, False, lambda x, y: x <= y),
-    ">": (4, False, lambda x, y: x > y),
-    ">=": (4, False, lambda x, y: x >= y),
-    "==": (4, False, lambda x, y: apply("equal", x, y)),
-    "!=": (4, False, lambda x, y: apply("not_equal", x, y)),
-    "+": (5, False, lambda x, y: x + y),
-    "-": (5, False, lambda x, y: x - y),
-    "*": (6, False, lambda x, y: x * y),
-    "/": (6, False, lambda x, y: x / y),
-    "%": (6, False, lambda x, y: x % y),
-    "@": (6, False, matmul),
-    "**": (8, True, lambda x, y: x**y),
-}
-_COMPARISON = 4
-# Signs bind weaker than ** (so -x**2 is -(x**2)) and stronger than *.
-_PREFIX: dict[str, tuple[int, Callable[[Node], Node]]] = {
-    "not": (3, lambda x: apply("logical_not", x)),
-    "-": (7, lambda x: -x),
-    "+": (7, lambda x: x),
-}
-# opening bracket -> the closing one, and the operation that they mean
-_BRACKETS = {"(": (")", ""), "|": ("|", "abs"), "⌊": ("⌋", "floor"), "⌈": ("⌉", "ceil")}
-_CONSTANTS: dict[str, float] = {"pi": math.pi, "π": math.pi, "inf": math.inf, "nan": math.nan, "∞": math.inf}
-_WORDS = {"True": True, "False": False, "None": None}
 
 
 def parse(text: str, shapes: Mapping[str, int | str | Sequence[Dim]] | None = None) -> Node:
@@ -58,7 +38,7 @@ def parse(text: str, shapes: Mapping[str, int | str | Sequence[Dim]] | None = No
             not``, brackets, ``W.T``, ``x[0, 1:3, ::-1, ..., None]``, and every operation by the name that `gl` or NumPy
             gives it, with its options: ``tanh(x)``, ``where(c, a, b)``, ``sum(x, axis=0)``, ``concatenate([a, b],
             axis=1)``, ``einsum("ij,jk->ik", a, b)``, your own too. ``max(x, 0)`` is the larger of two. The signs of
-            derivations are read as well: ``x²``, ``√(x)``, ``|x|``, ``⌊x⌋``, ``σ(x)``, ``Wᵀ``, ``a·b``, ``a ≤ b``.
+            derivations are read as well: ``x²``, ``√x``, ``|x|``, ``⌊x⌋``, ``σ(x)``, ``Wᵀ``, ``a·b``, ``a ≤ b``.
             ``pi``, ``inf`` and ``nan`` are numbers; ``e`` is a name like any other, write ``exp(1)``. At most 100,000
             characters, and 100 levels of brackets, signs and powers.
         shapes: name -> shape, of ints and axis names, for names that are arrays (or called ``pi`` or as a function).
@@ -145,11 +125,13 @@ class _Parser:
         return node
 
     def _leftover(self, token: Token) -> str:
+        before = self.tokens[self.place - 1].text
         if token.is_sign(")", "]"):
             return "this bracket closes nothing"
+        if token.is_sign("(", "⌊", "⌈", *ROOTS):
+            return f"an operator is missing between {before!r} and {token.text!r}; a product needs *"
         if token.kind == "operator":
             return f"{token.text!r} cannot stand here. {advice(token.text)}".removesuffix(" Leave it out.")
-        before = self.tokens[self.place - 1].text
         return f"an operator is missing between {before!r} and {token.text!r}; a product needs *"
 
     def _deeper(self) -> None:
@@ -161,14 +143,14 @@ class _Parser:
         """An expression whose operators bind stronger than ``weakest``."""
         self._deeper()
         left = self._operand()
-        while self.next.kind == "operator" and self.next.text in _BINARY:
-            strength, from_right, operation = _BINARY[self.next.text]
+        while self.next.kind == "operator" and self.next.text in BINARY:
+            strength, from_right, operation = BINARY[self.next.text]
             if strength <= weakest:
                 break
             token = self._take()
             right = self._expression(strength - 1 if from_right else strength)
             left = self._node(token, operation, left, right)
-            if strength == _COMPARISON and self.next.text in _BINARY and _BINARY[self.next.text][0] == _COMPARISON:
+            if strength == COMPARISON and self.next.text in BINARY and BINARY[self.next.text][0] == COMPARISON:
                 self._refuse("comparisons do not chain; write (a < b) and (b < c)")
         self.depth -= 1
         return left
@@ -177,15 +159,17 @@ class _Parser:
         token = self._take()
         found: Any
         if token.kind == "number":
-            found = constant(float(token.text))  # whole numbers too: in mathematics 2**-2 is a quarter
-        elif token.kind == "name" or token.is_sign("√", "∛"):
+            found = constant(self.source.real(token))  # whole numbers too: in mathematics 2**-2 is a quarter
+        elif token.is_sign(*ROOTS) and not self.next.is_sign("("):
+            return self._root(token)
+        elif token.kind == "name" or token.is_sign(*ROOTS):
             found = self._call(token) if self._take_if("(") else self._named(token)
-        elif token.is_sign(*_PREFIX):
+        elif token.is_sign(*PREFIX):
             return self._signed(token)
         elif token.is_sign("∞"):
             found = constant(math.inf)
-        elif token.is_sign(*_BRACKETS):
-            closing, function = _BRACKETS[token.text]
+        elif token.is_sign(*BRACKETS):
+            closing, function = BRACKETS[token.text]
             found = self._expression(0)
             self._expect(closing, token)
             found = self._node(token, lambda x: apply(function, x), found) if function else found
@@ -197,8 +181,19 @@ class _Parser:
             self._refuse(f"expected a number, a name or a bracket; {got}")
         return self._with_suffixes(found, token)
 
+    def _root(self, token: Token) -> Node:
+        """``√x`` without brackets: the root of one number, name, call or bracket."""
+        self._deeper()
+        if self.next.is_sign(*PREFIX):
+            self._refuse(f"write {token.text}(...) for the root of more than one number or name", token)
+        operand = self._operand()
+        if self.tokens[self.place - 1].kind == "raised" or self.next.is_sign("**"):
+            self._refuse(f"write {token.text}(x**2) or ({token.text}x)**2, which are not the same", token)
+        self.depth -= 1
+        return self._node(token, lambda: apply("sqrt" if token.text == "√" else "cbrt", operand))
+
     def _signed(self, token: Token) -> Node:
-        strength, operation = _PREFIX[token.text]
+        strength, operation = PREFIX[token.text]
         number = self.next.kind == "number"
         node = self._expression(strength)
         value = constant_array(node)
@@ -247,19 +242,32 @@ class _Parser:
 
     def _named(self, token: Token) -> Node:
         name = token.text
-        if name in _CONSTANTS and name not in self.shapes:
-            return constant(_CONSTANTS[name])
+        if name in CONSTANTS and name not in self.shapes:
+            return constant(CONSTANTS[name])
         if name in ("True", "False") and name not in self.shapes:
             return constant(name == "True")
         if name in self.leaves:
             return self.leaves[name]
-        if name not in self.shapes and is_reserved(name):
-            self._refuse(f"{name} is a function; write {name}(...), or give the input another name", token)
+        if name not in self.shapes:
+            self._require_no_function(token)
         other = self.spellings.setdefault(spelled_out(name), name)
         if other != name:
             self._refuse(f"{name!r} and {other!r} are written alike; use one of them", token)
         self.leaves[name] = self._node(token, lambda: input(name, self.shapes.get(name, ())))
         return self.leaves[name]
+
+    def _require_no_function(self, token: Token) -> None:
+        """Refuse a name that stands alone and is none of an input."""
+        name, next_ = token.text, self.next
+        if is_reserved(name):
+            power = f", and {name}(x){self.source.text[next_.start]} for a power" if next_.kind == "raised" else ""
+            self._refuse(f"{name} is a function; write {name}(...){power}, or give the input another name", token)
+        if name in FOREIGN:
+            self._refuse(f"{name!r} would be an input of that name; write {FOREIGN[name]}, or name it in shapes", token)
+        if name == "None":
+            self._refuse("None stands only among options and indices; write nan for a number that is none", token)
+        if name in MODULES and next_.is_sign("."):
+            self._refuse(f"write functions and pi without {name}., as in sin(x)", token)
 
     # --- calls and indices ---------------------------------------------------------------------------------------
 
@@ -298,13 +306,13 @@ class _Parser:
     def _value(self, literal: bool) -> Any:
         """An operand or an option: an expression, or, where ``literal``, a value of Python's own."""
         token = self.next
-        if not literal:
-            return self._expression(0)
         if token.kind == "text":
             return self._take().text[1:-1]
-        if token.text in _WORDS and token.kind == "name" and token.text not in self.shapes:
+        if not literal:
+            return self._expression(0)
+        if token.text in WORDS and token.kind == "name" and token.text not in self.shapes:
             self._take()
-            return _WORDS[token.text]
+            return WORDS[token.text]
         if token.is_sign("[") or (token.is_sign("(") and self._is_tuple()):
             return self._sequence(self._take())
         return self._number() if self._is_number() else self._expression(0)
@@ -343,8 +351,8 @@ class _Parser:
 
     def _number(self) -> int | float:
         sign = -1 if self._take_if("-") else 1
-        text = self._take().text
-        return sign * (int(text) if text.isdecimal() else float(text))
+        token = self._take()
+        return sign * (self.source.whole(token) if token.text.isdecimal() else self.source.real(token))
 
     def _keys(self, opened: Token) -> tuple[Any, ...]:
         """The index up to the closing bracket."""
@@ -380,5 +388,5 @@ class _Parser:
         except GraphLearnError as error:
             kind = ParseError if isinstance(error, GraphUseError) else type(error)
             raise kind(f"{error.message}\n{self.source.caret(token.start)}", nodes=error.nodes) from None
-        except (TypeError, ValueError, OverflowError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             self._refuse(f"{token.text} does not take these values: {error}", token)

@@ -86,7 +86,7 @@ def _expression_of(node: Node, operands: Sequence[Any]) -> Any:
     if node.op.kind == "defined":
         return _formula_of(node, operands)
     if node.op.is_elementwise:
-        return expression(node.op, *operands)
+        return expression(node.op, *_numbers(node, operands))
     if name in _IDENTITIES:
         return operands[0]
     if name == "cast":
@@ -94,6 +94,23 @@ def _expression_of(node: Node, operands: Sequence[Any]) -> Any:
     raise UnsupportedOp(
         f"to_sympy has no expression for {node!r}. Elementwise operations on scalars have.", nodes=(node,)
     )
+
+
+# Operations that take truths as truths; to all others they are 0 and 1.
+_OF_TRUTHS = ("logical_not", "logical_and", "logical_or")
+
+
+def _numbers(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Operands of an operation on numbers, with 0 and 1 for truths."""
+    truths = len(operands) if node.op.name in _OF_TRUTHS else 0
+    if node.op.name == "where":
+        truths = 3 if node.dtype == "bool" else 1
+    kinds = [n.dtype == "bool" and k >= truths for k, n in enumerate(node.inputs)]
+    return [_as_number(x) if truth else x for truth, x in zip(kinds, operands, strict=True)]
+
+
+def _as_number(truth: Any) -> Any:
+    return sympy.Piecewise((1, truth), (0, True))
 
 
 def _formula_of(node: Node, operands: Sequence[Any]) -> Any:
@@ -123,7 +140,7 @@ def _cast(node: Node, operand: Any) -> Any:
     if node.dtype == "bool":
         return operand if before == "bool" else sympy.Ne(operand, 0)
     if before == "bool":
-        return sympy.Piecewise((1, operand), (0, True))
+        return _as_number(operand)
     cuts = node.inputs[0].type.is_float and not node.type.is_float
     return sympy.sign(operand) * sympy.floor(sympy.Abs(operand)) if cuts else operand
 

@@ -255,7 +255,8 @@ def _completed(op: Op, signature: inspect.Signature, given: tuple[Any, ...], nam
         also = f", and takes {', '.join(options)}" if options else ""
         by_name = f" and {', '.join(named)} by name" if named else ""
         raise GraphUseError(
-            f"{op.name} needs {needed} operand{'s' * (needed != 1)}{also}; got {len(given)}{by_name}."
+            f"{op.name} needs {needed} operand{'s' * (needed != 1)}{also}; got {len(given)}{by_name}. Write "
+            f"{op.name}({', '.join(signature.parameters)})."
         ) from None
     bound.apply_defaults()
     return bound.args

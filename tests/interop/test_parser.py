@@ -1,14 +1,16 @@
 """Formulas as text: they build what Python would build of nodes, and every mistake is shown at its place."""
 
+import random
 import re
 
 import numpy as np
 import pytest
 
 from graphlearn.backends.numpy.interpreter import evaluate
-from graphlearn.errors import ParseError, ShapeError, UnknownNameError
+from graphlearn.errors import GraphLearnError, ParseError, ShapeError, UnknownNameError
 from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import leaves, symbols, topological
+from graphlearn.interop.calls import names
 from graphlearn.interop.parser import parse
 from graphlearn.ops.algebra import FUNCTIONS, GRAPH
 
@@ -17,8 +19,8 @@ VALUES = {"a": 0.7, "b": 1.3, "c": -0.4, "x": 0.9, "w": 2.0}
 
 def value(text, **given):
     node = parse(text)
-    names = symbols(node)
-    return evaluate(node, {name: v for name, v in {**VALUES, **given}.items() if name in names})
+    known = symbols(node)
+    return evaluate(node, {name: v for name, v in {**VALUES, **given}.items() if name in known})
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,29 @@ MISTAKES = [
     ("a < b < c", "comparisons do not chain; write (a < b) and (b < c)", 6),
     ("a.shape", "the only attribute in a formula is .T", 1),
     ("a(b)", "there is no function 'a'", 0),
-    ("(a)(b)", "'(' cannot stand here", 3),
+    ("(a)(b)", "an operator is missing between ')' and '('; a product needs *", 3),
+    ("2(a)", "an operator is missing between '2' and '('", 1),
+    ("2√a", "an operator is missing between '2' and '√'", 1),
+    ("a²b", "an operator is missing between '2' and 'b'", 2),
+    ("√a²", "write √(x**2) or (√x)**2, which are not the same", 0),
+    ("√a**2", "write √(x**2) or (√x)**2, which are not the same", 0),
+    ("√-a", "write √(...) for the root of more than one number or name", 0),
+    ("1 + 1e400", "larger than any float64, 1.8e308; write inf", 4),
+    ("9" * 400, "larger than any float64", 0),
+    ("a * 1e-400", "smaller than any float64, 4.9e-324; write 0", 4),
+    ("stack([a])[" + "1" * 40 + "]", "a whole number among options and indices has 18 digits at most", 11),
+    ("grad(a)", "Build the formula first and write it around it in Python: gl.grad(gl.parse(...), ...)", 0),
+    ("input(3)", "A name is an input by itself; its shape goes to shapes=", 0),
+    ("ln(a)", "there is no function 'ln'. Did you mean log?", 0),
+    ("b(2)", "for a product, b*(...)", 0),
+    ("tanh²(a)", "write tanh(...), and tanh(x)² for a power", 0),
+    ("np.sin(a)", "write functions and pi without np., as in sin(x)", 0),
+    ("a + NaN", "'NaN' would be an input of that name; write nan", 4),
+    ("None", "None stands only among options and indices", 0),
+    ("½*a", "'½' has no meaning in a formula. Write (1/2).", 0),
+    ("a // b", "'//' cannot stand here. Write floor(x / y).", 2),
+    ("a | b", "Write 'or'; for an absolute value after a product, *|x|", 2),
+    ("sin(30°)", "Angles are in radians", 6),
     ("lambda: a", "':' cannot stand here.", 6),
     ("a if b else c", "an operator is missing between 'a' and 'if'", 2),
     ("__import__('os')", "there is no function '__import__'", 0),
@@ -203,13 +227,46 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "message", "column"), MISTAKES, ids=[m[0] or "empty" for m in MISTAKES])
+@pytest.mark.parametrize(("text", "message", "column"), MISTAKES, ids=[m[0][:20] or "empty" for m in MISTAKES])
 def test_a_mistake_is_shown_at_its_place(text, message, column):
     with pytest.raises(ParseError, match=re.escape(message)) as caught:
         parse(text)
     *_, line, caret = str(caught.value).split("\n")
-    assert line == f"  {text}"
+    shown = text if len(text) <= 100 else f"{text[:100]}…"
+    assert line == f"  {shown}"
     assert caret == f"  {' ' * column}^"
+
+
+def test_of_a_long_line_the_part_around_the_place_is_shown():
+    with pytest.raises(ParseError) as caught:
+        parse("a+" * 2000 + "$" + "+a" * 2000)
+    _, line, caret = str(caught.value).split("\n")
+    assert len(line) <= 106 and line[len(caret) - 1] == "$" and line.startswith("  …") and line.endswith("…")
+
+
+def test_a_root_without_brackets_is_that_of_one_operand():
+    at = {"a": 16.0, "b": 2.0}
+    for text, wanted in (("√a*b", 8.0), ("2*√a + b", 10.0), ("√√a", 2.0), ("√|-a|", 4.0), ("-√4", -2.0), ("∛8", 2.0)):
+        assert float(evaluate(parse(text), {n: v for n, v in at.items() if n in text})) == wanted
+    assert evaluate(parse("√a[0]", {"a": 2}), {"a": [9.0, 4.0]}) == 3.0
+
+
+def test_random_formulas_are_read_or_refused_in_our_words():
+    generator = random.Random(3)
+    signs = ["a", "b", "1", "2.5", *"-+*/@<()[]|√²,:", "**", "not", ".T"]
+    operands = ["a", "b, a", "a, 0", "a, axis=0", "a, (1, 2)", "[a, a]", "", "a, None", "a, 'text'", "a[0], 1.5"]
+    known = names()
+    read = 0
+    for _ in range(3000):
+        calls = [f"{generator.choice(known)}({generator.choice(operands)})" for _ in range(2)]
+        parts = [generator.choice(calls if generator.random() < 0.3 else signs) for _ in range(generator.randint(1, 6))]
+        text = generator.choice(["", " "]).join(parts)
+        try:
+            parse(text, {"a": (3, 3)} if re.search(r"\ba\b", text) else None)
+            read += 1
+        except GraphLearnError as error:
+            assert str(error).strip()
+    assert read > 100
 
 
 def test_the_place_is_found_in_a_text_of_several_lines_and_wide_letters():
