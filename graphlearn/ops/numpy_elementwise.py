@@ -13,23 +13,24 @@ from graphlearn.graph.blame import blaming
 from graphlearn.graph.leaves import typed_constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.ops import elementary
+from graphlearn.ops.activations import softplus
 from graphlearn.ops.intrinsics import (
     absolute,
     equal,
+    greater_equal,
     less,
     less_equal,
+    log1p,
     logical_and,
     logical_or,
     maximum,
     minimum,
     not_equal,
     power,
-    sign,
     sin,
     where,
 )
 from graphlearn.ops.joining import stack
-from graphlearn.ops.normalised import logsumexp
 from graphlearn.ops.reductions import all_
 from graphlearn.ops.shape import broadcast_to, cast
 from graphlearn.ops.statistics import length
@@ -121,7 +122,7 @@ def _apart(one: Dim, other: Dim) -> bool:
 def trunc(x: Any) -> Node:
     """`numpy.trunc`: the whole number next to an entry, towards zero."""
     node = as_node(x)
-    return sign(node) * elementary.floor(absolute(node)) if node.type.is_float else node
+    return where(less(node, 0), elementary.ceil(node), elementary.floor(node)) if node.type.is_float else node
 
 
 def heaviside(x: Any, at_zero: Any) -> Node:
@@ -206,12 +207,24 @@ def hypot(x1: Any, x2: Any) -> Node:
 
 def logaddexp(x1: Any, x2: Any) -> Node:
     """`numpy.logaddexp`: ``log(exp(x1) + exp(x2))``, whose exponentials do not overflow."""
-    return logsumexp(stack(_pair(x1, x2, "logaddexp"), -1), -1)
+    return _log_of_sum(*_pair(x1, x2, "logaddexp"), softplus)
+
+
+def _log_of_sum(one: Node, two: Node, beyond: Callable[[Node], Node]) -> Node:
+    """The larger exponent and what the smaller adds to it, a function of their distance: so that keeps its digits.
+
+    Both branches are smooth functions of both, so derivatives of all orders are right where the exponents are equal.
+    """
+
+    def above(high: Node, low: Node) -> Node:
+        return high + beyond(where(logical_and(isinf(high), equal(high, low)), 0, low - high))  # inf - inf is NaN
+
+    return where(greater_equal(one, two), above(one, two), above(two, one))
 
 
 def logaddexp2(x1: Any, x2: Any) -> Node:
     """`numpy.logaddexp2`: ``log2(2^x1 + 2^x2)``, whose powers do not overflow."""
-    return logaddexp(*[x * math.log(2) for x in _pair(x1, x2, "logaddexp2")]) / math.log(2)
+    return _log_of_sum(*_pair(x1, x2, "logaddexp2"), lambda apart: log1p(elementary.exp2(apart)) / math.log(2))
 
 
 def fmax(x1: Any, x2: Any) -> Node:
@@ -227,7 +240,7 @@ def fmin(x1: Any, x2: Any) -> Node:
 
 
 def fmod(x1: Any, x2: Any) -> Node:
-    """`numpy.fmod`: the remainder with the sign of the first; `numpy.mod` has that of the second."""
+    """`numpy.fmod`: the remainder with the sign of the first, but 0.0 of -0.0; `numpy.mod` has that of the second."""
     one, size = as_node(x1), absolute(x2)
     return where(less(one, 0), -elementary.mod(-one, size), elementary.mod(one, size))
 

@@ -12,6 +12,35 @@ x, y = gl.input("x", 3), gl.input("y", 3)
 BACKENDS = ["numpy", "numba"]
 
 
+HARD = np.array([
+    0.0, -0.0, 5e-324, 1e-308, 1e-20, 0.1, 0.5, 1 - 1e-16, 1.0, 1.5, 2.5, -0.5, -1.5, -2.5, 37.0, -37.0, 710.0, -710.0, 1e4,
+    -1e4, 1e300, -1e300, np.inf, -np.inf, np.nan,
+])  # fmt: skip
+PAIRS = (
+    np.hypot, np.logaddexp, np.logaddexp2, np.fmod, np.copysign, np.fmax, np.fmin, np.isclose, np.heaviside,
+    np.logical_xor, np.float_power, np.remainder,
+)  # fmt: skip
+SINGLE = (
+    np.sinc, np.nan_to_num, np.trunc, np.signbit, np.isnan, np.isinf, np.isfinite, np.isposinf, np.isneginf, np.rint,
+    np.degrees, np.radians, np.reciprocal, lambda z: np.round(z, 2), lambda z: np.round(z, -1),
+    lambda z: np.select([z > 1, z < 0], [z, -z], 7.0), lambda z: np.interp(z, [-1.0, 0.0, 2.0], [3.0, 4.0, -1.0]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_values_on_the_hard_grid_are_numpys(backend):
+    first, second = (grid.ravel() for grid in np.meshgrid(HARD, HARD))
+    one, two = gl.input("one", first.shape), gl.input("two", first.shape)
+    nodes = [f(one, two) for f in PAIRS] + [f(one) for f in SINGLE]
+    with np.errstate(all="ignore"):
+        wanted = [f(first, second) for f in PAIRS] + [f(first) for f in SINGLE]
+    for node, got, value in zip(nodes, gl.compile(nodes, backend=backend)(one=first, two=second), wanted, strict=True):
+        if value.dtype == bool:
+            np.testing.assert_array_equal(got, value)
+        else:
+            np.testing.assert_allclose(got, value, rtol=16 * np.finfo(float).eps, atol=1e-307, err_msg=repr(node))
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_hypot_neither_overflows_nor_vanishes(backend):
     side = np.hypot(x, y)
@@ -31,6 +60,8 @@ def test_sums_of_exponentials_have_derivatives_of_both_orders_where_terms_are_eq
         _, one, two = run(x=[1.0, 1000.0, -np.inf], y=[1.0, -1000.0, 0.0])
         np.testing.assert_allclose(one, [0.5, 1, 0], atol=1e-16)
         np.testing.assert_allclose(two, [slope / 4, 0, 0], rtol=1e-14, atol=1e-16)
+    small = gl.compile(np.logaddexp(x, y), backend=backend)(x=[-37.0, 0.0, np.inf], y=[0.0, -700.0, np.inf])
+    np.testing.assert_allclose(small, [math.log1p(math.exp(-37)), math.exp(-700), np.inf], rtol=1e-15)
 
 
 @pytest.mark.parametrize("place", [0.0, 1e-300, 1e-9, 1e-3, 0.2, 0.318, 0.319, 1.0, -7.25])
