@@ -13,8 +13,8 @@ BACKENDS = ["numpy", "numba"]
 
 
 HARD = np.array([
-    0.0, -0.0, 5e-324, 1e-308, 1e-20, 0.1, 0.5, 1 - 1e-16, 1.0, 1.5, 2.5, -0.5, -1.5, -2.5, 37.0, -37.0, 710.0, -710.0, 1e4,
-    -1e4, 1e300, -1e300, np.inf, -np.inf, np.nan,
+    0.0, -0.0, 5e-324, 1e-308, 1e-20, 0.1, 0.5, 1 - 1e-16, 1.0, 1.5, 2.5, -0.5, -1.5, -2.5, 37.0, -37.0, 710.0, -710.0,
+    1e4, -1e4, 1e300, -1e300, np.inf, -np.inf, np.nan,
 ])  # fmt: skip
 PAIRS = (
     np.hypot, np.logaddexp, np.logaddexp2, np.fmod, np.copysign, np.fmax, np.fmin, np.isclose, np.heaviside,
