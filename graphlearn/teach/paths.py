@@ -15,10 +15,11 @@ from graphlearn.calculus.paths import Edge, Path, Ways, local_derivative
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.calculus.simplify import rewrite_graph
 from graphlearn.errors import OptionError
-from graphlearn.graph.binding import At, bind
+from graphlearn.graph.binding import At, Binding, bind
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.scope import no_scope
+from graphlearn.graph.streams import check_seed, check_step
 from graphlearn.graph.traverse import require_node, require_nodes, symbols
 from graphlearn.render.document import Document
 from graphlearn.render.names import name_math
@@ -34,12 +35,16 @@ class Paths:
         ways: the paths, counted.
         limit: how many are listed at most.
         at: values of the leaves; None for none.
+        seed: of the random numbers that the graph draws.
+        step: of the training whose random numbers are drawn.
     """
 
-    def __init__(self, ways: Ways, limit: int, at: At | None) -> None:
+    def __init__(self, ways: Ways, limit: int, at: At | None, seed: int = 0, step: int = 0) -> None:
         self._ways = ways
         self._limit = limit
         self._at = at
+        self._seed = seed
+        self._step = step
         self.output = ways.output
         self.wrt = ways.wrt
         self.count = ways.count
@@ -72,7 +77,7 @@ class Paths:
             For each path the values of its factors, from the node to the output; their product is its contribution.
         """
         roots = [self.output, *(factor for path in self.paths for factor in path.factors)]
-        found = interpret(roots, bind(roots, self._at if at is None else at))
+        found = interpret(roots, self._bound(roots, self._at if at is None else at))
         return tuple(np.array([float(found[factor]) for factor in path.factors]) for path in self.paths)
 
     def document(self, language: str = "en") -> Document:
@@ -123,7 +128,10 @@ class Paths:
         if self._at is None:
             return {}
         roots = [self.output, *shown.nodes, *(path.product for path in self.paths), self.total]
-        return interpret(roots, bind(roots, self._at))
+        return interpret(roots, self._bound(roots, self._at))
+
+    def _bound(self, roots: Sequence[Node], at: At | None) -> Binding:
+        return bind(roots, at, seed=self._seed, step=self._step)
 
 
 Hop = tuple[Edge, ...]  # the uses between two nodes that are shown
@@ -157,7 +165,15 @@ def _factor(hop: Hop, shown: Shown) -> Node:
     return rewrite_graph([whole], keep=set(shown.nodes)).mapping[whole]
 
 
-def paths(output: Node, wrt: Node | Sequence[Node], *, at: At | None = None, limit: int = 100) -> Any:
+def paths(
+    output: Node,
+    wrt: Node | Sequence[Node],
+    *,
+    at: At | None = None,
+    limit: int = 100,
+    seed: int = 0,
+    step: int = 0,
+) -> Any:
     """A derivative as the sum over all paths, each with the product of its local derivatives.
 
     Args:
@@ -166,6 +182,8 @@ def paths(output: Node, wrt: Node | Sequence[Node], *, at: At | None = None, lim
         at: values: leaf or name -> array-like, or a model; without them the paths are told in names alone.
         limit: how many paths are listed at most. Where there are more, they are counted (exactly, without going along
             them) and not listed.
+        seed: of the random numbers that the graph draws, as of `fit`.
+        step: of the training whose random numbers are drawn, from 0 on.
 
     Returns:
         `Paths`, or a tuple of them for several: ``.count``, ``.paths`` (each with ``.nodes``, ``.factors`` and
@@ -175,7 +193,7 @@ def paths(output: Node, wrt: Node | Sequence[Node], *, at: At | None = None, lim
         ShapeError: an array lies on the way. Scalarize the graph first.
         DisconnectedError: there is no path.
         DTypeError: a node that is not real.
-        OptionError: a limit below 1.
+        OptionError: a limit below 1; no seed or step.
 
     Example:
         >>> import graphlearn as gl
@@ -189,5 +207,7 @@ def paths(output: Node, wrt: Node | Sequence[Node], *, at: At | None = None, lim
     symbols(root)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise OptionError(f"paths needs a limit of 1 or more; got {limit!r}. Leave it out for 100.")
-    found = tuple(Paths(Ways(root, target), limit, at) for target in targets)
+    check_seed(seed)
+    check_step(step)
+    found = tuple(Paths(Ways(root, target), limit, at, seed, step) for target in targets)
     return found[0] if isinstance(wrt, Node) else found

@@ -11,8 +11,10 @@ from graphlearn.graph.leaves import constant, input, parameter
 from graphlearn.graph.traverse import symbols
 from graphlearn.ops.activations import relu, sigmoid
 from graphlearn.ops.intrinsics import greater, log, sin, tanh, where
+from graphlearn.ops.random import normal
 from graphlearn.ops.reductions import mean, sum_
 from graphlearn.ops.shape import cast
+from graphlearn.render.numbers import format_number
 from graphlearn.teach.paths import paths
 
 RNG = np.random.Generator(np.random.Philox(11))
@@ -122,3 +124,17 @@ def test_what_has_no_paths_is_refused():
     with pytest.raises(GraphUseError, match="paths by wrt needs a node"):
         paths(x * 2, "x")
     assert paths(constant(2.0) * x, x).count == 1
+
+
+def test_random_numbers_are_those_of_a_seed_and_a_step():
+    x = input("x")
+    y = x * x * normal()
+    for seed, step in ((0, 0), (3, 0), (0, 2)):
+        found = paths(y, x, at={x: 2.0}, seed=seed, step=step)
+        slope = evaluate(grad(y, x), {x: 2.0}, seed=seed, step=step)
+        assert sum(np.prod(factors) for factors in found.values()) == pytest.approx(slope, rel=1e-14)
+        assert format_number(slope) in found.to_text()
+    with pytest.raises(OptionError, match="seed"):
+        paths(y, x, seed=-1)
+    with pytest.raises(OptionError, match="step"):
+        paths(y, x, step=1.5)
