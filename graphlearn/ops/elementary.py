@@ -112,7 +112,7 @@ asinh = intrinsic(
 acosh = intrinsic(
     "acosh", np.arccosh, numpy=(np.arccosh,), domain=(1.2, 3.0),
     doc="Inverse hyperbolic cosine; its derivative at 1 is +inf, and all is NaN below.",
-    partials=(lambda m, x, y: 1 / (m.sqrt(x - 1) * m.sqrt(x + 1)),),
+    partials=(lambda m, x, y: m.guarded(x > 1e9, 1 / x, 1 / (m.sqrt(x - 1) * m.sqrt(x + 1))),),
     textbook=(lambda m, x, y: 1 / m.sqrt(x**2 - 1),), notation=_call("acosh", _operator("arcosh")),
 )  # fmt: skip
 atanh = intrinsic(
@@ -141,8 +141,8 @@ log10 = intrinsic(
 )  # fmt: skip
 cbrt = intrinsic(
     "cbrt", np.cbrt, numpy=(np.cbrt,), domain=(0.5, 2.0),
-    doc="Real cube root, also of negative numbers; its derivative at 0 is +inf, its second one there NaN.",
-    partials=(lambda m, x, y: 1 / (3 * y * y),), textbook=(lambda m, x, y: 1 / (3 * y**2),),
+    doc="Real cube root, also of negative numbers; its derivative at 0 and -0 is +inf.",
+    partials=(lambda m, x, y: m.square(1 / y) / 3,), textbook=(lambda m, x, y: 1 / (3 * y**2),),
     notation=Notation(r"\sqrt[3]{{{0}}}", "∛({0})", CALL),
     ulps=(3, 8),
 )  # fmt: skip

@@ -65,9 +65,15 @@ def _power_by_base(m: Any, x: Any, a: Any, y: Any) -> Any:
     value = _known_exponent(a)
     if value is not None:
         return _power_by_base_read(m, x, value, y)
-    # x^(a-1) of a tiny x overflows where a brings the product back.
-    product = m.guarded(m.logical_and(m.abs(a) < 1e-3, m.not_equal(x, 0)), a / x * y, a * x ** (a - 1))
-    return m.guarded(m.equal(a, 0), 0, product)
+    # x^(a-1) of a tiny x overflows where a brings the product back; where it is 0, an infinite a does not.
+    lower = x ** (a - 1)
+    product = m.guarded(m.logical_and(m.abs(a) < 1e-3, m.not_equal(x, 0)), a / x * y, a * lower)
+    return m.guarded(m.logical_or(m.equal(a, 0), m.equal(lower, 0)), 0, product)
+
+
+def _power_by_exponent(m: Any, x: Any, a: Any, y: Any) -> Any:
+    """``x^a log(x)``; zero where ``x`` is 0, and where the power is 0 and the logarithm may be infinite."""
+    return m.guarded(m.logical_or(m.equal(x, 0), m.equal(y, 0)), 0, y * m.log(x))
 
 
 def _power_by_base_read(m: Any, x: Any, a: Any, y: Any) -> Any:
@@ -157,7 +163,7 @@ _pow = intrinsic(
     "pow", _power_of_arrays, infer=infer_number, domain=(0.5, 2.0),
     doc="x to the power y; for y between 0 and 1 its derivative by x is +inf at 0 and -0. Whole-number operands stay "
     "whole, and take no negative exponents, as in NumPy.",
-    partials=(_power_by_base, lambda m, x, y, z: m.guarded(m.equal(x, 0), 0, z * m.log(x))),
+    partials=(_power_by_base, _power_by_exponent),
     textbook=(_power_by_base_read, lambda m, x, y, z: z * m.log(x)),
     kink="the derivative of x**0 is 0 everywhere, and that of 0**y by y is 0", kink_where=_may_be_zeroth_power,
     notation=Notation("{0}^{{{1}}}", _power, POWER, (POWER + 1, CALL), POWER, (POWER + 1,)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -183,39 +183,46 @@ MIN = compound(
     doc="Smallest entry over axes, NaN if there is one.",
     kink="entries that tie for the minimum share its derivative equally",
 )
-ARGMAX = structural(
-    "argmax",
-    infer=_infer_place,
-    reference=_place_of_largest,
-    adjoint=None,
-    notation=reduction_notation("argmax", r"\operatorname{{argmax}}"),
-    doc="Place of the largest entry along an axis: the first of several, or of the first NaN.",
-)
-ARGMIN = structural(
-    "argmin",
-    infer=_infer_place,
-    reference=_place_of_smallest,
-    adjoint=None,
-    notation=reduction_notation("argmin", r"\operatorname{{argmin}}"),
-    doc="Place of the smallest entry along an axis: the first of several, or of the first NaN.",
-)
-ANY = compound(
+
+
+def _place_record(name: str, reference: Callable[..., Any], what: str) -> Op:
+    """A place has no derivative."""
+    return structural(
+        name,
+        infer=_infer_place,
+        reference=reference,
+        adjoint=None,
+        notation=reduction_notation(name, rf"\operatorname{{{{{name}}}}}"),
+        doc=f"Place of the {what} entry along an axis: the first of several, or of the first NaN.",
+    )
+
+
+def _truth_record(name: str, reference: Callable[..., Any], expand: Callable[[Node], Node], doc: str) -> Op:
+    """A truth has no derivative."""
+    return compound(
+        name,
+        infer=_infer_truth,
+        reference=reference,
+        adjoint=None,
+        expand=expand,
+        notation=reduction_notation(name, rf"\operatorname{{{{{name}}}}}"),
+        doc=doc,
+    )
+
+
+ARGMAX = _place_record("argmax", _place_of_largest, "largest")
+ARGMIN = _place_record("argmin", _place_of_smallest, "smallest")
+ANY = _truth_record(
     "any",
-    infer=_infer_truth,
-    reference=lambda entries, axis, keepdims: np.any(entries, axis=axis, keepdims=keepdims),
-    adjoint=None,
-    expand=lambda node: greater(_true_entries(node, not_equal(node.inputs[0], 0)), 0),
-    notation=reduction_notation("any", r"\operatorname{{any}}"),
-    doc="Whether some entry over axes is true; NaN counts as true.",
+    lambda entries, axis, keepdims: np.any(entries, axis=axis, keepdims=keepdims),
+    lambda node: greater(_true_entries(node, not_equal(node.inputs[0], 0)), 0),
+    "Whether some entry over axes is true; NaN counts as true.",
 )
-ALL = compound(
+ALL = _truth_record(
     "all",
-    infer=_infer_truth,
-    reference=lambda entries, axis, keepdims: np.all(entries, axis=axis, keepdims=keepdims),
-    adjoint=None,
-    expand=lambda node: equal(_true_entries(node, equal(node.inputs[0], 0)), 0),
-    notation=reduction_notation("all", r"\operatorname{{all}}"),
-    doc="Whether all entries over axes are true; NaN counts as true.",
+    lambda entries, axis, keepdims: np.all(entries, axis=axis, keepdims=keepdims),
+    lambda node: equal(_true_entries(node, equal(node.inputs[0], 0)), 0),
+    "Whether all entries over axes are true; NaN counts as true.",
 )
 MEAN = compound(
     "mean",

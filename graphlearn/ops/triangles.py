@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -136,25 +137,27 @@ DIAG = compound(
     notation=_call("diag", "diag", "offset"),
     doc="Matrices of zeros with the entries of the last axis on a diagonal.",
 )
-TRIL = compound(
-    "tril",
-    infer=_infer_triangle,
-    reference=lambda matrix, k: np.tril(matrix, k),
-    adjoint=lambda node, g: (build(node.op, [g], k=node.attr("k")),),
-    expand=_expand_triangle,
-    reach=MOVES,
-    notation=_call("tril", "tril", "k"),
-    doc="Lower triangle of matrices, with zeros above a diagonal.",
+
+
+def _triangle_record(name: str, reference: Callable[..., Any], doc: str) -> Op:
+    """A triangle is its own adjoint: what it sets to 0 gets no gradient."""
+    return compound(
+        name,
+        infer=_infer_triangle,
+        reference=reference,
+        adjoint=lambda node, g: (build(node.op, [g], k=node.attr("k")),),
+        expand=_expand_triangle,
+        reach=MOVES,
+        notation=_call(name, name, "k"),
+        doc=doc,
+    )
+
+
+TRIL = _triangle_record(
+    "tril", lambda matrix, k: np.tril(matrix, k), "Lower triangle of matrices, with zeros above a diagonal."
 )
-TRIU = compound(
-    "triu",
-    infer=_infer_triangle,
-    reference=lambda matrix, k: np.triu(matrix, k),
-    adjoint=lambda node, g: (build(node.op, [g], k=node.attr("k")),),
-    expand=_expand_triangle,
-    reach=MOVES,
-    notation=_call("triu", "triu", "k"),
-    doc="Upper triangle of matrices, with zeros below a diagonal.",
+TRIU = _triangle_record(
+    "triu", lambda matrix, k: np.triu(matrix, k), "Upper triangle of matrices, with zeros below a diagonal."
 )
 
 

@@ -1,7 +1,9 @@
 """Law: derivatives are right at the edges, the first and the second: finite and accurate where the truth is finite.
 
 The truth is the difference quotient of the formula itself in hundreds of digits; kinks, jumps and places where the
-formula is not real have none. At infinity it is the limit, where there is one.
+formula is not real have none. At infinity it is the limit, where there is one: for operations of one operand, and for
+powers. Left out are infinite operands of the others, where it depends on the way: infinite targets of a loss, slopes of
+infinite size, remainders.
 """
 
 from __future__ import annotations
@@ -102,14 +104,21 @@ def is_kink(op: Op, point: Point) -> bool:
     return bool(op.kink) and len(real) > 1 and any(true_derivatives(op, j, point) is None for j in real)
 
 
-def is_subnormal(point: Point, dtype: str) -> bool:
-    """Whether the inverse of an operand may overflow, and with it parts of a second derivative."""
-    return any(not isinstance(x, bool) and 0 < abs(x) < float(np.finfo(dtype).tiny) for x in point)
+def is_lost(op: Op, point: Point, dtype: str) -> bool:
+    """Whether the second derivative of a quotient is 0 times what overflows: the inverse of a subnormal divisor.
+
+    The chain rule multiplies by 1/y twice, of which the first is infinite; no other operation loses one on the grid.
+    """
+    return op.name == "div" and 0 < abs(point[1]) < 1 / float(np.finfo(dtype).max)
 
 
 def derivatives(op: Op, k: int, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     """First and second derivatives by one operand on the hard grid."""
-    columns = columns_of(op, points_of(op, dtype), dtype)
+    return derivatives_at(op, k, columns_of(op, points_of(op, dtype), dtype))
+
+
+def derivatives_at(op: Op, k: int, columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """First and second derivatives by one operand at each point of columns of operands."""
     leaves = [new_node(INPUT, (), (), ArrayType(c.shape, c.dtype.name), f"x{j}", "") for j, c in enumerate(columns)]
 
     def by_operand(node: Node) -> Node:
@@ -142,7 +151,7 @@ def judged(op: Op, k: int, dtype: str) -> Iterator[tuple[int, int, Point, Any, A
         reach = abs(point[k]) if op.terms else min(abs(point[k]), 2.0)
         for order, true in ((1, truth.first), (2, truth.second)):
             size = truth.size(order, reach)
-            if size < float(info.max) and not (order == 2 and is_subnormal(point, dtype)):
+            if size < float(info.max) and not (order == 2 and is_lost(op, point, dtype)):
                 # A second derivative may be a hundredfold of a value that has lost digits to underflow.
                 yield place, order, point, true, max(size, float(info.tiny) * 16 ** (order - 1))
 
@@ -156,3 +165,72 @@ def test_derivatives_are_finite_and_accurate_where_the_truth_is(op: Op, k: int, 
         assert abs(float(value) - true) <= allowed, (order, point, value, float(true))
         count += 1
     assert count > len(found[0]) / 4
+
+
+# --- at infinity -----------------------------------------------------------------------------------------------------
+
+FAR = (60, 120)  # powers of ten that stand for infinity
+POWERS = [(x, y) for x in (0.3, 1.0, 2.5) for y in (math.inf, -math.inf)]
+POWERS += [(math.inf, y) for y in (-2.5, -1.0, -0.3, 0.3, 1.0, 2.5)]
+
+
+@functools.cache
+def limits(op: Op, k: int, point: Point) -> tuple[float | None, float | None]:
+    """What the first and the second derivative tend to as infinite operands grow; None where they tend to nothing."""
+    algebra = _algebra(900)
+    near, far = (_slopes(op, k, point, algebra, exponent) for exponent in FAR)
+    return tuple(_limit(a, b) for a, b in zip(near, far, strict=True))  # type: ignore[return-value]
+
+
+def _slopes(op: Op, k: int, point: Point, algebra: Any, exponent: int) -> tuple[Any, Any]:
+    # A third apart from whole numbers, where steps lie.
+    large = algebra.context.mpf(10) ** exponent + algebra.context.mpf(1) / 3
+    numbers = [math.copysign(1, x) * large if math.isinf(x) else algebra.number(x) for x in point]
+    h = algebra.context.mpf(10) ** -FAR[0]
+
+    def value(steps: int) -> Any:
+        return algebra.number(op.formula(algebra, *(x + steps * h * (j == k) for j, x in enumerate(numbers))))  # type: ignore[misc]
+
+    below, here, above = value(-1), value(0), value(1)
+    return (above - below) / (2 * h), (above - 2 * here + below) / h**2
+
+
+def _limit(near: Any, far: Any) -> float | None:
+    if mpmath.isnan(near) or mpmath.isnan(far):
+        return None
+    if max(abs(near), abs(far)) < 1e-10 and abs(far) <= abs(near):
+        return 0.0
+    if abs(far - near) <= 1e-9 * abs(far):
+        return float(far)
+    return math.copysign(math.inf, far) if abs(far) > 1e9 and abs(far) > 1e9 * abs(near) else None
+
+
+def at_infinity() -> list[Any]:
+    """Operations, the operand by which they are differentiated, and points with an infinite operand."""
+    alone = [
+        (op, 0, ((math.inf,), (-math.inf,)))
+        for op in ELEMENTWISE.values()
+        if arity(op) == 1 and op.partials and op.partials[0] is not None
+    ]
+    powers = [(ELEMENTWISE["pow"], k, tuple(POWERS)) for k in range(2)]
+    return [pytest.param(*case, id=f"{case[0].name}-{case[1]}") for case in [*alone, *powers]]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("op", "k", "points"), at_infinity())
+def test_derivatives_at_infinity_are_their_limits(op: Op, k: int, points: tuple[Point, ...], dtype: str) -> None:
+    columns = columns_of(op, list(points), dtype)
+    found = derivatives_at(op, k, columns)
+    for place, point in enumerate(points):
+        for order, limit in enumerate(limits(op, k, point)):
+            if limit is not None:
+                close = pytest.approx(limit, rel=4 * float(np.finfo(dtype).eps), abs=float(np.finfo(dtype).tiny))
+                assert found[order][place] == close, (point, order + 1)
+
+
+def test_limits_are_found_where_there_are_any() -> None:
+    assert limits(ELEMENTWISE["tanh"], 0, (math.inf,)) == (0.0, 0.0)
+    assert limits(ELEMENTWISE["exp"], 0, (math.inf,)) == (math.inf, math.inf)
+    assert limits(ELEMENTWISE["silu"], 0, (math.inf,)) == (1.0, 0.0)
+    assert limits(ELEMENTWISE["sin"], 0, (math.inf,)) == (None, None)
+    assert limits(ELEMENTWISE["cbrt"], 0, (-math.inf,)) == (0.0, 0.0)

@@ -14,7 +14,7 @@ SLOPES = {
     "sqrt": (gl.sqrt, (INF, INF), (-INF, -INF)),
     "x**0.5": (lambda x: x**0.5, (INF, INF), (-INF, -INF)),
     "x**y": (lambda x: x ** gl.constant([0.5, 0.5]), (INF, INF), (-INF, -INF)),
-    "cbrt": (gl.cbrt, (INF, INF), (np.nan, np.nan)),
+    "cbrt": (gl.cbrt, (INF, INF), (-INF, INF)),
     "x**1.5": (lambda x: x**1.5, (0, 0), (INF, INF)),
     "log": (gl.log, (INF, INF), (-INF, -INF)),
     "log2": (gl.log2, (INF, INF), (-INF, -INF)),

@@ -76,13 +76,11 @@ def _collapse(node: Node) -> Node | None:
 
 
 def _collapse_rows(inner: Node, last: Node) -> Node | None:
-    product, shift = _affine(inner)
-    if product is None or last.ndim != 2:
+    found = _inner_map(inner, last, 1)
+    if found is None:
         return None
-    x, first = product.inputs
-    if first.ndim != 2 or x.ndim > 2 or not _pays(first.shape, last.shape) or not needs_data(x):
-        return None
-    if needs_data(first) or needs_data(last):
+    x, first, shift = found
+    if not _pays(first.shape, last.shape):
         return None
     straight = matmul(x, matmul(first, last))
     if shift is None:
@@ -92,19 +90,33 @@ def _collapse_rows(inner: Node, last: Node) -> Node | None:
 
 
 def _collapse_columns(last: Node, inner: Node) -> Node | None:
-    product, shift = _affine(inner)
-    if product is None or last.ndim != 2:
+    found = _inner_map(inner, last, 0)
+    if found is None:
         return None
-    first, x = product.inputs
-    if first.ndim != 2 or x.ndim > 2 or not _pays(last.shape, first.shape) or not needs_data(x):
-        return None
-    if needs_data(first) or needs_data(last):
+    x, first, shift = found
+    if not _pays(last.shape, first.shape):
         return None
     straight = matmul(matmul(last, first), x)
     if shift is None:
         return straight
     fits = shift.ndim == x.ndim and shift.shape[0] == first.shape[0] and not needs_data(shift)
     return straight + matmul(last, shift) if fits else None
+
+
+def _inner_map(inner: Node, last: Node, side: int) -> tuple[Node, Node, Node | None] | None:
+    """What an affine map is applied to, its matrix and its shift, where only the first needs data.
+
+    Args:
+        inner: the map, applied.
+        last: the matrix of the map that comes after it.
+        side: of the product on which its own matrix stands: 0 on the left, 1 on the right.
+    """
+    product, shift = _affine(inner)
+    if product is None or last.ndim != 2:
+        return None
+    x, first = product.inputs[1 - side], product.inputs[side]
+    fits = first.ndim == 2 and x.ndim <= 2 and needs_data(x) and not needs_data(first) and not needs_data(last)
+    return (x, first, shift) if fits else None
 
 
 def _affine(node: Node) -> tuple[Node | None, Node | None]:
