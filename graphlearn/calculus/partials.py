@@ -11,6 +11,7 @@ from graphlearn.graph.op import OPS, Op
 from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.traverse import influenced, topological
 from graphlearn.ops.algebra import GRAPH
+from graphlearn.ops.elementwise import stable_graph
 from graphlearn.types import ArrayType
 
 Local = Node | float | int | None
@@ -29,7 +30,7 @@ def local_partial(node: Node, argument: int, textbook: bool = False) -> Local:
     """
     op = node.op
     if not op.partials:
-        return _derived_partial(node, argument)
+        return _derived_partial(node, argument, textbook)
     table = op.textbook if textbook and op.textbook else op.partials
     rule = table[argument]
     return None if rule is None else rule(GRAPH, *node.inputs, node)
@@ -92,14 +93,16 @@ def _number(node: Node) -> Node | float:
 
 
 @functools.lru_cache(maxsize=1024)
-def _scalar_derivative(op: Op, arity: int, argument: int) -> tuple[tuple[Node, ...], Node | float]:
+def _scalar_derivative(op: Op, arity: int, argument: int, textbook: bool) -> tuple[tuple[Node, ...], Node | float]:
     """The derivative of a formula over scalar placeholders, which real operands then replace."""
-    slots = tuple(new_node(INPUT, (), (), ArrayType(()), f"x{k}", "") for k in range(arity))
     formula = op.formula
     if formula is None:
         raise TypeError(f"elementwise op {op.name} has neither partials nor formula")
-    result = as_node(formula(GRAPH, *slots))
-    order = topological([result])
+    slots, order = ((), []) if textbook else stable_graph(formula, arity)
+    if not order:
+        slots = tuple(new_node(INPUT, (), (), ArrayType(()), f"x{k}", "") for k in range(arity))
+        order = topological([as_node(formula(GRAPH, *slots))])
+    result = order[-1]
     active = influenced(order, [slots[argument]])
     adjoints: dict[Node, Any] = {result: 1.0} if result in active else {}
     for node in reversed(order):
@@ -108,14 +111,14 @@ def _scalar_derivative(op: Op, arity: int, argument: int) -> tuple[tuple[Node, .
             continue
         for k, operand in enumerate(node.inputs):
             if operand in active:
-                share = scale(as_node(upstream), local_partial(node, k))
+                share = scale(as_node(upstream), local_partial(node, k, textbook))
                 if share is not None:
                     adjoints[operand] = share if operand not in adjoints else adjoints[operand] + share
     return slots, adjoints.get(slots[argument], 0.0)
 
 
-def _derived_partial(node: Node, argument: int) -> Local:
-    slots, derivative = _scalar_derivative(node.op, len(node.inputs), argument)
+def _derived_partial(node: Node, argument: int, textbook: bool) -> Local:
+    slots, derivative = _scalar_derivative(node.op, len(node.inputs), argument, textbook)
     if not isinstance(derivative, Node):
         return derivative
     return substitute([derivative], dict(zip(slots, node.inputs, strict=True)))[derivative]

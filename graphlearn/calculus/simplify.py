@@ -15,6 +15,7 @@ from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.streams import carry_streams
 from graphlearn.graph.traverse import require_node, topological, topological_above
+from graphlearn.ops.elementwise import STABILISERS
 
 _PASSES = 32  # applications of rules at one node; each makes the expression smaller, so few are ever needed
 
@@ -179,3 +180,10 @@ def simplify(node: Node, *, kinds: Sequence[str] = KINDS) -> Node:
     short = rewrite_graph([output], kinds=kinds).mapping[output]
     remember_origin([short], topological([output]))  # whoever binds by name need not know what dropped out
     return short
+
+
+def _stable(node: Node) -> Node:
+    return rewrite_graph([node], kinds=("stabilising",)).mapping[node]
+
+
+STABILISERS.append(_stable)

@@ -11,13 +11,16 @@ import numpy as np
 
 from graphlearn.errors import GraphLearnError, GraphUseError
 from graphlearn.graph.leaves import INPUT
-from graphlearn.graph.node import Node, apply, check_name, make, new_node
+from graphlearn.graph.node import Node, apply, as_node, check_name, make, new_node
 from graphlearn.graph.op import BUILT_IN, CALL, NUMPY_BUILDERS, ULPS, Notation, Op, Opening, register
 from graphlearn.graph.scope import no_scope
+from graphlearn.graph.traverse import topological
 from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
 from graphlearn.types import DTYPES, ArrayType, broadcast_shapes, promote, to_float
 
 Partial = Callable[..., Any] | None
+# What brings a formula's graph into a form that loses no digits; filled by `graphlearn.calculus.simplify`.
+STABILISERS: list[Callable[[Node], Node]] = []
 
 
 @functools.lru_cache(maxsize=4096)
@@ -97,7 +100,10 @@ def elementwise(
             default, as in ``lambda m, x, slope=0.01: ...``, may be left out, or given by name.
         partials: one function ``(m, *inputs, output)`` per input; default: the graph derivative of the formula. Write
             ``m.guarded(c, a, d)`` for a derivative ``d`` that is computed as ``a`` where ``c`` holds.
-        kernel: the formula that is computed, where the textbook one overflows or cancels.
+        kernel: the formula that is computed, where the textbook one overflows or cancels. Default: the formula (as the
+            default partials are made of it) after the stabilising rules of `gl.simplify`, which know sigmoid, softplus,
+            ``x / (1 + exp(-x))``, ``exp(x) - 1``, ``log(1 + x)``, ``sqrt(x**2)`` and their like inside it. All else is
+            computed as written: ``(1 - exp(-x)) / (1 + exp(-x))`` is NaN at -1000 unless you give kernel and partials.
         notation: how it is written; default ``name(x)``.
         doc: one sentence that says what it is.
         source: book, paper or equation.
@@ -122,15 +128,64 @@ def elementwise(
     """
     _require_own(name)
     arity = _arity(name, formula, partials)
-    written = notation or _called(name, arity)
-    compute = functools.partial(_compute_real, kernel or formula)
+    compute = functools.partial(_compute_real, kernel or _Stable(name, formula))
     op = Op(
-        name, "defined", functools.partial(_infer_by_formula, compute), written,
+        name, "defined", functools.partial(_infer_by_formula, compute), notation or _called(name, arity),
         reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
         formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain, ulps=ulps,
         terms=terms,
     )  # fmt: skip
     return publish(register(op), arity, (), _with_defaults(formula))
+
+
+class _Stable:
+    """A formula in the form that loses no digits, which is found when it is computed first.
+
+    Operations of graphlearn's own say themselves what they compute.
+
+    Args:
+        name: of the operation.
+        formula: as it is written.
+    """
+
+    def __init__(self, name: str, formula: Callable[..., Any]) -> None:
+        self._formula = formula
+        self._built_in = not BUILT_IN or name in BUILT_IN  # while graphlearn is being imported, or defined anew by it
+        self._found: dict[int, tuple[tuple[Node, ...], list[Node]]] = {}
+
+    def __call__(self, m: Any, *operands: Any) -> Any:
+        if self._built_in:
+            return self._formula(m, *operands)
+        if len(operands) not in self._found:
+            self._found[len(operands)] = stable_graph(self._formula, len(operands))
+        slots, order = self._found[len(operands)]
+        if not order:
+            return self._formula(m, *operands)
+        values = dict(zip(slots, operands, strict=True))
+        for node in order:
+            if node.op.name == "constant":
+                array = node.attr("value").array
+                values[node] = array.item() if node.type.weak else array
+            elif node not in values:
+                values[node] = getattr(m, node.op.name)(*[values[n] for n in node.inputs])
+        return values[order[-1]]
+
+
+def stable_graph(formula: Callable[..., Any], arity: int) -> tuple[tuple[Node, ...], list[Node]]:
+    """The graph of a formula that loses no digits, over placeholders, in topological order.
+
+    Returns:
+        The placeholders and the nodes; no nodes where the formula is best as it is written.
+    """
+    slots = tuple(new_node(INPUT, (), (), ArrayType(()), f"x{k}", "") for k in range(arity))
+    with no_scope():
+        written = as_node(formula(GRAPH, *slots))
+        result = written
+        for stabilise in STABILISERS:
+            result = stabilise(result)
+    order = topological([result])
+    plain = all(n.is_leaf or n.op.is_elementwise for n in order)
+    return slots, order if plain and result is not written else []
 
 
 def _arity(name: str, formula: Callable[..., Any], partials: Sequence[Partial] | None) -> int:

@@ -170,6 +170,8 @@ PATTERNS: tuple[Pattern, ...] = (
     P("sigmoid", lambda x, y: 1 / (1 + m.exp(-x)), lambda x, y: m.sigmoid(x)),
     P("sigmoid", lambda x, y: 1 / (m.exp(x) + 1), lambda x, y: m.sigmoid(-x)),
     P("sigmoid", lambda x, y: m.exp(x) / (1 + m.exp(x)), lambda x, y: m.sigmoid(x)),
+    P("times_sigmoid", lambda x, y: x / (1 + m.exp(-x)), lambda x, y: x * m.sigmoid(x)),
+    P("times_sigmoid", lambda x, y: 3 / (m.exp(x) + 1), lambda x, y: 3 * m.sigmoid(-x)),
     P("reciprocal_sigmoid", lambda x, y: m.reciprocal(1 + m.exp(-x)), lambda x, y: m.sigmoid(x)),
     P("tanh", lambda x, y: (m.exp(x) - m.exp(-x)) / (m.exp(x) + m.exp(-x)), lambda x, y: m.tanh(x)),
     P("tanh", lambda x, y: m.sinh(x) / m.cosh(x), lambda x, y: m.tanh(x)),

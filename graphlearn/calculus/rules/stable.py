@@ -118,6 +118,16 @@ def _sigmoid(node: Node) -> Node | None:
     return broadcast_to(apply("sigmoid", positive), node.shape) if number(above) == 1 else None
 
 
+def _times_sigmoid(node: Node) -> Node | None:
+    """``y / (1 + exp(-x))``, whose derivative is inf / inf from x = -355 on, and which is 0 below -709."""
+    above, below = node.inputs
+    exponential = one_plus(below)
+    if exponential is None or not is_op(exponential, "exp") or above is exponential or number(above) == 1:
+        return None
+    power = exponential.inputs[0]
+    return above * apply("sigmoid", power.inputs[0] if is_op(power, "neg") else -power)
+
+
 def _reciprocal_sigmoid(node: Node) -> Node | None:
     """``reciprocal(1 + exp(-x))``."""
     exponential = one_plus(node.inputs[0])
@@ -269,6 +279,7 @@ STABLE: tuple[Rule, ...] = (
     Rule("log_of_exp", "stabilising", ("log", "log1p"), _log_of_exp),
     Rule("log1p", "stabilising", ("log",), _log1p),
     Rule("sigmoid", "stabilising", ("div",), _sigmoid),
+    Rule("times_sigmoid", "stabilising", ("div",), _times_sigmoid),
     Rule("reciprocal_sigmoid", "stabilising", ("reciprocal",), _reciprocal_sigmoid),
     Rule("tanh", "stabilising", ("div",), _tanh),
     Rule("softmax", "stabilising", ("div",), _softmax),

@@ -188,6 +188,7 @@ TITLES = {
     "simplify.log_of_exp": "log of an exponential",
     "simplify.log1p": "log of one plus a small number",
     "simplify.sigmoid": "1 / (1 + exp(−x))",
+    "simplify.times_sigmoid": "y / (1 + exp(−x))",
     "simplify.reciprocal_sigmoid": "reciprocal of 1 + exp(−x)",
     "simplify.tanh": "hyperbolic sine over cosine",
     "simplify.softmax": "exponentials over their sum",

@@ -188,6 +188,7 @@ TITLES = {
     "simplify.log_of_exp": "지수의 로그",
     "simplify.log1p": "1에 작은 수를 더한 값의 로그",
     "simplify.sigmoid": "시그모이드 식",
+    "simplify.times_sigmoid": "시그모이드 인수",
     "simplify.reciprocal_sigmoid": "시그모이드 역수 식",
     "simplify.tanh": "쌍곡사인 나누기 쌍곡코사인",
     "simplify.softmax": "지수를 지수 합으로 나눔",

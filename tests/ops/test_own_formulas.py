@@ -1,0 +1,104 @@
+"""Operations from a formula alone: right far from 0, to the second derivative, and shown as they were written."""
+
+import inspect
+
+import mpmath
+import numpy as np
+import pytest
+
+import graphlearn as gl
+from graphlearn.graph.op import OPS
+from graphlearn.ops.algebra import FUNCTIONS
+
+FORMULAS = {
+    "sigmoid": lambda m, x: 1 / (1 + m.exp(-x)),
+    "sigmoid of growing terms": lambda m, x: m.exp(x) / (1 + m.exp(x)),
+    "softplus": lambda m, x: m.log(1 + m.exp(x)),
+    "swish": lambda m, x: x / (1 + m.exp(-x)),
+    "swish with a factor": lambda m, x: 0.5 * x / (m.exp(-2 * x) + 1),
+    "mish": lambda m, x: x * m.tanh(m.log(1 + m.exp(x))),
+    "tanh": lambda m, x: (m.exp(x) - m.exp(-x)) / (m.exp(x) + m.exp(-x)),
+    "inside": lambda m, x: m.sin(3 / (1 + m.exp(x))) + m.exp(m.minimum(x, 0.0)),
+}
+POINTS = np.array([-1000.0, -720.0, -30.0, -0.5, 0.25, 1.0, 40.0, 710.0, 1000.0])
+
+
+@pytest.fixture
+def own():
+    """An operation of a formula, gone after the test."""
+
+    def define(formula, **options):
+        return gl.elementwise("own_formula", formula=formula, **options)
+
+    yield define
+    for table in (OPS, FUNCTIONS):
+        table.pop("own_formula", None)
+
+
+def truth(formula, value, order):
+    with mpmath.workdps(1200):  # of numbers whose exponentials have hundreds of digits
+
+        class Algebra:
+            def __getattr__(self, name):
+                return {"minimum": min}.get(name) or getattr(mpmath, name)
+
+        def compute(x):
+            return formula(Algebra(), x)
+
+        at = mpmath.mpf(float(value))
+        return float(compute(at) if not order else mpmath.diff(compute, at, order, h=mpmath.mpf(10) ** -300))
+
+
+def derivatives(op, x):
+    first = gl.grad(gl.sum(op(x)), x)
+    return op(x), first, gl.grad(gl.sum(first), x)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_values_and_derivatives_are_right_far_from_0(name, own):
+    x = gl.input("x", POINTS.shape)
+    found = gl.evaluate(derivatives(own(FORMULAS[name]), x), {x: POINTS})
+    for order, array in enumerate(found):
+        expected = [truth(FORMULAS[name], value, order) for value in POINTS]
+        np.testing.assert_allclose(array, expected, rtol=1e-12, atol=1e-300, err_msg=f"order {order}")
+
+
+def test_compiled_code_and_float32_likewise(own):
+    x = gl.input("x", POINTS.shape)
+    nodes = derivatives(own(FORMULAS["swish"]), x)
+    np.testing.assert_allclose(gl.compile(nodes)(x=POINTS), gl.evaluate(nodes, {x: POINTS}), rtol=1e-13)
+    short = gl.input("short", POINTS.shape, dtype="float32")
+    nodes = derivatives(own(FORMULAS["swish"]), short)
+    assert {n.dtype for n in nodes} == {"float32"}
+    assert np.isfinite(gl.evaluate(nodes, {short: POINTS})).all()
+
+
+def test_it_is_read_as_it_was_written(own):
+    op = own(FORMULAS["swish"])
+    s = gl.input("s")
+    assert str(gl.to_sympy(op(s))) == "s/(1 + exp(-s))"
+    assert "exp(−s)" in gl.derive(op(s).named("y"), s, at={s: -1.5}).to_text()
+
+
+def test_several_operands_with_a_default(own):
+    op = own(lambda m, x, beta=1.0: x / (1 + m.exp(-beta * x)))
+    x, beta = gl.input("x", 2), gl.parameter("beta", value=2.0)
+    at = {x: [-1000.0, 1000.0], beta: 2.0}
+    for order in gl.evaluate((op(x, beta), *gl.grad(gl.sum(op(x, beta)), (x, beta))), at):
+        assert np.isfinite(order).all()
+    np.testing.assert_array_equal(gl.evaluate(op(x), at), [0, 1000])
+
+
+def test_a_kernel_that_is_given_stays(own):
+    op = own(FORMULAS["softplus"], kernel=lambda m, x: m.maximum(x, 0) + 1)
+    x = gl.input("x")
+    assert gl.evaluate(op(x), {x: 2.0}) == 3
+
+
+def test_what_the_rules_do_not_know_is_computed_as_written(own):
+    """The docstring's example: whoever reads it knows what to give."""
+    op = own(lambda m, x: (1 - m.exp(-x)) / (1 + m.exp(-x)))
+    x = gl.input("x")
+    with np.errstate(all="ignore"):
+        assert np.isnan(gl.evaluate(op(x), {x: -1000.0}))
+    assert "(1 - exp(-x)) / (1 + exp(-x))" in inspect.getdoc(gl.elementwise)
