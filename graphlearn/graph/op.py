@@ -153,6 +153,14 @@ class Op:
         """Whether a convention decides some derivative of a node of this op."""
         return bool(self.kink) and (self.kink_where is None or self.kink_where(node))
 
+    def adjoint_rule(self, textbook: bool) -> Callable[[Node, Node], Sequence[Node | None]] | None:
+        """The adjoint that is computed, or the one that is read where the op has both.
+
+        Args:
+            textbook: take the one that is read.
+        """
+        return self.textbook_adjoint if textbook and self.textbook_adjoint is not None else self.adjoint
+
     @cached_property
     def is_elementwise(self) -> bool:
         """Whether the op maps entries to entries, with broadcasting."""

@@ -43,6 +43,13 @@ def dot(a: Any, b: Any) -> Node:
 def inner(a: Any, b: Any) -> Node:
     """The last axis of ``a`` with the last of ``b``, as `numpy.inner`; scalars multiply.
 
+    Args:
+        a: node or array.
+        b: node or array with a last axis of the same length.
+
+    Returns:
+        The other axes of ``a``, then those of ``b``.
+
     Raises:
         ShapeError: the lengths of the two axes differ.
     """
@@ -52,6 +59,13 @@ def inner(a: Any, b: Any) -> Node:
 
 def vdot(a: Any, b: Any) -> Node:
     """The sum of the products of all entries, as `numpy.vdot` of real arrays.
+
+    Args:
+        a: node or array of any shape; it counts as one row of entries.
+        b: node or array of as many entries.
+
+    Returns:
+        shape ``()``.
 
     Raises:
         ShapeError: the operands have not as many entries.
@@ -65,6 +79,10 @@ def vdot(a: Any, b: Any) -> Node:
 
 def outer(a: Any, b: Any) -> Node:
     """Every entry of ``a`` times every entry of ``b``, as `numpy.outer`: arrays count as one row of entries.
+
+    Args:
+        a: node or array of any shape.
+        b: node or array of any shape.
 
     Returns:
         shape ``(entries of a, entries of b)``.

@@ -343,7 +343,20 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Node:
 
 
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Node:
-    """Place of the smallest entry, as `numpy.argmin`; see `argmax`."""
+    """Place of the smallest entry, as `numpy.argmin`.
+
+    Args:
+        x: node or array with at least one entry along the axis.
+        axis: along which places are counted; None counts through all entries, row by row.
+        keepdims: keep the reduced axes with length 1.
+
+    Returns:
+        int64 places, the first where several tie; the place of the first NaN where there is one. They have no
+        derivative.
+
+    Raises:
+        ShapeError: an axis of length 0, or out of range.
+    """
     return _place(ARGMIN, x, axis, keepdims)
 
 

@@ -192,6 +192,9 @@ def reshape(x: Any, shape: Dim | Sequence[Dim]) -> Node:
 def ravel(x: Any) -> Node:
     """All entries in one axis, in row-major order, as `numpy.ravel`.
 
+    Args:
+        x: node or array of any shape and dtype.
+
     Raises:
         ShapeError: a free axis beside others, which cannot be merged.
     """
@@ -266,6 +269,11 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Node:
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Node:
     """Two axes exchanged, as `numpy.swapaxes`.
+
+    Args:
+        x: node or array.
+        axis1: one of its axes.
+        axis2: the other.
 
     Raises:
         ShapeError: an axis out of range.

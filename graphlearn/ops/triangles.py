@@ -226,6 +226,10 @@ def tril(x: Any, k: int = 0) -> Node:
 
     A vector counts as the square matrix whose rows it is.
 
+    Args:
+        x: node or array ``(..., rows, columns)`` of any dtype, or a vector.
+        k: the diagonal at the edge: 0 for the main one, 1 for the one above it, -1 for the one below.
+
     Raises:
         ShapeError: a scalar, or a free axis among the last two.
     """
@@ -236,6 +240,10 @@ def triu(x: Any, k: int = 0) -> Node:
     """Upper triangle of the matrices in the last two axes, as `numpy.triu`: zeros below the k-th diagonal.
 
     A vector counts as the square matrix whose rows it is.
+
+    Args:
+        x: node or array ``(..., rows, columns)`` of any dtype, or a vector.
+        k: the diagonal at the edge: 0 for the main one, 1 for the one above it, -1 for the one below.
 
     Raises:
         ShapeError: a scalar, or a free axis among the last two.
@@ -253,7 +261,20 @@ def _triangle(op: Op, x: Any, k: int) -> Node:
 
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
-    """Sum of the diagonal of matrices, as `numpy.trace`; see `diagonal`."""
+    """Sum of the diagonal of matrices, as `numpy.trace`.
+
+    Args:
+        x: node or array of rank 2 or more, whose two axes have fixed lengths.
+        offset: which diagonal: 0 for the main one, 1 for the one above it, -1 for the one below.
+        axis1: of the rows.
+        axis2: of the columns.
+
+    Returns:
+        The other axes; bools and integers sum to int64.
+
+    Raises:
+        ShapeError: fewer than two axes, one that is free, or one out of range.
+    """
     node = as_node(x)
     with blaming("trace", node):
         return sum_(diagonal(node, offset, axis1, axis2), -1)

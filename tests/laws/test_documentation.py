@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+import graphlearn as gl
 from graphlearn.ops.algebra import FUNCTIONS
 from tests.laws.operands import ALL_OPS, ELEMENTWISE, arity
 
@@ -29,3 +30,12 @@ def test_the_public_function_carries_the_documentation(op):
 def test_ops_that_jump_or_bend_state_their_convention():
     for name in ("relu", "abs", "sign", "maximum", "minimum", "max"):
         assert ALL_OPS[name].kink
+
+
+PUBLIC = {name: getattr(gl, name) for name in dir(gl) if not name.startswith("_")}
+WITH_OPERANDS = {name: f for name, f in PUBLIC.items() if inspect.isroutine(f) and inspect.signature(f).parameters}
+
+
+@pytest.mark.parametrize("name", WITH_OPERANDS)
+def test_every_public_function_says_what_it_takes(name):
+    assert "Args:" in (WITH_OPERANDS[name].__doc__ or "")
