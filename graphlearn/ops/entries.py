@@ -230,7 +230,7 @@ def norm_of(count: int) -> Op:
 
     def partial(k: int, m: Any, *operands: Any) -> Any:
         y = operands[-1]
-        return m.where(m.not_equal(y, 0), operands[k] / m.where(m.equal(y, 0), 1, y), 0)
+        return m.guarded(m.equal(y, 0), 0, operands[k] / m.guarded(m.equal(y, 0), 1, y))
 
     def textbook(k: int, m: Any, *operands: Any) -> Any:
         return operands[k] / operands[-1]

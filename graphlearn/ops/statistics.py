@@ -11,6 +11,7 @@ from graphlearn.errors import OptionError, ShapeError, UnsupportedOp
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.options import check_flag
+from graphlearn.ops.guards import guarded
 from graphlearn.ops.intrinsics import absolute, equal, greater, less, maximum, not_equal, sqrt, where
 from graphlearn.ops.reach import LINES
 from graphlearn.ops.reductions import Axis, max_, mean, min_, restore, sum_
@@ -88,7 +89,7 @@ def _exact_distances(node: Node) -> Node:
     """
     x = _as_real(node)
     middle = mean(x, node.attr("axis"), keepdims=True)
-    return where(equal(x, middle), x * 0, x - middle)
+    return guarded(equal(x, middle), x * 0, x - middle)
 
 
 def _divisor(node: Node) -> Node | float:
@@ -131,13 +132,13 @@ def _adjoint_var(node: Node, g: Node) -> tuple[Node]:
 def _adjoint_std(node: Node, g: Node) -> tuple[Node]:
     upstream = restore(g, node)
     share = upstream * (_distances(node) / restore(_nonzero(node), node)) / _divisor(node)
-    return (where(not_equal(restore(node, node), 0), share, 0),)
+    return (guarded(equal(restore(node, node), 0), 0, share),)
 
 
 def _adjoint_norm(node: Node, g: Node) -> tuple[Node]:
     upstream = restore(g, node)
     share = upstream * (_as_real(node) / restore(_nonzero(node), node))
-    return (where(not_equal(restore(node, node), 0), share, 0),)
+    return (guarded(equal(restore(node, node), 0), 0, share),)
 
 
 def _textbook_std(node: Node, g: Node) -> tuple[Node]:
@@ -150,7 +151,7 @@ def _textbook_norm(node: Node, g: Node) -> tuple[Node]:
 
 def _nonzero(node: Node) -> Node:
     """The value, and 1 where it is 0: what is not taken makes no NaN, in a second derivative either."""
-    return where(equal(node, 0), 1, node)
+    return guarded(equal(node, 0), 1, node)
 
 
 # --- records ---------------------------------------------------------------------------------------------------------

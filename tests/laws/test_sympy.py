@@ -16,9 +16,12 @@ from graphlearn.graph.node import apply
 from graphlearn.graph.traverse import symbols
 from graphlearn.interop.sympy_algebra import derivative
 from graphlearn.interop.sympy_graph import from_sympy, to_sympy
+from graphlearn.ops.determinants import det
 from graphlearn.ops.intrinsics import tanh
-from graphlearn.ops.normalised import softmax, softmax_cross_entropy
+from graphlearn.ops.normalised import logsumexp, softmax, softmax_cross_entropy
+from graphlearn.ops.products import prod
 from graphlearn.ops.reductions import mean
+from graphlearn.ops.statistics import norm, std, var
 from tests.laws.operands import ELEMENTWISE, arity, is_condition
 
 STRAIGHT = {
@@ -118,3 +121,18 @@ def test_the_entries_of_softmax_and_its_loss_are_differentiated_as_sympy_does(no
         for name, leaf in symbols(node).items():
             ours = to_sympy(grad(node, leaf))
             assert sympy.simplify(sympy.diff(expr, sympy.Symbol(name, real=True)) - ours) == 0
+
+
+@pytest.mark.parametrize("name", ["det", "gelu", "logsumexp", "norm", "prod", "std", "var"])
+def test_what_arrays_are_reduced_to_is_differentiated_as_sympy_does(name):
+    x, m = input("x", 4 if name == "std" else 3), input("m", (2, 2))  # the root of 3 would be a rounded number
+    outputs = {
+        "det": lambda: det(m), "gelu": lambda: mean(apply("gelu", x * x[::-1])), "logsumexp": lambda: logsumexp(x),
+        "norm": lambda: norm(x), "prod": lambda: prod(x), "std": lambda: std(x), "var": lambda: var(x),
+    }  # fmt: skip
+    loss = scalarize(outputs[name]())
+    leaf = next(iter(symbols(loss).values()))
+    symbol = sympy.Symbol(leaf.name, real=True)
+    first = grad(loss, leaf)
+    assert is_zero(sympy.diff(to_sympy(loss), symbol) - to_sympy(first))
+    assert is_zero(sympy.diff(to_sympy(first), symbol) - to_sympy(grad(first, leaf, disconnected="zero")))
