@@ -130,10 +130,11 @@ def local_derivative(edge: Edge, *, textbook: bool = False) -> Node | float | No
     node, argument, _ = edge
     if node.op.is_elementwise:
         return local_partial(node, argument, textbook=textbook)
-    if node.op.adjoint is None:
+    adjoint = node.op.adjoint_rule(textbook)
+    if adjoint is None:
         return None
     with no_scope():
-        return node.op.adjoint(node, typed_constant(1, node.dtype))[argument]
+        return adjoint(node, typed_constant(1, node.dtype))[argument]
 
 
 def _edges(order: list[Node], reached: set[Node], wrt: Node) -> dict[Node, tuple[Edge, ...]]:

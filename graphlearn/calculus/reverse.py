@@ -103,7 +103,7 @@ class Tape:
         if node.op.is_elementwise:
             self._push_elementwise(node, upstream, watched)
             return
-        adjoint = (self.textbook and node.op.textbook_adjoint) or node.op.adjoint
+        adjoint = node.op.adjoint_rule(self.textbook)
         if adjoint is None:
             return
         if watched:
