@@ -120,3 +120,63 @@ def test_systems_are_solved_with_a_small_residual(backend: str, dtype: str) -> N
     wide = left.astype(np.longdouble)
     assert np.all(np.abs(wide @ solution - right) <= 4 * n * eps * (np.abs(wide) @ np.abs(solution) + np.abs(right)))
     assert np.all(np.abs(factor @ factor.T - square) <= 2 * n * eps * (np.abs(factor) @ np.abs(factor).T))
+
+
+# --- long sums -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_the_error_of_a_long_sum_does_not_grow_with_its_length(backend: str, dtype: str) -> None:
+    """One after the other, a million of 0.1 in float32 give 100958; in a loop of vectors 99985."""
+    x = gl.input("x", ("n",), dtype)
+    run = gl.compile([gl.sum(x), gl.mean(x), gl.sum(x * x), gl.norm(x), gl.var(x + 1.0)], backend=backend)
+    eps, tenth = float(np.finfo(dtype).eps), float(np.asarray(0.1, dtype))
+    for count in (1025, 10_000, 1_000_000):
+        whole, middle, squares, length, spread_ = run(x=np.full(count, 0.1, dtype))
+        for found, wanted in (
+            (whole, count * tenth),
+            (middle, tenth),
+            (squares, count * tenth**2),
+            (length, math.sqrt(count) * tenth),
+        ):
+            assert abs(float(found) - wanted) <= 128 * eps * wanted, (count, found, wanted)
+        assert abs(float(spread_)) <= (128 * eps) ** 2
+
+
+def test_a_long_sum_over_several_axes_is_cut_wherever_it_is_long() -> None:
+    rows, columns = gl.input("r", ("n", 4), "float32"), gl.input("c", (4, "n"), "float32")
+    run = gl.compile([gl.sum(rows + gl.transpose(columns)), gl.sum(columns, axis=1), gl.sum(rows * rows, axis=1)])
+    for count in (3, 2000, 200_000):
+        values = np.full((count, 4), 0.1, "float32")
+        whole, each, squares = run(r=values, c=values.T)
+        tenth = float(values[0, 0])
+        np.testing.assert_allclose(whole, 8 * count * tenth, rtol=128 * np.finfo("float32").eps)
+        np.testing.assert_allclose(each, count * tenth, rtol=128 * np.finfo("float32").eps)
+        np.testing.assert_allclose(squares, 4 * tenth**2, rtol=4 * np.finfo("float32").eps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_infinities_in_long_sums_stay_what_they_are(dtype: str) -> None:
+    x = gl.input("x", ("n",), dtype)
+    run = gl.compile(gl.sum(x))
+    values = np.ones(5000, dtype)
+    for where, wanted in (({3000: np.inf}, np.inf), ({3000: -np.inf, 4999: 1e30}, -np.inf)):
+        values[:] = 1
+        for place, value in where.items():
+            values[place] = value
+        assert run(x=values) == wanted
+    values[0] = np.inf
+    assert np.isnan(run(x=values))
+    assert run(x=np.full(5000, np.finfo(dtype).max)) == np.inf
+
+
+def test_short_sums_are_one_loop_as_before_and_the_same_bits_every_time() -> None:
+    fixed = gl.compile(gl.sum(gl.input("x", (1024,), "float32")))
+    assert "blocks" not in fixed.source
+    free = gl.compile(gl.sum(gl.input("x", ("n",), "float32")))
+    assert "blocks" in free.source
+    values = numbers("wide", 1024, "float32")
+    assert fixed(x=values).tobytes() == free(x=values).tobytes()
+    longer = numbers("wide", 100_003, "float32")
+    assert len({free(x=longer).tobytes() for _ in range(5)}) == 1

@@ -12,6 +12,8 @@ from graphlearn.program.merge import merged_axes
 from graphlearn.program.steps import Compute, FusedLoop, Length, Literal, Load, Reduce, Value
 
 _INLINE = 60  # longest text of a value that is written where it is used
+# Terms of a sum that are added up by themselves: a sum of at most as many is one loop, and its error grows no further.
+BLOCK = 1024
 _TESTS = ("logical_not", "logical_and", "logical_or")
 
 
@@ -45,6 +47,9 @@ class _Nest:
         self._text: dict[Value, str] = {}
         self._depth: dict[Value, int] = {}
         self._totals: dict[Reduce, str] = {}
+        self._cut = self._cut_depth()
+        self._blocked = self._in_blocks()
+        self._lost: dict[Reduce, str] = {}  # what rounding took from the totals that blocks are added to
 
     def write(self) -> None:
         """Write the nest."""
@@ -103,6 +108,70 @@ class _Nest:
         before = self._source.load(reduction.buffer, strides, self._indices)
         self._source.store(reduction.buffer, strides, self._indices, join(before, value))
 
+    def _most(self, depth: int) -> int | None:
+        """The largest number of rounds of the loops from a depth on; None: the call decides."""
+        sizes, found = self._source.program.capacity, 1
+        for length in self._lengths[depth:]:
+            if any(axis not in sizes for axis in length.axes):
+                return None
+            found *= length.value(sizes)
+        return found
+
+    def _cut_depth(self) -> int:
+        """The outermost loop inside which no sum has more terms than a block may have."""
+        inside = [k for k in range(self._rank) if (most := self._most(k + 1)) is not None and most <= BLOCK]
+        return min(inside, default=0)
+
+    def _in_blocks(self) -> list[Reduce]:
+        """The sums that are cut into blocks: of real numbers, over that loop at least, and of more than one block."""
+        most = self._most(self._cut)
+        if not self._rank or (most is not None and most <= BLOCK):
+            return []
+        return [
+            r
+            for r in self._step.reductions
+            if r.op == "sum" and r.buffer.dtype in rows.SUFFIX
+            if (depth := self._local_depth(r)) is not None and depth <= self._cut
+        ]
+
+    def _write_cut(self, cut: Sequence[Reduce]) -> None:
+        """The loop that is cut; where it may be one of many short ones, it is there uncut too: joining takes 4 ns."""
+        source, length = self._source, self._source.size(self._lengths[self._cut])
+        terms = max(BLOCK // (self._most(self._cut + 1) or 1), 1)
+        if not self._cut or self._lengths[self._cut].is_literal:
+            self._write_blocks(cut, length, terms)
+            return
+        written = dict(self._text)
+        uncut = source.loops([(self._indices[self._cut], self._lengths[self._cut])])
+        with source.block(f"if {length} <= {terms}:"), uncut:
+            self._inside(self._cut)
+        self._text = written
+        with source.block("else:"):
+            self._write_blocks(cut, length, terms)
+
+    def _write_blocks(self, cut: Sequence[Reduce], length: str, terms: int) -> None:
+        """What blocks add up to is joined, and the rounding errors of joining are kept beside."""
+        source, index, first = self._source, self._indices[self._cut], self._source.local()
+        wholes = {r: self._totals[r] for r in cut}
+        with source.block(f"for {first} in range(0, {length}, {terms}):  # sums in blocks"):
+            for r in cut:
+                self._totals[r] = source.local()
+                source.line(f"{self._totals[r]} = {self._start(r)}")
+            with source.block(f"for {index} in range({first}, min({first} + {terms}, {length})):"):
+                self._inside(self._cut)
+            for r in cut:
+                self._join(wholes[r], self._totals[r], self._lost[r])
+        self._totals.update(wholes)
+
+    def _join(self, total: str, part: str, lost: str) -> None:
+        """Knuth's sum of two numbers and of what rounding takes from it."""
+        source = self._source
+        whole, seen = source.local(), source.local()
+        source.line(f"{whole} = {total} + {part}")
+        source.line(f"{seen} = {whole} - {total}")
+        source.line(f"{lost} = {lost} + (({total} - ({whole} - {seen})) + ({part} - {seen}))")
+        source.line(f"{total} = {whole}")
+
     def _begin_locals(self, depth: int) -> None:
         for reduction in self._step.reductions:
             if self._local_depth(reduction) == depth:
@@ -110,8 +179,16 @@ class _Nest:
                 total = self._source.name_of(buffer) if buffer.is_number else self._source.local()
                 self._totals[reduction] = total
                 self._source.line(f"{total} = {self._start(reduction)}")
+                if reduction in self._blocked:
+                    self._lost[reduction] = self._source.local()
+                    self._source.line(f"{self._lost[reduction]} = {self._start(reduction)}")
 
     def _end_locals(self, depth: int) -> None:
+        for reduction in self._blocked:
+            if self._local_depth(reduction) == depth:
+                total, lost = self._totals[reduction], self._lost[reduction]
+                # Beside infinity what is lost is NaN.
+                self._source.line(f"{total} = {total} + {lost} if {lost} == {lost} else {total}")
         for reduction in self._step.reductions:
             if self._local_depth(reduction) == depth and not reduction.buffer.is_number:
                 strides = self._strides(reduction.strides)
@@ -137,14 +214,20 @@ class _Nest:
             if self._depth[value] == depth and value not in self._text and self._uses[value]:
                 self._define(value)
         self._begin_locals(depth)
-        if depth < self._rank:
+        if depth < self._rank and depth == self._cut and self._blocked:
+            self._write_cut(self._blocked)
+        elif depth < self._rank:
             with self._source.loops([(self._indices[depth], self._lengths[depth])]):
-                inner = depth + 1 < self._rank
-                with self._source.sharing(self._products(depth) if inner else []):
-                    self._level(depth + 1)
+                self._inside(depth)
         else:
             self._innermost()
         self._end_locals(depth)
+
+    def _inside(self, depth: int) -> None:
+        """What stands in the loop of a depth."""
+        inner = depth + 1 < self._rank
+        with self._source.sharing(self._products(depth) if inner else []):
+            self._level(depth + 1)
 
     def _products(self, depth: int) -> list[tuple[str, Count]]:
         """Index times stride for every access that also counts along an inner axis."""
