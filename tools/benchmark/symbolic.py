@@ -21,8 +21,8 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 _OFTEN = 100_000  # operations up to which a graph is measured more than once
 _REPEATS = 3  # of a graph of up to that size; the fastest counts, since what disturbs only slows down
 _HEADS = (
-    "graph", "scalar operations", "nodes of the gradient", "build, us per node", "gradient, us per node",
-    "bytes per node", "to compile, us per node", "function, ms", "with gradient, ms", "ratio",
+    "graph", "scalar operations", "nodes of the gradient", "build, us per node", "build, collector on",
+    "gradient, us per node", "bytes per node", "to compile, us per node", "function, ms", "with gradient, ms", "ratio",
 )  # fmt: skip
 
 
@@ -35,7 +35,8 @@ class Row:
         size: scalar operations.
         built: nodes made to build it, constants included.
         created: nodes made to differentiate it.
-        build: us per node that was built.
+        build: us per node that was built, with Python's cyclic garbage collector paused.
+        collected: the same with the collector on.
         gradient: us per node that was created.
         memory: bytes per node, of both.
         compile: us per node of the function with its gradient, until it can be called.
@@ -48,6 +49,7 @@ class Row:
     built: int
     created: int
     build: float
+    collected: float
     gradient: float
     memory: float
     compile: float
@@ -76,27 +78,40 @@ def wide(gl: Any, size: int) -> tuple[Any, Any]:
 _GRAPHS: dict[str, Callable[[Any, int], tuple[Any, Any]]] = {"chain": chain, "wide": wide}
 
 
-def measure(kind: str, size: int, *, memory: bool) -> dict[str, float]:
-    """Times, or bytes, of one graph in this process."""
+def measure(kind: str, size: int, what: str) -> dict[str, float]:
+    """One graph in this process: its times, its time to build with the collector on, or its bytes."""
     import graphlearn as gl
-    from graphlearn.graph.node import count_interned
+    from graphlearn.graph.interning import quiet_collector
 
     _GRAPHS[kind](gl, 100)
     gc.collect()
-    before = count_interned()
-    if memory:
+    if what == "memory":
         tracemalloc.start()
-    started = time.process_time()
-    x, y = _GRAPHS[kind](gl, size)
-    built, build = count_interned() - before, time.process_time() - started
-    started = time.process_time()
-    slope = gl.grad(y, x)
-    created, gradient = count_interned() - before - built, time.process_time() - started
-    found = {"built": built, "created": created, "build": 1e6 * build / built, "gradient": 1e6 * gradient / created}
-    if memory:
+    if what == "collected":
+        return {"collected": _made(gl, kind, size, differentiate=False)["build"]}
+    with quiet_collector():  # it looks through all nodes again and again, and none of them is in a cycle
+        found = _made(gl, kind, size, differentiate=True)
+    if what == "memory":
         gc.collect()
-        return {"memory": tracemalloc.get_traced_memory()[0] / (built + created)}
-    return {**found, **_calls(gl, x, y, slope, built + created)}
+        return {"memory": tracemalloc.get_traced_memory()[0] / (found["built"] + found["created"])}
+    nodes = [found.pop(name) for name in ("x", "output", "slope")]
+    return {**found, **_calls(gl, *nodes, found["built"] + found["created"])}
+
+
+def _made(gl: Any, kind: str, size: int, *, differentiate: bool) -> dict[str, Any]:
+    """A graph and its gradient, with their times."""
+    from graphlearn.graph.node import count_interned
+
+    before, started = count_interned(), time.process_time()
+    x, output = _GRAPHS[kind](gl, size)
+    built, build = count_interned() - before, time.process_time() - started
+    found = {"x": x, "output": output, "built": built, "build": 1e6 * build / built}
+    if differentiate:
+        started = time.process_time()
+        found["slope"] = gl.grad(output, x)
+        created, gradient = count_interned() - before - built, time.process_time() - started
+        found |= {"created": created, "gradient": 1e6 * gradient / created}
+    return found
 
 
 def _calls(gl: Any, x: Any, y: Any, slope: Any, nodes: int) -> dict[str, float]:
@@ -124,17 +139,22 @@ def rows(sizes: tuple[int, ...] = SIZES) -> list[Row]:
     found = []
     for kind in KINDS:
         for size in sizes:
-            samples = [_child(kind, size, memory=False) for _ in range(_REPEATS if size <= _OFTEN else 1)]
-            best = {key: min(sample[key] for sample in samples) for key in samples[0]}
-            best.update(_child(kind, size, memory=True))
+            often = _REPEATS if size <= _OFTEN else 1
+            best = _fastest_of([_child(kind, size, "times") for _ in range(often)])
+            best |= _fastest_of([_child(kind, size, "collected") for _ in range(often)])
+            best |= _child(kind, size, "memory")
             whole = {key: int(best.pop(key)) for key in ("built", "created")}
             found.append(Row(kind, size, **whole, **best))
             print(f"  {kind} of {size:,}", file=sys.stderr)
     return found
 
 
-def _child(kind: str, size: int, *, memory: bool) -> dict[str, float]:
-    command = [sys.executable, str(Path(__file__).resolve()), kind, str(size), "memory" if memory else "times"]
+def _fastest_of(samples: list[dict[str, float]]) -> dict[str, float]:
+    return {key: min(sample[key] for sample in samples) for key in samples[0]}
+
+
+def _child(kind: str, size: int, what: str) -> dict[str, float]:
+    command = [sys.executable, str(Path(__file__).resolve()), kind, str(size), what]
     return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
@@ -142,7 +162,7 @@ def table(found: list[Row]) -> str:
     """Markdown."""
     lines = ["| " + " | ".join(_HEADS) + " |", "|---" * len(_HEADS) + "|"]
     for row in found:
-        times = f"{row.build:.1f} | {row.gradient:.1f} | {row.memory:.0f}"
+        times = f"{row.build:.1f} | {row.collected:.1f} | {row.gradient:.1f} | {row.memory:.0f}"
         calls = f"{row.compile:.1f} | {row.function:.3g} | {row.both:.3g} | {row.both / row.function:.1f}"
         lines.append(f"| {row.kind} | {row.size:,} | {row.created:,} | {times} | {calls} |")
     return "\n".join(lines)
@@ -154,4 +174,4 @@ def raw(found: list[Row]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]), memory=sys.argv[3] == "memory")))
+    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]), sys.argv[3])))
