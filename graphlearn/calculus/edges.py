@@ -6,6 +6,7 @@ Elementwise operations are tried at a few numbers by their references; what the 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,7 @@ from graphlearn.types import ArrayType
 _SIZES = (1e-3, 0.5, 1.0, 2.0, 30.0, 1e4)
 # Where operations end: zeros of both signs, 1, -1, and what exponentials overflow at.
 _TRIED = (0.0, -0.0, *_SIZES, *(-size for size in _SIZES))
+_MOST = 10_000  # combinations of numbers that are tried
 _Operand = tuple[str, tuple[float, ...]]  # dtype, and the numbers that it may be
 
 
@@ -62,7 +64,9 @@ def _operand(node: Node) -> _Operand:
 
 @functools.lru_cache(maxsize=4096)
 def _tried(op: Op, operands: tuple[_Operand, ...]) -> bool:
-    """Whether the value or a derivative is not finite for some of these operands."""
+    """Whether the value or a derivative is not finite for some of these operands; said of more than can be tried."""
+    if math.prod(len(values) for _, values in operands) > _MOST:
+        return True
     slots = [_slot(dtype, values) for dtype, values in operands]
     node = make(op, tuple(slots))
     local = [local_partial(node, k) for k, slot in enumerate(slots) if slot.op is INPUT and slot.type.is_float]

@@ -242,6 +242,14 @@ def _elementwise(writer: Writer, op: Op) -> None:
         writer.write(f"m.{op.name}({', '.join(operands)})")
 
 
+# Of a singular matrix, rounding decides these.
+_OF_REGULAR = ("detsign", "logabsdet")
+
+
+def _is_regular(array: np.ndarray) -> bool:
+    return bool((np.linalg.cond(array) < 1e8).all())
+
+
 @functools.cache
 def _cases(name: str) -> tuple[Case, ...]:
     return tuple(cases(ALL_OPS[name]))
@@ -260,6 +268,8 @@ def _by_record(writer: Writer, op: Op) -> None:
         if attrs.get("normalized") and len(operands) == 1:
             name = writer.write(f"gl.softmax({name}, axis={attrs['axis']!r})") if name else ""
         operands.append(name)
+    if op.name in _OF_REGULAR and not all(name and _is_regular(writer.arrays[name]) for name in operands):
+        return
     if all(operands):
         given = "".join(f", {key}={value!r}" for key, value in attrs.items())
         writer.write(f"build(find_op({op.name!r}), [{', '.join(operands)}]{given})")
