@@ -29,6 +29,7 @@ from graphlearn.render.story import NUMERIC_WIDTH, Group, Share, Story
 __all__ = ["backward_steps", "check_text", "group_formula", "outer_partial"]
 
 _PATH_WIDTH = 40  # a longer operation is not written out to name a path
+_EDGE_WIDTH = 40  # of the gradient in a remark beside its row
 _RESULT_WIDTH = 130  # a longer array is shown by its corners; the text writer wraps at row borders
 
 
@@ -253,8 +254,9 @@ def _numbers(group: Group, story: Story, words: Phrases) -> list[Row]:
         return []
     rows = _with_numbers(group.shares[0], story) if len(group.shares) == 1 else _sum_with_numbers(group, story)
     value = array_math(story.adjoints[group.node], width=_RESULT_WIDTH)
-    left = adjoint_name(story, group.node) if rows and rows[-1].left is not None else None
     note = _why_otherwise(group, story, words)
+    # Where the formula above does not give the value, no sign of equality joins them.
+    left = adjoint_name(story, group.node) if note or (rows and rows[-1].left is not None) else None
     rows.append(Row(left=left, right=value, note=note, check=check_text(story, group.node, words)))
     return rows
 
@@ -310,6 +312,9 @@ def check_text(story: Story, node: Node, words: Phrases) -> Inline:
     check = story.checks.get(node)
     if check is None:
         return ()
+    if np.isnan(check.error) and check.edge:
+        graph = array_math(story.adjoints[node], width=_EDGE_WIDTH) if node in story.adjoints else ""
+        return words.say("checked.edge", graph=graph)
     if np.isnan(check.error):
         return words.word("checked.infinite")
     if check.kink:

@@ -172,13 +172,17 @@ def _verdict(story: Story, words: Phrases) -> list[Inline]:
         made = [check for check in smooth if check.alone is alone]
         good = [check for check in made if check.ok]
         bound = bound_text(max((check.error for check in good), default=0.0))
-        if made and not good:
+        if made and all(math.isnan(check.error) for check in made):
+            sentences.append(words.word("checked.nothing"))
+        elif made and not good:
             sentences.append(words.say("checked.none", total=str(len(made))))
         elif made:
             sentences.append(words.say(key, good=str(len(good)), total=str(len(made)), bound=bound))
-    infinite = [adjoint_name(story, node) for node, check in story.checks.items() if math.isnan(check.error)]
-    if infinite:
-        sentences.append(words.say("checked.not.finite", adjoints=_listed(infinite)))
+    lost = {node: check for node, check in story.checks.items() if math.isnan(check.error)}
+    for key, edge in (("checked.not.finite", False), ("checked.edges", True)):
+        names = [adjoint_name(story, node) for node, check in lost.items() if check.edge is edge]
+        if names:
+            sentences.append(words.say(key, adjoints=_listed(names)))
     failed = {node: check for node, check in story.checks.items() if not check.ok and not math.isnan(check.error)}
     origins = {node: check for node, check in failed.items() if not check.step}
     key = "checked.wrong.step" if origins else "checked.differs"

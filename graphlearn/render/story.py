@@ -31,6 +31,7 @@ class Check:
         kink: the function bends here; the adjoint lies between its slopes on both sides.
         step: whether the step that gives this adjoint is right by itself; if not, an error enters here.
         alone: only the step was compared, and not the adjoint with the output.
+        edge: the function has no value on one side; nothing was compared.
     """
 
     error: float
@@ -40,6 +41,7 @@ class Check:
     kink: bool = False
     step: bool = True
     alone: bool = False
+    edge: bool = False
 
 
 @dataclass(frozen=True)

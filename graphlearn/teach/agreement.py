@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphlearn.teach.differences import Curve, one_sided, slope
+from graphlearn.teach.differences import Curve, ends_here, one_sided, slope
 
 TOLERANCE = 1e-6
 _GOOD = 1e-9  # an agreement that needs no more careful measurement
@@ -25,6 +25,7 @@ class Verdict:
         absolute: their distance; infinite where a number is not finite.
         relative: the same as a part of the slope's size.
         kink: there is no derivative to compare with, and the graph's slope lies between those to the left and right.
+        edge: the function has no value on one side, so that there is nothing to compare with.
     """
 
     graph: float
@@ -32,6 +33,7 @@ class Verdict:
     absolute: float
     relative: float
     kink: bool
+    edge: bool = False
 
     @property
     def ok(self) -> bool:
@@ -48,17 +50,20 @@ def judge(curve: Curve, gradient: np.ndarray, direction: np.ndarray) -> Verdict:
         direction: of the same shape.
     """
     with np.errstate(all="ignore"):
-        graph = float(np.sum(gradient * direction))
+        graph = float(np.sum(np.where(direction == 0, 0.0, gradient * direction)))  # 0 · ∞ is no part of it
         # What a slope is measured against: itself, its neighbours, and the function's own size, which rounding follows.
-        largest = float(np.max(np.abs(gradient), initial=0.0))
+        largest = float(np.max(np.abs(gradient[np.isfinite(gradient)]), initial=0.0))
         floor = max(largest / 100, curve.height / curve.size_along(direction) / 1000, 1e-300)
         measured, absolute = _measure(curve, direction, graph, floor)
         relative = absolute / max(abs(graph), abs(measured), floor)
         if not relative < TOLERANCE:  # the numbers that cancel where all of these are 0 take two more values to find
             nothing = NOTHING * curve.nearby / curve.size_along(direction)
             relative = absolute / max(abs(graph), abs(measured), floor, nothing)
-        kink = not relative < TOLERANCE and _lies_at_kink(curve, direction, graph)
-    return Verdict(graph, measured, absolute, relative if np.isfinite(relative) else np.inf, kink)
+        # At a kink that is alike on both sides the central difference is what the convention says, but no derivative.
+        agrees = relative < TOLERANCE
+        kink = _is_bent(curve, direction) if agrees else _lies_at_kink(curve, direction, graph)
+        edge = not np.isfinite(absolute) and ends_here(curve, direction)
+    return Verdict(graph, measured, absolute, relative if np.isfinite(relative) else np.inf, kink, edge)
 
 
 def _measure(curve: Curve, direction: np.ndarray, graph: float, floor: float) -> tuple[float, float]:
@@ -80,3 +85,18 @@ def _lies_at_kink(curve: Curve, direction: np.ndarray, graph: float) -> bool:
     size = max(1.0, abs(left), abs(right))
     margin = 1e-5 * size
     return abs(left - right) > 1e-4 * size and min(left, right) - margin <= graph <= max(left, right) + margin
+
+
+def _is_bent(curve: Curve, direction: np.ndarray) -> bool:
+    """Whether the slopes on both sides differ, and as much at a step that is a hundred times as long.
+
+    What a smooth curve bends grows with the step, and what rounding adds shrinks with it; only a kink stays.
+    """
+    if not curve.may_bend:
+        return False
+    gaps = []
+    for part in (1e-7, 1e-5):
+        left, right = one_sided(curve, direction, part)
+        gaps.append(abs(left - right) / max(abs(left), abs(right), 1e-300))
+    near, far = gaps
+    return near > 1e-4 and near / 2 < far < near * 2

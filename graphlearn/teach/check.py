@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 
 from graphlearn.calculus.forward import push_forward
 from graphlearn.calculus.reverse import differentiate
@@ -18,7 +19,9 @@ from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node, new_node
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import leaves, symbols
-from graphlearn.teach.agreement import NOTHING, TOLERANCE, judge
+from graphlearn.render.document import plain
+from graphlearn.render.phrases import Phrases, phrases
+from graphlearn.teach.agreement import NOTHING, TOLERANCE, Verdict, judge
 from graphlearn.teach.differences import Curve, OutputCurve, numeric_grad
 from graphlearn.teach.wide import compute_wide, evaluate_wide
 from graphlearn.types import ArrayType, format_shape
@@ -27,7 +30,7 @@ __all__ = ["Entry", "Report", "check_grad", "numeric_grad"]
 
 _ENTRIES = 300  # up to which each entry is perturbed by itself
 _ROUNDING = 1e-9  # up to which forward and reverse mode may differ: both are exact but for rounding
-_BOUNDS = (1e-9, 1e-6, 1e-3)  # coarse, so that a report reads the same on every machine
+_BOUNDS = (1e-9, TOLERANCE)  # coarse, so that a report reads the same on every machine
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Entry:
             the right.
         modes: distance between the slopes of forward and of reverse mode along a random direction, as a part of the
             numbers that they are made of.
+        edges: slopes where the function has no value on one side, so that there is nothing to compare with; where
+            nothing is wrong, ``index``, ``graph`` and ``measured`` are those of the first of them.
     """
 
     name: str
@@ -61,18 +66,27 @@ class Entry:
     measured: float
     kinks: int
     modes: float
+    edges: int = 0
 
     @property
     def ok(self) -> bool:
         """Whether graph and measurement agree to `TOLERANCE`, and both modes but for rounding."""
-        return self.relative < TOLERANCE and self.modes < _ROUNDING
+        return not self.wrong and not self.edges
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a comparison found a difference."""
+        return not (self.relative < TOLERANCE and self.modes < _ROUNDING)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no slope had a derivative to compare with."""
+        return 0 < self.compared == self.kinks + self.edges
 
     @property
     def method(self) -> str:
         """What was compared, in words."""
-        if self.projected:
-            return "one random projection"
-        return f"each of {self.compared} entries" if self.compared != 1 else "its one entry"
+        return _method(self, phrases("en"))
 
 
 @dataclass(frozen=True)
@@ -95,29 +109,65 @@ class Report:
     def __bool__(self) -> bool:
         return self.ok
 
+    def to_text(self, language: str = "en") -> str:
+        """The report as a table.
+
+        Args:
+            language: ``"en"`` or ``"ko"``.
+        """
+        words = phrases(language)
+        rows = [("", *(words.word(f"report.{key}") for key in ("shape", "compared", "error")), "")]
+        rows += [(e.name, format_shape(e.shape), _method(e, words), _error(e), _remark(e, words)) for e in self.entries]
+        widths = [max(cell_len(row[k]) for row in rows) for k in range(5)]
+        lines = ["  ".join(set_cell_size(row[k], widths[k]) for k in range(5)).rstrip() for row in rows]
+        return "\n".join([*lines, words.word(f"report.{self._verdict}.{self.order}")])
+
+    @property
+    def _verdict(self) -> str:
+        if any(entry.wrong for entry in self.entries):
+            return "differs"
+        if self.ok:
+            return "bent" if all(entry.nothing for entry in self.entries) else "agrees"
+        return "nothing" if all(entry.nothing for entry in self.entries) else "lost"
+
     def __str__(self) -> str:
-        rows = [("", "shape", "compared", "relative error", "")]
-        rows += [(e.name, format_shape(e.shape), e.method, _bound(e.relative), _remark(e)) for e in self.entries]
-        widths = [max(len(row[k]) for row in rows) for k in range(5)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        what = "The gradient" if self.order == 1 else "The second derivative"
-        verdict = "agrees" if self.ok else "does NOT agree"
-        modes = ", and forward mode with reverse mode" if self.ok else ""
-        return "\n".join([*lines, f"{what} {verdict} with finite differences{modes}."])
+        return self.to_text()
 
 
-def _bound(error: float) -> str:
-    return next((f"< {bound:.0e}".replace("e-0", "e-") for bound in _BOUNDS if error < bound), f"{error:.1g}")
+def _method(entry: Entry, words: Phrases) -> str:
+    if entry.projected:
+        return words.word("report.projected")
+    if entry.compared == 1:
+        return words.word("report.entry")
+    return plain(words.say("report.entries", count=str(entry.compared)))
 
 
-def _remark(entry: Entry) -> str:
-    kinks = f"{entry.kinks} at a kink" if entry.kinks else ""
-    if entry.ok:
-        return kinks
-    if entry.relative < TOLERANCE:
-        return f"WRONG: forward mode differs from reverse mode by {entry.modes:.1g}"
-    where = f" at {list(entry.index)}" if entry.index else ""
-    return f"WRONG{where}: graph {entry.graph:.6g}, finite difference {entry.measured:.6g}"
+def _error(entry: Entry) -> str:
+    """The bound of an error that is allowed, the figure of one that is not; coarse, alike on every machine."""
+    if entry.nothing and not entry.wrong:
+        return "-"
+    error = entry.relative
+    if error < TOLERANCE:
+        return _short(next(bound for bound in _BOUNDS if error < bound), "< ")
+    return _short(error)
+
+
+def _short(number: float, before: str = "") -> str:
+    mantissa, _, exponent = f"{number:.0e}".partition("e")
+    return f"{before}{mantissa}e{int(exponent)}" if exponent else f"{number:g}"
+
+
+def _remark(entry: Entry, words: Phrases) -> str:
+    if entry.wrong and entry.relative < TOLERANCE:
+        return plain(words.say("report.modes", error=f"{entry.modes:.1g}"))
+    where = plain(words.say("report.where", index=str(list(entry.index)))) if entry.index else ""
+    graph = f"{entry.graph:.6g}"
+    if entry.wrong:
+        measured = f"{entry.measured:.6g}"
+        return plain(words.say("report.wrong", where=where, graph=graph, measured=measured, allowed=_short(TOLERANCE)))
+    kinks = [plain(words.say("report.kinks", count=str(entry.kinks)))] if entry.kinks else []
+    edges = [plain(words.say("report.edges", where=where, graph=graph))] if entry.edges else []
+    return "; ".join([*kinks, *edges])
 
 
 def check_grad(
@@ -262,16 +312,16 @@ def _random_direction(shape: tuple[int, ...], seed: int) -> np.ndarray:
 def _compare(name: str, curve: Curve, gradient: np.ndarray, modes: float) -> Entry:
     projected = curve.start.size > _ENTRIES
     directions = [_random_direction(curve.start.shape, 0)] if projected else list(curve.units())
-    worst: Mapping[str, Any] = {"absolute": 0.0, "relative": 0.0, "index": (), "graph": 0.0, "measured": 0.0}
-    kinks = 0
-    for direction in directions:
-        found = judge(curve, gradient, direction)
-        if found.kink:
-            kinks += 1
-        elif found.relative > worst["relative"] or not worst["index"]:
-            index = () if projected else tuple(int(k) for k in np.argwhere(direction)[0])
-            worst = {
-                "absolute": found.absolute, "relative": found.relative, "index": index, "graph": found.graph,
-                "measured": found.measured,
-            }  # fmt: skip
-    return Entry(name, curve.start.shape, len(directions), projected, kinks=kinks, modes=modes, **worst)
+    places = [() if projected else tuple(int(k) for k in np.argwhere(d)[0]) for d in directions]
+    verdicts = [judge(curve, gradient, direction) for direction in directions]
+    found = list(zip(places, verdicts, strict=True))
+    smooth = [(place, v) for place, v in found if not v.kink and not v.edge]
+    edges = [(place, v) for place, v in found if v.edge]
+    nothing = ((), Verdict(0.0, 0.0, 0.0, 0.0, False))
+    index, worst = max(smooth, key=lambda pair: pair[1].relative, default=nothing)
+    told, at = edges[0] if edges and worst.relative < TOLERANCE else (index, worst)
+    return Entry(
+        name, curve.start.shape, len(directions), projected, absolute=worst.absolute, relative=worst.relative,
+        index=told, graph=at.graph, measured=at.measured, kinks=sum(v.kink for v in verdicts), modes=modes,
+        edges=len(edges),
+    )  # fmt: skip

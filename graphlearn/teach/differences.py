@@ -90,12 +90,14 @@ class Curve(ABC):
         start: the array at the point.
         level: the scalar there.
         height: the size of the numbers that it is made of; rounding follows it.
+        may_bend: whether an operation on the way has a kink somewhere.
     """
 
-    def __init__(self, start: np.ndarray, level: float, height: float) -> None:
+    def __init__(self, start: np.ndarray, level: float, height: float, may_bend: bool = False) -> None:
         self.start = start
         self.level = level
         self.height = height
+        self.may_bend = may_bend
 
     @abstractmethod
     def at(self, value: Any) -> Any:
@@ -153,10 +155,11 @@ class OutputCurve(Curve):
                 nodes=(output, target),
             )
         level = float(values[output])
-        super().__init__(np.asarray(values[target], np.float64), level, abs(level))
         order = topological([output])
         active = influenced(order, [target])
         self._again = [node for node in order if node in active and node is not target]
+        bends = any(node.op.has_kink(node) for node in self._again)
+        super().__init__(np.asarray(values[target], np.float64), level, abs(level), bends)
         self._output = output
         self._target = target
         self._values = values
@@ -197,7 +200,8 @@ class StepCurve(Curve):
         largest = max(
             (float(np.max(np.abs(_weighted(adjoints[n], values[n])), initial=0.0)) for n in uses), default=0.0
         )
-        super().__init__(np.asarray(values[target], np.float64), 0.0, largest)
+        bends = any(node.op.has_kink(node) for node in uses)
+        super().__init__(np.asarray(values[target], np.float64), 0.0, largest, bends)
         self._target = target
         self._uses = uses
         self._values = values
@@ -244,12 +248,21 @@ def slope(curve: Curve, direction: np.ndarray, method: str) -> float:
     return _central(curve, direction, _power_of_two(_CENTRAL_STEP * own)) if 0 < own < scale else value
 
 
-def one_sided(curve: Curve, direction: np.ndarray) -> tuple[float, float]:
-    """Slopes to the left and to the right, which differ at a kink."""
-    step = _power_of_two(1e-7 * curve.size_along(direction))
+def one_sided(curve: Curve, direction: np.ndarray, part: float = 1e-7) -> tuple[float, float]:
+    """Slopes to the left and to the right, which differ at a kink; by a step that is this part of the entry's size."""
+    step = _power_of_two(part * curve.size_along(direction))
     left = (curve.level - float(curve.at(curve.start - step * direction))) / step
     right = (float(curve.at(curve.start + step * direction)) - curve.level) / step
     return left, right
+
+
+def ends_here(curve: Curve, direction: np.ndarray) -> bool:
+    """Whether the curve has a value at its start and on one side, but not on the other, however near."""
+    found = []
+    for part in (1e-7, 1e-14):
+        step = _power_of_two(part * curve.size_along(direction))
+        found.append([bool(np.isfinite(curve.at(curve.start + sign * step * direction))) for sign in (-1, 1)])
+    return bool(np.isfinite(curve.level)) and found[0] == found[1] and sum(found[0]) == 1
 
 
 def _power_of_two(step: float) -> float:

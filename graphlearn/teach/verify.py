@@ -19,7 +19,7 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import consumers, topological
 from graphlearn.render.story import Check
 from graphlearn.teach.agreement import Verdict, judge
-from graphlearn.teach.differences import Curve, OutputCurve, StepCurve
+from graphlearn.teach.differences import Curve, OutputCurve, StepCurve, ends_here
 from graphlearn.teach.wide import compute_wide, evaluate_wide
 
 _ENTRIES = 64  # entries up to which each is perturbed by itself
@@ -47,12 +47,13 @@ def check_adjoints(trace: Trace, shown: Iterable[Node], binding: Binding) -> dic
     }
     steps = _check_steps(trace, adjoints, values, binding.sizes)
     finite = {n for n in trace.adjoints if _is_finite(n, trace.output, adjoints[n], values)}
-    wrong = _origins(trace, {n for n in finite if not all(v.ok for v in steps[n])}, set(rows))
+    wrong = _origins(trace, {n for n in finite if not all(v.ok or v.edge for v in steps[n])}, set(rows))
     compared = set(rows) if len(rows) <= _ROWS else set(trace.wrt)
     checks = {}
     for node in rows:
         if node not in finite:
-            checks[node] = Check(float("nan"), False, False, 0)
+            edge = node in compared and _is_at_edge(trace.output, node, adjoints[node], values, binding.sizes)
+            checks[node] = Check(float("nan"), False, False, 0, edge=edge)
             continue
         verdicts = steps[node]
         if node in compared:
@@ -63,7 +64,9 @@ def check_adjoints(trace: Trace, shown: Iterable[Node], binding: Binding) -> dic
 
 
 def _check(verdicts: Sequence[Verdict], step: bool, compared: bool, size: int, many: bool) -> Check:
-    error = max((v.relative for v in verdicts if not v.kink), default=0.0)
+    if any(v.edge for v in verdicts) and all(v.ok or v.edge for v in verdicts):
+        return Check(float("nan"), False, False, 0, edge=True)
+    error = max((v.relative for v in verdicts if not v.kink and not v.edge), default=0.0)
     projected = size > _ENTRIES or (compared and many and size > 1)
     ok = step and all(v.ok for v in verdicts)
     return Check(
@@ -108,6 +111,19 @@ def _is_finite(node: Node, output: Node, adjoint: np.ndarray, values: Mapping[No
     """Whether there is something to compare: a finite output and adjoint, and values wherever the adjoint is not 0."""
     reached = np.isfinite(values[node]) | (adjoint == 0)
     return bool(np.isfinite(values[output]) and np.all(np.isfinite(adjoint)) and np.all(reached))
+
+
+def _is_at_edge(
+    output: Node, node: Node, adjoint: np.ndarray, values: Mapping[Node, Any], sizes: Mapping[str, int]
+) -> bool:
+    """Whether the output ends where the adjoint is infinite: as a function of the first such entry."""
+    curve = OutputCurve(output, node, values, sizes, compute_wide)
+    places = np.argwhere(~np.isfinite(adjoint) & np.isfinite(curve.start))
+    if not len(places):
+        return False
+    direction = np.zeros(curve.start.shape)
+    direction[tuple(places[0])] = 1.0
+    return ends_here(curve, direction)
 
 
 def _origins(trace: Trace, wrong: AbstractSet[Node], rows: AbstractSet[Node]) -> set[Node]:

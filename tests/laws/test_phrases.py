@@ -29,6 +29,9 @@ LATIN = {
 }
 # Words that are chosen by the kind of a node or of an arrow.
 CHOSEN = {"input", "parameter", "state", "constant", "legend.forward", "legend.backward"}
+# By the verdict of a report and its order, and by the column.
+CHOSEN |= {f"report.{kind}.{n}" for kind in ("agrees", "bent", "differs", "lost", "nothing") for n in (1, 2)}
+CHOSEN |= {"report.shape", "report.compared", "report.error"}
 
 
 def rules_of(op):

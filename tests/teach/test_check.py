@@ -177,7 +177,10 @@ def test_a_wrong_gradient_is_found_wrong(wrong):
     assert entry.relative == pytest.approx(1e-3, rel=1e-2)
     assert entry.graph == pytest.approx(entry.measured * 1.001, rel=1e-8)
     assert report.entries[1].ok
-    assert "WRONG at [" in str(report)
+    row = str(report).splitlines()[1]
+    assert "WRONG at [" in row
+    assert row.endswith("; allowed: less than 1e-6")
+    assert "  1e-3  " in row, "the figure itself, not a bound"
     assert str(report).endswith("The gradient does NOT agree with finite differences.")
 
 
@@ -208,12 +211,52 @@ def test_large_arrays_are_checked_along_one_direction(wrong):
 
 def test_an_entry_at_a_kink_is_named_and_not_called_wrong():
     s = parameter("s", value=[0.0, 1.0])
-    for build in (GRAPH.relu, lambda z: GRAPH.where(z > 0, 2 * z, -z), lambda z: GRAPH.relu(-z)):
+    zeros_and_halves = (abs, lambda z: GRAPH.maximum(z, 0))  # their conventions are the central difference too
+    for build in (GRAPH.relu, lambda z: GRAPH.where(z > 0, 2 * z, -z), lambda z: GRAPH.relu(-z), *zeros_and_halves):
         report = check_grad(sum_(build(s)), at=None)
         assert report.ok
         assert report.entries[0].kinks == 1
         assert str(report).splitlines()[1].endswith("< 1e-9          1 at a kink")
-    assert check_grad(sum_(abs(s)), at=None).entries[0].kinks == 0  # its convention, 0, is the central difference too
+    alone = parameter("alone", value=0.0)
+    report = check_grad(abs(alone), at=None)
+    assert report.ok
+    assert report.entries[0].nothing
+    assert "lies between the slopes on both sides, by convention" in str(report)
+
+
+@pytest.mark.parametrize("size", [1e-8, 1.0, 1e8])
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_a_smooth_bend_near_a_kink_is_none(size, level):
+    """Curvature and rounding make the slopes on both sides differ as well."""
+    s = parameter("s", value=[2.0, 0.3])
+    smooth = GRAPH.maximum(GRAPH.exp(30 * s), 0) * size + level * size
+    report = check_grad(sum_(smooth), at=None)
+    assert report.ok
+    assert report.entries[0].kinks == 0
+    assert check_grad(sum_(GRAPH.maximum(s - 2.0, 0) * size + level), at=None).entries[0].kinks == 1
+
+
+def test_where_a_function_ends_nothing_is_called_wrong():
+    s = parameter("s", value=[0.0, 4.0])
+    for build, graph in ((GRAPH.sqrt, "inf"), (lambda z: z**1.5, "0")):
+        report = check_grad(sum_(build(s)), at=None)
+        assert not report.ok, "an entry was not compared"
+        assert report.entries[0].edges == 1
+        said = f"nothing to compare at [0]: the function has no value on one side; the graph says {graph}"
+        assert said in str(report)
+        assert str(report).endswith("The gradient could not be compared everywhere; what was compared agrees.")
+        assert "위치 [0]" in report.to_text("ko")
+    alone = parameter("alone", value=0.0)
+    assert str(check_grad(GRAPH.sqrt(alone), at=None)).endswith("could not be compared with finite differences.")
+
+
+def test_a_wrong_slope_beside_an_edge_is_called_wrong(wrong):
+    s = parameter("s", value=[0.0, 4.0])
+    report = check_grad(sum_(GRAPH.sqrt(s) + wrong(s)), at=None)
+    assert report.entries[0].wrong
+    assert report.entries[0].index == (1,)
+    assert "WRONG at [1]" in str(report)
+    assert "틀림 (위치 [1])" in report.to_text("ko")
 
 
 def test_the_second_derivative(wrong):
