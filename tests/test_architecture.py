@@ -247,3 +247,25 @@ def test_every_exemption_is_still_used() -> None:
     for path, names in architecture_reach.ALLOWED_HIDDEN.items():
         used = {name for name, _ in architecture_reach._mentions(modules[path])}
         assert names <= used, f"{path} no longer needs {names - used}"
+
+
+def unlisted(folder: Path) -> list[str]:
+    """Modules and folders of source that the README beside them does not name."""
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    parts = [p.name for p in folder.glob("*.py") if p.name != "__init__.py"]
+    parts += [f"{p.name}/" for p in folder.iterdir() if (p / "__init__.py").is_file()]
+    return sorted(part for part in parts if f"`{part}`" not in readme)
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(p.parent for p in (ROOT / "graphlearn").rglob("README.md")), ids=lambda p: p.name
+)
+def test_a_folder_names_every_module_in_its_readme(folder: Path) -> None:
+    assert not unlisted(folder)
+
+
+def test_a_module_that_no_readme_names_is_found(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("| `one.py` | first |\n", encoding="utf-8")
+    for name in ("one.py", "other.py", "__init__.py"):
+        (tmp_path / name).touch()
+    assert unlisted(tmp_path) == ["other.py"]

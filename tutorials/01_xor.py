@@ -123,6 +123,6 @@ assert np.array_equal(answers.round(), T[:, 0])
 
 # %% Your turn
 say(
-    "\nYour turn: give the hidden layer 2 units, then 1. From how many units on does L reach 0? Try other seeds too.",
-    "\n직접 해 보기: 은닉층의 유닛을 2개, 1개로 줄여 보세요. 몇 개부터 L이 0에 가까워질까요? 다른 seed로도 해 보세요.",
+    "\nYour turn: give the hidden layer 2 units, then 1. From how many units on does every seed bring L below 0.001?",
+    "\n직접 해 보기: 은닉층의 유닛을 2개, 1개로 줄여 보세요. 몇 개부터 어떤 seed로도 L이 0.001보다 작아질까요?",
 )

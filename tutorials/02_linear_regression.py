@@ -47,7 +47,8 @@ x1, x2, x3 = (gl.input(f"x{k}", ("batch",)) for k in (1, 2, 3))
 w1, w2, w3, b = (gl.parameter(name, ()) for name in ("w1", "w2", "w3", "b"))
 t = gl.input("t", ("batch",))
 y = (w1 * x1 + w2 * x2 + w3 * x3 + b).named("y")
-scalar_loss = gl.losses.half_squared_error(y, t).named("L")
+e = (y - t).named("e")
+scalar_loss = gl.mean(0.5 * gl.square(e)).named("L")  # which is gl.losses.half_squared_error(y, t)
 
 # %% Vector form: y = x w + b, where w holds w1, w2 and w3
 x = gl.input("x", ("batch", 3))
@@ -60,7 +61,8 @@ A = gl.input("A", ("batch", 4))
 W = gl.parameter("W", (4, 1), init=gl.init.zeros())  # vectors and scalars start at zero anyway
 T = gl.input("T", ("batch", 1))
 y_matrix = (A @ W).named("Y")
-matrix_loss = gl.losses.half_squared_error(y_matrix, T).named("L")
+E = (y_matrix - T).named("E")
+matrix_loss = gl.mean(0.5 * gl.square(E)).named("L")
 ones = np.column_stack([X, np.ones(N)])
 
 # %% They are one function: the same loss and the same gradient anywhere
@@ -98,9 +100,8 @@ alone = gl.derive(scalar_loss, [w1, w2, w3, b], at={n: v[:3] if np.ndim(v) else 
 print(alone.to_text(LANGUAGE))
 assert np.allclose([alone.gradients[n] for n in ("w1", "w2", "w3", "b")], derivation.gradients["W"][:, 0])
 say(
-    "\n   Look: in one line, ∂L/∂W = Aᵀ (t₁ / N) with t₁ = Y − T, and ∂L/∂w1 = Σ x1 (y − t) / N is its first row.",
-    "\n   살펴보기: 한 줄로 쓰면 ∂L/∂W = Aᵀ (t₁ / N) 식이고(t₁ = Y − T),\n"
-    "   그 첫 행이 ∂L/∂w1 = Σ x1 (y − t) / N 식입니다.",
+    "\n   Look: in one line, ∂L/∂W = Aᵀ E / N with E = Y − T, and ∂L/∂w₁ = sum(e ⊙ x₁) / N is its first row.",
+    "\n   살펴보기: 한 줄로 쓰면 ∂L/∂W = Aᵀ E / N 식이고(E = Y − T),\n   그 첫 행이 ∂L/∂w₁ = sum(e ⊙ x₁) / N 식입니다.",
 )
 picture = OUT / "02_linear_regression.svg"
 gl.draw(scalar_loss, wrt=[w1, w2, w3, b], language=LANGUAGE).save(picture)

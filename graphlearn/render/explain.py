@@ -67,9 +67,17 @@ def _aside(story: Story, words: Phrases) -> Inline:
     parts = [f"{axis_letter(axis)} = {count}" for axis, count in story.sizes.items()]
     trained = [w for w in story.wrt if w.op.name == "parameter"]
     if trained:
-        count = sum(math.prod(int(d) for d in w.shape) for w in trained)
-        parts += [plain(words.say("parameters" if count != 1 else "parameters.one", count=str(count)))]
+        count = _entries(trained)
+        total = _entries({*trained, *(node for node in story.shown if node.op.name == "parameter")})
+        if count < total:  # the table below shows those that are held as well
+            parts += [plain(words.say("parameters.some", count=str(count), total=str(total)))]
+        else:
+            parts += [plain(words.say("parameters" if count != 1 else "parameters.one", count=str(count)))]
     return ", ".join(parts)
+
+
+def _entries(parameters: Iterable[Node]) -> int:
+    return sum(math.prod(int(d) for d in w.shape) for w in parameters)
 
 
 def _forward(story: Story, words: Phrases) -> list[Block]:

@@ -21,6 +21,11 @@ _HELD = "\u00a0"  # stands for a space inside a formula while words are wrapped
 _AT_RELATION, _AT_ROW, _AT_OPERATOR, _AT_COMMA, _AT_SPACE, _DEPTH = 0.0, 1.0, 1.5, 2.5, 5.0, 1.0
 
 
+def display_width(text: str) -> int:
+    """The cells of a terminal that a line takes; a Hangul syllable takes two."""
+    return cell_len(text)
+
+
 def pad(text: str, width: int, alignment: Alignment = "left") -> str:
     """Pad text to a width.
 

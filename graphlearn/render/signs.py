@@ -31,6 +31,8 @@ def _call(name: str, operands: str = "A", *, key: str = "", latex: str = "") -> 
     return Sign(key or name, rf"(?<![\w.]){name}\(", Math(f"{name}({operands})", f"{written}({operands})"))
 
 
+_BRACKET = r"\[(?:[^\[\]]|\[[^\[\]]*\])*[{signs}](?:[^\[\]]|\[[^\[\]]*\])*\]"  # with brackets in it, one deep
+
 SIGNS = (
     Sign("entrywise", "⊙", Math("⊙", r"\odot")),
     Sign("ones", "𝟙", Math("𝟙", r"\mathbb{1}")),
@@ -39,7 +41,10 @@ SIGNS = (
         r"where\(",
         Math("where(c, a, b)", r"\begin{cases} a & c \\ b & \text{otherwise} \end{cases}"),
     ),
-    Sign("indicator", r"\[(?:not )?[^\[\]:]*[=≠<>≤≥][^\[\]]*\]", Math("[c]", "[c]")),
+    # Not behind a name, where a bracket takes entries; inside may stand an entry or a part of an array, as x[:, 0].
+    Sign("indicator", rf"(?<![\w)\]]){_BRACKET.format(signs='=≠<>≤≥')}", Math("[c]", "[c]")),
+    Sign("rows", "│", Math("[ a b │ c d ]", r"\begin{bmatrix} a & b \\ c & d \end{bmatrix}")),
+    Sign("sigmoid", r"σ\(", Math("σ(z)", r"\sigma(z)")),
     Sign("kronecker", "δᵢⱼ", Math("δᵢⱼ", r"\delta_{ij}")),
     _call("Φ", key="lower_half", latex=r"\Phi"),
     _call("chol"),

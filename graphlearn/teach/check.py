@@ -8,7 +8,6 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-from rich.cells import cell_len, set_cell_size
 
 from graphlearn.calculus.forward import push_forward
 from graphlearn.calculus.reverse import differentiate
@@ -20,6 +19,7 @@ from graphlearn.graph.node import Node, new_node
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import leaves, symbols
 from graphlearn.render.document import plain
+from graphlearn.render.layout import display_width, pad
 from graphlearn.render.phrases import Phrases, phrases
 from graphlearn.teach.agreement import NOTHING, TOLERANCE, Verdict, judge
 from graphlearn.teach.differences import Curve, OutputCurve, numeric_grad
@@ -118,8 +118,8 @@ class Report:
         words = phrases(language)
         rows = [("", *(words.word(f"report.{key}") for key in ("shape", "compared", "error")), "")]
         rows += [(e.name, format_shape(e.shape), _method(e, words), _error(e), _remark(e, words)) for e in self.entries]
-        widths = [max(cell_len(row[k]) for row in rows) for k in range(5)]
-        lines = ["  ".join(set_cell_size(row[k], widths[k]) for k in range(5)).rstrip() for row in rows]
+        widths = [max(display_width(row[k]) for row in rows) for k in range(5)]
+        lines = ["  ".join(pad(row[k], widths[k]) for k in range(5)).rstrip() for row in rows]
         return "\n".join([*lines, words.word(f"report.{self._verdict}.{self.order}")])
 
     @property

@@ -20,7 +20,7 @@ from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.streams import check_seed, check_step
-from graphlearn.graph.traverse import require_node, require_nodes, symbols
+from graphlearn.graph.traverse import require_node, require_nodes, symbols, topological
 from graphlearn.render.document import Document
 from graphlearn.render.names import name_math
 from graphlearn.render.text import write_text
@@ -122,7 +122,15 @@ class Paths:
 
     def _shown(self) -> Shown:
         trace = differentiate(self.output, (self.wrt,), textbook=True, disconnected="zero", record=False)
-        return choose_shown([self.output, self.wrt], Names([self.output]), [trace.adjoints], opened=False)
+        names = Names([self.output])
+        shown = choose_shown([self.output, self.wrt], names, [trace.adjoints], opened=False)
+        # Ways that would read alike are told apart by the operations between.
+        ways = [_hops(path, set(shown.nodes)) for path in self.paths]
+        manifold = _manifold(ways)
+        hops = [hop for way in ways for hop in way if (hop[0].source, hop[-1].node) in manifold]
+        between = {edge.node for hop in hops for edge in hop[:-1]}
+        nodes = tuple(n for n in topological([self.output, self.wrt]) if n in between or n in shown.names)
+        return Shown(nodes, {**shown.names, **{n: names[n] for n in between}}, shown.openings)
 
     def _values(self, shown: Shown) -> Mapping[Node, np.ndarray]:
         if self._at is None:

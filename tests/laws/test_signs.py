@@ -81,4 +81,10 @@ def test_a_sign_is_found_in_its_own_explanation_and_nowhere_else(sign):
     page = explain_signs([Sentence(Math(sign.shown.text.replace("[c]", "[x = y]"), ""))], words)
     own = [block for block in page if isinstance(block, Sentence)]
     assert any(sign.shown in block.text for block in own)
-    assert not explain_signs([Sentence(Math("x·y + σ(z)", ""))], words)
+    assert not explain_signs([Sentence(Math("x·y + tanh(z) + x[0:2] + h[n]", ""))], words)
+
+
+@pytest.mark.parametrize("formula", ["[x > 0]", "g ⊙ [x[:, 0] ≤ y[1:]]", "2·[not x[:, 1] = 0]", "([a < b])"])
+def test_a_bracket_of_truths_is_found_whatever_parts_of_arrays_stand_in_it(formula):
+    page = explain_signs([Sentence(Math(formula, ""))], phrases("en"))
+    assert any("Iverson" in plain(block.text) for block in page)

@@ -138,3 +138,15 @@ def test_random_numbers_are_those_of_a_seed_and_a_step():
         paths(y, x, seed=-1)
     with pytest.raises(OptionError, match="step"):
         paths(y, x, step=1.5)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_ways_that_differ_by_an_unnamed_operation_are_told_apart(language):
+    x = input("x")
+    a, b = (x**2).named("a"), sin(x).named("b")
+    text = paths((a * b + b).named("f"), x, at={x: 1.2}).to_text(language)
+    assert "x → b → t₁ → f" in text
+    assert "x → b → f" in text
+    assert "t₁ = a·b" in text
+    plain_product = paths((x * x).named("f"), x, at={x: 1.2})  # nothing stands between
+    assert plain_product.to_text(language).count("x → f") == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -46,3 +47,10 @@ def test_a_row_that_is_missing_shows(tool: ModuleType, monkeypatch: pytest.Monke
     assert tool.cell(OPS["tanh"], "cuda") == "all"
     monkeypatch.delitem(rows.CPU.of("int64"), "maximum")
     assert tool.cell(OPS["maximum"], "numba") == "bool, float32, float64 only"
+
+
+def test_the_readme_counts_the_operations_of_the_table(tool: ModuleType) -> None:
+    readme = (tool.FILE.parents[1] / "README.md").read_text(encoding="utf-8")
+    told = re.search(r"^\| operations \| (\d+) of them", readme, re.MULTILINE)
+    assert told is not None
+    assert int(told[1]) == len(re.findall(r"^\| `\w+` \|", tool.table(), re.MULTILINE))

@@ -208,6 +208,7 @@ TITLES = {
 SENTENCES = {
     "title": "Backpropagation of {output}",
     "parameters": "{count} parameters",
+    "parameters.some": "by {count} of {total} parameters",
     "parameters.one": "{count} parameter",
     "forward": "Forward pass",
     "forward.explained": "Each value is computed from the ones above it.",

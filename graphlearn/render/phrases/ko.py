@@ -208,6 +208,7 @@ TITLES = {
 SENTENCES = {
     "title": "{output} 값의 역전파",
     "parameters": "매개변수 {count}개",
+    "parameters.some": "매개변수 {total}개 가운데 {count}개로 미분",
     "parameters.one": "매개변수 {count}개",
     "forward": "순전파",
     "forward.explained": "각 값은 위에 있는 값들로부터 계산합니다.",
