@@ -74,8 +74,10 @@ say(f"   graph            {gl.evaluate(slope, here):.16f}", f"   그래프      
 for method, name in (("central", "central"), ("ridders", "Ridders"), ("complex", "complex step")):
     print(f"   {name:14}   {gl.numeric_grad(f, x, here, method=method):.16f}")
 say(
-    "\n   Look: the complex step, Im f(x + ih) / h, subtracts nothing, so h may be tiny:\n   it agrees with the graph to 15 digits, the central difference to 10.",
-    "\n   살펴보기: 복소수 차분 Im f(x + ih) / h는 뺄셈을 하지 않으므로 h가 아주 작아도 됩니다.\n   그래프의 값과 15자리까지 일치하고, 중앙 차분은 10자리까지 일치합니다.",
+    "\n   Look: the complex step, Im f(x + ih) / h, subtracts nothing, so h may be tiny:\n"
+    "   it agrees with the graph to 15 digits, the central difference to 10.",
+    "\n   살펴보기: 복소수 차분 Im f(x + ih) / h는 뺄셈을 하지 않으므로 h가 아주 작아도 됩니다.\n"
+    "   그래프의 값과 15자리까지 일치하고, 중앙 차분은 10자리까지 일치합니다.",
 )
 assert abs(gl.numeric_grad(f, x, here, method="complex") - gl.evaluate(slope, here)) < 3e-15
 assert abs(gl.numeric_grad(f, x, here, method="central") - gl.evaluate(slope, here)) < 3e-10

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
+from graphlearn.graph.node import Node
 from graphlearn.render.adjoints import adjoint_name, bound_text
 from graphlearn.render.backward import backward_steps, check_text
 from graphlearn.render.document import (
