@@ -77,7 +77,9 @@ def test_every_row_ends_in_the_gradient_of_its_node(seed):
         expected = value(grad(graph.output, node), graph)
         last = rows(step)[-1]
         assert last.right.text == array_math(expected, width=130).text, anchor
-        if node is not graph.output:
+        if plain(last.check).startswith("at a kink"):  # entries that tie for a maximum
+            assert np.unique(value(node, graph)).size < np.size(value(node, graph)), anchor
+        elif node is not graph.output:
             assert plain(last.check).startswith("✓"), anchor
 
 

@@ -146,11 +146,20 @@ def steps_table(derivation):
 
 def test_a_summary_has_the_table_and_the_checks_alone():
     brief = derive(NET.L, NET.wrt, at=NET.at, detail="summary")
-    assert headings(brief.document()) == ["Gradients", "Checked"]
+    assert headings(brief.document()) == ["Gradients", "Checked", "Signs"], "the bar of the matrices in the table"
     assert not steps(brief.document())
-    assert len(brief.to_text().splitlines()) < 25
+    assert len(brief.to_text().splitlines()) < 30
     assert brief.check().ok
     np.testing.assert_array_equal(brief.gradients["W1"], DERIVATION.gradients["W1"])
+
+
+def test_the_title_counts_what_is_differentiated_by_and_all_that_the_table_shows():
+    some = derive(NET.L, NET.W2, at=NET.at)
+    count, total = NET.W2.shape[0] * NET.W2.shape[1], sum(np.prod(w.shape) for w in NET.wrt)
+    assert f"{total} parameters" in DERIVATION.to_text().partition("Forward pass")[0]
+    assert " of " not in DERIVATION.to_text().partition("Forward pass")[0].partition("Backpropagation of")[2]
+    assert f"by {count} of {total} parameters" in some.to_text().partition("Forward pass")[0]
+    assert f"매개변수 {total}개 가운데 {count}개로 미분" in some.to_text("ko")
 
 
 def test_without_simplification_nothing_is_opened_and_every_formula_is_as_computed():
