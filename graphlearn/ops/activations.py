@@ -31,7 +31,8 @@ sigmoid = elementwise(
     doc="Logistic function; carries the real line onto (0, 1).",
     formula=lambda m, x: 1 / (1 + m.exp(-x)),
     kernel=_sigmoid_kernel,
-    partials=(lambda m, x, y: y * m.sigmoid(-x),),  # y (1 - y) rounds to 0 from x = 37, where the truth is 1e-16
+    # y (1 - y) rounds to 0 from x = 37, where the truth is 1e-16; the derivative of y sigmoid(-x) cancels near 0.
+    partials=(lambda m, x, y: m.sech2(0.5 * x) / 4,),
     textbook=(lambda m, x, y: y * (1 - y),),
     notation=Notation(r"\sigma\left({0}\right)", "σ({0})", CALL),
     source="Bishop (2006), Pattern Recognition and Machine Learning, eqs. 4.59 and 4.88",

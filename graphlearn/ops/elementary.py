@@ -54,6 +54,11 @@ def _over_square_sum(m: Any, part: Any, x: Any, y: Any) -> Any:
     return m.guarded(True, held, part / (x * x + y * y))
 
 
+def _one_minus_square(m: Any, x: Any) -> Any:
+    """``(1 - x) (1 + x)``, which is accurate near 1; near 0 its derivative ``(1 - x) - (1 + x)`` would cancel."""
+    return m.guarded(m.abs(x) < 0.5, 1 - x * x, (1 - x) * (1 + x))
+
+
 def _over_one_and_square(m: Any, x: Any) -> Any:
     """``1 / (1 + x^2)``; the square does not overflow, and from 1e9 on the 1 counts for nothing."""
     return m.guarded(m.abs(x) > 1e9, 1 / x / x, 1 / (1 + x * x))
@@ -67,14 +72,14 @@ tan = intrinsic(
 asin = intrinsic(
     "asin", np.arcsin, numpy=(np.arcsin,), domain=(-0.6, 0.6),
     doc="Inverse sine, in radians; its derivative at -1 and 1 is +inf, and all is NaN beyond.",
-    partials=(lambda m, x, y: 1 / m.sqrt((1 - x) * (1 + x)),), textbook=(lambda m, x, y: 1 / m.sqrt(1 - x**2),),
+    partials=(lambda m, x, y: 1 / m.sqrt(_one_minus_square(m, x)),), textbook=(lambda m, x, y: 1 / m.sqrt(1 - x**2),),
     notation=_call("asin", r"\arcsin"),
     ulps=(4, 8),
 )  # fmt: skip
 acos = intrinsic(
     "acos", np.arccos, numpy=(np.arccos,), domain=(-0.6, 0.6),
     doc="Inverse cosine, in radians; its derivative at -1 and 1 is -inf, and all is NaN beyond.",
-    partials=(lambda m, x, y: -1 / m.sqrt((1 - x) * (1 + x)),), textbook=(lambda m, x, y: -1 / m.sqrt(1 - x**2),),
+    partials=(lambda m, x, y: -1 / m.sqrt(_one_minus_square(m, x)),), textbook=(lambda m, x, y: -1 / m.sqrt(1 - x**2),),
     notation=_call("acos", r"\arccos"),
     ulps=(3, 8),
 )  # fmt: skip
@@ -118,7 +123,7 @@ acosh = intrinsic(
 atanh = intrinsic(
     "atanh", np.arctanh, numpy=(np.arctanh,),
     doc="Inverse hyperbolic tangent; infinite at -1 and 1, with a derivative of +inf, and NaN beyond.",
-    partials=(lambda m, x, y: 1 / ((1 - x) * (1 + x)),), textbook=(lambda m, x, y: 1 / (1 - x**2),),
+    partials=(lambda m, x, y: 1 / _one_minus_square(m, x),), textbook=(lambda m, x, y: 1 / (1 - x**2),),
     notation=_call("atanh", _operator("artanh")), domain=(-0.6, 0.6),
 )  # fmt: skip
 exp2 = intrinsic(
