@@ -12,7 +12,7 @@ from graphlearn.graph.leaves import constant
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import CALL, Notation, Opening
 from graphlearn.graph.options import check_flag
-from graphlearn.ops.intrinsics import equal, exp, log, where
+from graphlearn.ops.intrinsics import equal, exp, log, logical_and, where
 from graphlearn.ops.reach import LINES
 from graphlearn.ops.reductions import largest, max_, sum_
 from graphlearn.ops.shape import cast, expand_dims, squeeze
@@ -66,10 +66,10 @@ def _top(x: Any, axis: int) -> Any:
 
 
 def _below_top(x: Any, axis: int) -> Any:
-    """What an entry is below the largest; 0 in a row of -inf, whose entries are equal."""
+    """What an entry is below the largest; 0 where both are the same infinity."""
     top = largest(x, axis, keepdims=True)
     with np.errstate(invalid="ignore"):
-        return np.where(top == -np.inf, np.zeros_like(top), x - top)
+        return np.where(np.isinf(top) & (x == top), np.zeros_like(top), x - top)
 
 
 def logsumexp_reference(x: Any, axis: int) -> Any:
@@ -104,9 +104,9 @@ def cross_entropy_reference(z: Any, t: Any, axis: int, normalized: bool) -> Any:
 
 
 def _shifted(x: Node, axis: int) -> Node:
-    """What an entry is below the largest; 0 in a row of -inf, whose entries are equal: -inf - -inf would be NaN."""
+    """What an entry is below the largest; 0 where both are the same infinity: inf - inf would be NaN."""
     top = max_(x, axis, keepdims=True)
-    return where(equal(top, -np.inf), 0, x - top)
+    return where(logical_and(equal(abs(top), np.inf), equal(x, top)), 0, x - top)
 
 
 def _expand_softmax(node: Node) -> Node:
@@ -249,7 +249,9 @@ def softmax(x: Any, axis: int = -1) -> Node:
 
     Returns:
         The shape of ``x``; nothing of nothing, but a free axis that turns out to have length 0 is refused. A row of
-        -inf alone has equal shares, as any row of equal entries; NaN in SciPy.
+        -inf alone has equal shares, as any row of equal entries, and so have the entries of inf in a row that has some;
+        NaN in SciPy. Where a share rounds to 0, what is infinite by it has a derivative of NaN: 0 times infinity. Of an
+        entropy write ``-sum(softmax(x) * log_softmax(x))``, which is finite.
 
     Raises:
         ShapeError: an axis out of range, or a scalar.
@@ -268,7 +270,7 @@ def log_softmax(x: Any, axis: int = -1) -> Node:
 
     Returns:
         The shape of ``x``; nothing of nothing, but a free axis that turns out to have length 0 is refused. A row of
-        -inf alone has equal shares; NaN in SciPy.
+        -inf alone has equal shares, and so have the entries of inf in a row that has some; NaN in SciPy.
 
     Raises:
         ShapeError: an axis out of range, or a scalar.
@@ -288,7 +290,7 @@ def logsumexp(x: Any, axis: int = -1) -> Node:
     Returns:
         The shape of ``x`` without the axis; -inf, the logarithm of 0, where it has no entries, but a free axis that
         turns out to have length 0 is refused. A row of -inf alone gives -inf, and its derivative equal shares, the
-        limit for equal entries.
+        limit for equal entries; so are the shares of the entries of inf in a row that has some.
 
     Raises:
         ShapeError: an axis out of range, or a scalar.

@@ -206,7 +206,10 @@ def hypot(x1: Any, x2: Any) -> Node:
 
 
 def logaddexp(x1: Any, x2: Any) -> Node:
-    """`numpy.logaddexp`: ``log(exp(x1) + exp(x2))``, whose exponentials do not overflow."""
+    """`numpy.logaddexp`: ``log(exp(x1) + exp(x2))``, whose exponentials do not overflow.
+
+    Of two equal infinities each gets half of the derivative, as equal numbers do.
+    """
     return _log_of_sum(*_pair(x1, x2, "logaddexp"), softplus)
 
 
@@ -217,7 +220,8 @@ def _log_of_sum(one: Node, two: Node, beyond: Callable[[Node], Node]) -> Node:
     """
 
     def above(high: Node, low: Node) -> Node:
-        return high + beyond(where(logical_and(isinf(high), equal(high, low)), 0, low - high))  # inf - inf is NaN
+        same = logical_and(isinf(high), equal(high, low))  # inf - inf is NaN; of equal infinities both have a share
+        return where(same, (high + low) / 2, high) + beyond(where(same, 0, low - high))
 
     return where(greater_equal(one, two), above(one, two), above(two, one))
 

@@ -191,7 +191,8 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
 
     Returns:
         1 where there is no factor. The derivative by a factor is the product of the others, exact also where factors
-        are 0.
+        are 0. As in NumPy, a part of the factors whose product leaves the range of the dtype is 0 or infinite, also
+        where the whole is in range: for 1e-30, 1e-30, 1e30, 1e30 of float32 the value is 0, and no derivative is right.
 
     Raises:
         ShapeError: an axis out of range.
