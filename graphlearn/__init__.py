@@ -40,7 +40,16 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import symbols
 from graphlearn.ops import random
-from graphlearn.ops.activations import binary_cross_entropy, log_sigmoid, relu, sech2, sigmoid, softplus, square
+from graphlearn.ops.activations import (
+    binary_cross_entropy,
+    log_sigmoid,
+    logistic_density,
+    relu,
+    sech2,
+    sigmoid,
+    softplus,
+    square,
+)
 from graphlearn.ops.contractions import dot, inner, outer, tensordot, vdot
 from graphlearn.ops.determinants import cofactor, det, slogdet
 from graphlearn.ops.einsum import einsum
@@ -189,15 +198,15 @@ __all__ = [
     "expand_dims", "expm1", "flip", "floor", "from_sympy", "gaussian", "gelu", "gelu_tanh", "grad", "greater",
     "greater_equal", "guarded", "hard_sigmoid", "hard_tanh", "hessian", "inference", "init", "inner", "input",
     "inverse", "jacobian", "jvp", "leaky_relu", "less", "less_equal", "log", "log1p", "log2", "log10", "log_sigmoid",
-    "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "losses", "matmul", "max",
-    "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mish", "mod", "moveaxis", "mul", "multiply",
-    "neg", "negative", "nn", "norm", "not_equal", "numeric_grad", "one_hot", "optim", "outer", "overlap_add", "pad",
-    "parameter", "parse", "paths", "pow", "power", "prelu", "prod", "random", "ravel", "reciprocal", "relu", "relu6",
-    "remainder", "repeat", "reshape", "rewrites", "roll", "round", "rsqrt", "scalarize", "scatter_add", "scope",
-    "sech2", "selu", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "slogdet", "softmax",
-    "softmax_cross_entropy", "softplus", "softsign", "solve", "specialize", "split", "sqrt", "square", "squeeze",
-    "stack", "state", "std", "sub", "subtract", "sum", "swapaxes", "symbols", "take", "take_along_axis", "tan",
-    "tanh", "tensordot", "threshold", "tile", "to_networkx", "to_sympy", "trace", "transpose", "tril", "triu",
+    "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logistic_density", "logsumexp",
+    "losses", "matmul", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mish", "mod",
+    "moveaxis", "mul", "multiply", "neg", "negative", "nn", "norm", "not_equal", "numeric_grad", "one_hot", "optim",
+    "outer", "overlap_add", "pad", "parameter", "parse", "paths", "pow", "power", "prelu", "prod", "random", "ravel",
+    "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "rewrites", "roll", "round", "rsqrt", "scalarize",
+    "scatter_add", "scope", "sech2", "selu", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "slogdet",
+    "softmax", "softmax_cross_entropy", "softplus", "softsign", "solve", "specialize", "split", "sqrt", "square",
+    "squeeze", "stack", "state", "std", "sub", "subtract", "sum", "swapaxes", "symbols", "take", "take_along_axis",
+    "tan", "tanh", "tensordot", "threshold", "tile", "to_networkx", "to_sympy", "trace", "transpose", "tril", "triu",
     "value_and_grad", "var", "vdot", "vjp", "where", "windows", "xlogy",
 ]  # fmt: skip
 

@@ -32,11 +32,19 @@ sigmoid = elementwise(
     formula=lambda m, x: 1 / (1 + m.exp(-x)),
     kernel=_sigmoid_kernel,
     # y (1 - y) rounds to 0 from x = 37, where the truth is 1e-16; the derivative of y sigmoid(-x) cancels near 0.
-    partials=(lambda m, x, y: m.sech2(0.5 * x) / 4,),
+    partials=(lambda m, x, y: m.logistic_density(x),),
     textbook=(lambda m, x, y: y * (1 - y),),
     notation=Notation(r"\sigma\left({0}\right)", "σ({0})", CALL),
     source="Bishop (2006), Pattern Recognition and Machine Learning, eqs. 4.59 and 4.88",
     ulps=(4, 8),
+)
+logistic_density = elementwise(
+    "logistic_density",
+    doc="Derivative of sigmoid, accurate in both tails; the density of the logistic distribution.",
+    formula=lambda m, x: m.exp(x) / (1 + m.exp(x)) ** 2,
+    kernel=lambda m, x: m.exp(-m.abs(x)) / m.square(1 + m.exp(-m.abs(x))),
+    partials=(lambda m, x, y: -y * m.tanh(0.5 * x),),
+    ulps=(6, 8),
 )
 sech2 = elementwise(
     "sech2",

@@ -26,6 +26,7 @@ BY_SYMPY = (
     "erf",
     "sqrt",
     "atan",
+    "logistic_density",
     "sech2",
     "reciprocal",
     "softsign",

@@ -50,12 +50,16 @@ class Truth(NamedTuple):
     second: Any
     third: Any
 
-    def size(self, order: int, reach: float) -> Any:
-        """What the errors of a derivative are counted against: itself, and what a step of x of this length changes."""
+    def size(self, order: int, reach: float, alone: bool) -> Any:
+        """What the errors of a derivative are counted against: itself, and what a step of x of this length changes.
+
+        The second derivative of an operation of several operands is counted against the first too: it is a sum, of
+        which one term may have the size of the first.
+        """
         noise = _NOISE * (abs(self.value) + abs(self.second) + abs(self.third))
         if order == 1:
             return abs(self.first) + reach * abs(self.second) + noise
-        return abs(self.first) + abs(self.second) + reach * abs(self.third) + noise
+        return abs(self.first) * (_NOISE if alone else 1) + abs(self.second) + reach * abs(self.third) + noise
 
 
 def points_of(op: Op, dtype: str) -> list[Point]:
@@ -150,7 +154,7 @@ def judged(op: Op, k: int, dtype: str) -> Iterator[tuple[int, int, Point, Any, A
             continue
         reach = abs(point[k]) if op.terms else min(abs(point[k]), 2.0)
         for order, true in ((1, truth.first), (2, truth.second)):
-            size = truth.size(order, reach)
+            size = truth.size(order, reach, arity(op) == 1)
             if size < float(info.max) and not (order == 2 and is_lost(op, point, dtype)):
                 # A second derivative may be a hundredfold of a value that has lost digits to underflow.
                 yield place, order, point, true, max(size, float(info.tiny) * 16 ** (order - 1))

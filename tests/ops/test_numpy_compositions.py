@@ -52,6 +52,18 @@ def test_hypot_neither_overflows_nor_vanishes(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("function", [np.logaddexp, np.logaddexp2])
+def test_equal_infinities_share_the_derivative_of_a_sum_of_exponentials(function, backend):
+    total = function(x, y)
+    outputs = [total, gl.grad(gl.sum(total), x), gl.grad(gl.sum(total), y)]
+    run = gl.compile(outputs, backend=backend)
+    values, by_x, by_y = run(x=[-np.inf, np.inf, np.inf], y=[-np.inf, np.inf, -np.inf])
+    np.testing.assert_array_equal(values, [-np.inf, np.inf, np.inf])
+    np.testing.assert_array_equal(by_x, [0.5, 0.5, 1])
+    np.testing.assert_array_equal(by_y, [0.5, 0.5, 0])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_sums_of_exponentials_have_derivatives_of_both_orders_where_terms_are_equal(backend):
     for function, slope in ((np.logaddexp, 1.0), (np.logaddexp2, math.log(2))):
         total = function(x, y)

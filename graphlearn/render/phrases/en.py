@@ -25,6 +25,7 @@ TITLES = {
     "chain.sin": "sine",
     "chain.cos": "cosine",
     "chain.tanh": "hyperbolic tangent",
+    "chain.logistic_density": "derivative of sigmoid",
     "chain.sech2": "derivative of tanh",
     "chain.erf": "error function",
     "chain.tan": "tangent",

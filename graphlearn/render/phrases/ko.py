@@ -25,6 +25,7 @@ TITLES = {
     "chain.sin": "사인 함수",
     "chain.cos": "코사인 함수",
     "chain.tanh": "쌍곡탄젠트",
+    "chain.logistic_density": "시그모이드의 도함수",
     "chain.sech2": "tanh의 도함수",
     "chain.erf": "오차 함수",
     "chain.tan": "탄젠트 함수",
