@@ -162,15 +162,21 @@ def _checks(story: Story, words: Phrases) -> list[Block]:
     if story.random_values:
         sentences.append(words.word("checked.random"))
     if story.judged:
-        sentences.append(words.say("checked.sympy", ops=", ".join(_rule_names(story.judged, words))))
+        sentences.append(words.say("checked.sympy", ops=", ".join(_rule_names(story, words))))
     if story.refuted:
         sentences.append(words.say("checked.refuted", ops=", ".join(story.refuted)))
     return [Heading(words.word("checked.heading")), *(Sentence(text) for text in sentences)]
 
 
-def _rule_names(ops: Sequence[str], words: Phrases) -> list[str]:
-    """Operations by the names that the steps above have; a user's own by its name."""
-    return [words.titles.get(f"chain.{op}", op) for op in ops]
+def _rule_names(story: Story, words: Phrases) -> list[str]:
+    """The judged operations by the names that the steps above have; a user's own by its name."""
+    found: dict[str, list[str]] = {op: [] for op in story.judged}
+    for share in (share for group in story.groups for share in group.shares):
+        op = share.step.consumer.op.name if share.step.consumer is not None else ""
+        if op in found:
+            joined = words.titles.get(f"chain.{op}.unbroadcast") if share.summed is not None else None
+            found[op].append(joined or words.titles.get(f"chain.{op}", op))
+    return list(dict.fromkeys(name for names in found.values() for name in names))
 
 
 def _verdict(story: Story, words: Phrases) -> list[Inline]:

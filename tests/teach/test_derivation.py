@@ -129,7 +129,10 @@ def test_closed_forms_and_summary():
     verdict = " ".join(plain(block.text) for block in section(document, "Checked"))
     assert "7 of 7 adjoints agree with central finite differences, < 1e-9." in verdict
     assert "Numbers that were compared one by one: 41." in verdict
-    assert "Local derivatives against SymPy: sigmoid + binary cross-entropy, sum rule, hyperbolic tangent." in verdict
+    assert (
+        "Local derivatives against SymPy: sigmoid + binary cross-entropy, broadcast addition, hyperbolic tangent."
+        in verdict
+    )
     assert plain(document.aside) == "N = 4, 13 parameters"
     assert DERIVATION.check().ok
     assert bool(DERIVATION.check())
