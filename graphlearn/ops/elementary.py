@@ -209,7 +209,11 @@ xlogy = elementwise(
     doc="x log(y), and 0 where x is 0: what entropies sum.",
     formula=lambda m, x, y: m.where(m.equal(x, 0), 0, x * m.log(y)),
     kernel=_xlogy_kernel,
-    partials=(lambda m, x, y, z: m.log(y), lambda m, x, y, z: m.where(m.equal(x, 0), 0, x / y)),
+    partials=(
+        lambda m, x, y, z: m.log(y),
+        # Only 0 / 0 is replaced: elsewhere the quotient is 0 by itself, with a derivative of 1 / y by x.
+        lambda m, x, y, z: m.guarded(m.logical_and(m.equal(x, 0), m.equal(y, 0)), 0, x / y),
+    ),
     textbook=(lambda m, x, y, z: m.log(y), lambda m, x, y, z: x / y),
     kink="the derivative of xlogy by y where x is 0 is 0, also at y = 0",
     notation=Notation(r"{0} \log\left({1}\right)", "{0}·log({1})", PRODUCT, (PRODUCT, 0)),

@@ -61,19 +61,31 @@ def _may_be_zeroth_power(node: Node) -> bool:
 
 
 def _power_by_base(m: Any, x: Any, a: Any, y: Any) -> Any:
-    """``a x^(a-1)``; zero where ``a`` is 0, also at x = 0 where the formula would be 0 * inf."""
+    """``a x^(a-1)``; zero where ``a`` is 0, also at x = 0 where the formula would be 0 * inf.
+
+    What stands in is a number, whose own derivatives are 0: it stands only where those are 0, or none is finite.
+    """
     value = _known_exponent(a)
     if value is not None:
         return _power_by_base_read(m, x, value, y)
     # x^(a-1) of a tiny x overflows where a brings the product back; where it is 0, an infinite a does not.
     lower = x ** (a - 1)
-    product = m.guarded(m.logical_and(m.abs(a) < 1e-3, m.not_equal(x, 0)), a / x * y, a * lower)
-    return m.guarded(m.logical_or(m.equal(a, 0), m.equal(lower, 0)), 0, product)
+    product = m.guarded(m.logical_and(m.abs(a) < 1e-3, m.not_equal(x, 0)), a / _other_than_0(m, x) * y, a * lower)
+    constant = m.logical_and(m.equal(a, 0), m.logical_not(m.abs(x) > 0))  # 0 or NaN to the power 0
+    vanished = m.logical_and(m.equal(m.abs(a), math.inf), m.equal(lower, 0))
+    return m.guarded(m.logical_or(constant, vanished), 0, product)
 
 
 def _power_by_exponent(m: Any, x: Any, a: Any, y: Any) -> Any:
-    """``x^a log(x)``; zero where ``x`` is 0, and where the power is 0 and the logarithm may be infinite."""
-    return m.guarded(m.logical_or(m.equal(x, 0), m.equal(y, 0)), 0, y * m.log(x))
+    """``x^a log(x)``; zero where ``x`` is 0, and where the power is 0 and the logarithm is not finite."""
+    slope = m.log(_other_than_0(m, x))
+    vanished = m.logical_and(m.equal(y, 0), m.logical_not(m.abs(slope) < math.inf))
+    return m.guarded(m.logical_or(m.equal(x, 0), vanished), 0, y * slope)
+
+
+def _other_than_0(m: Any, x: Any) -> Any:
+    """``x``, and 1 at 0: where a branch is not taken, no infinity of its derivatives may meet a 0 of the others'."""
+    return m.guarded(m.equal(x, 0), 1, x)
 
 
 def _power_by_base_read(m: Any, x: Any, a: Any, y: Any) -> Any:
