@@ -65,22 +65,29 @@ def _power_by_base(m: Any, x: Any, a: Any, y: Any) -> Any:
 
     What stands in is a number, whose own derivatives are 0: it stands only where those are 0, or none is finite.
     """
-    value = _known_exponent(a)
+    value = _known_number(a)
     if value is not None:
         return _power_by_base_read(m, x, value, y)
     # x^(a-1) of a tiny x overflows where a brings the product back; where it is 0, an infinite a does not.
-    lower = x ** (a - 1)
-    product = m.guarded(m.logical_and(m.abs(a) < 1e-3, m.not_equal(x, 0)), a / _other_than_0(m, x) * y, a * lower)
     constant = m.logical_and(m.equal(a, 0), m.logical_not(m.abs(x) > 0))  # 0 or NaN to the power 0
+    lower = m.guarded(constant, 1, x) ** (a - 1)
+    product = m.guarded(m.logical_and(m.abs(a) < 1e-3, m.not_equal(x, 0)), a / _other_than_0(m, x) * y, a * lower)
     vanished = m.logical_and(m.equal(m.abs(a), math.inf), m.equal(lower, 0))
     return m.guarded(m.logical_or(constant, vanished), 0, product)
 
 
 def _power_by_exponent(m: Any, x: Any, a: Any, y: Any) -> Any:
-    """``x^a log(x)``; zero where ``x`` is 0, and where the power is 0 and the logarithm is not finite."""
-    slope = m.log(_other_than_0(m, x))
-    vanished = m.logical_and(m.equal(y, 0), m.logical_not(m.abs(slope) < math.inf))
-    return m.guarded(m.logical_or(m.equal(x, 0), vanished), 0, y * slope)
+    """``x^a log(x)``; zero where ``x`` is 0, and where an infinite one has the power 0."""
+    base = _known_number(x)
+    if base is not None and 0 < base < math.inf:
+        return y * m.log(x)
+    # Of a tiny x the power underflows where its derivative by x, over x, does not: half the power stays in range.
+    other = _other_than_0(m, x)
+    half = other ** (a / 2)
+    product = half * m.xlogy(half, other)
+    vanished = m.logical_and(m.equal(y, 0), m.equal(m.abs(x), math.inf))
+    held = m.guarded(m.logical_or(m.equal(x, 0), vanished), 0, product)
+    return m.guarded(True, held, y * m.log(other))
 
 
 def _other_than_0(m: Any, x: Any) -> Any:
@@ -90,7 +97,7 @@ def _other_than_0(m: Any, x: Any) -> Any:
 
 def _power_by_base_read(m: Any, x: Any, a: Any, y: Any) -> Any:
     """The same as the book writes it; of a number as exponent it is also what is computed."""
-    value = _known_exponent(a)
+    value = _known_number(a)
     if value is None:
         return a * x ** (a - 1)
     if value in (0, 1):
@@ -98,10 +105,10 @@ def _power_by_base_read(m: Any, x: Any, a: Any, y: Any) -> Any:
     return value * x if value == 2 else value * x ** (value - 1)
 
 
-def _known_exponent(a: Any) -> Any:
-    """The number that an exponent is, or None."""
-    exponent = constant_array(a) if isinstance(a, Node) else np.asarray(a) if isinstance(a, (int, float)) else None
-    return exponent.item() if exponent is not None and exponent.shape == () else None
+def _known_number(a: Any) -> Any:
+    """The number that an operand is, or None."""
+    array = constant_array(a) if isinstance(a, Node) else np.asarray(a) if isinstance(a, (int, float)) else None
+    return array.item() if array is not None and array.shape == () else None
 
 
 @functools.lru_cache(maxsize=4096)

@@ -61,6 +61,7 @@ def hard_points(op: Op, dtype: str) -> list[Point]:
     sizes = (*_FEWER, *ends[:3], 1e4)
     few = _as(dtype, (*odd, *(s * x for x in sizes for s in (1, -1))))
     others = [*few[::3], math.nan] if op.kind == "intrinsic" and count == 2 else [*_OTHERS, math.inf, math.nan]
+    others += [2.0, 3.0] if op.name == "pow" else []  # exponents of which derivatives at 0 are neither 0 nor infinite
     first = next(k for k in range(count) if not is_condition(op, k))
     grids = [[True, False] if is_condition(op, k) else few if k == first else others for k in range(count)]
     # Formulas of several operands may need as many digits as the exponential of an operand has.

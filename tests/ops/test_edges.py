@@ -51,3 +51,42 @@ def test_a_public_function_calls_its_operands_as_its_docstring_does(name, operan
     function = getattr(gl, name)
     assert str(inspect.signature(function)).startswith(operands)
     assert f"Args:\n    {operands[1:-4]}: " in function.__doc__
+
+
+def _derivatives(node, leaves, words):
+    """One derivative per word: ``xy`` is by x, then by y."""
+    found = []
+    for word in words:
+        slope = node
+        for letter in word:
+            slope = gl.grad(slope, leaves[letter])
+        found.append(slope)
+    return found
+
+
+# At (x, y): what is differentiated, by which operands in turn, and the derivatives in closed form.
+HIGHER = [
+    ("pow", (0.0, 2.0), {"x": 0, "xx": 2, "xxx": 0, "xxxx": 0, "xy": 0, "yx": 0, "yy": 0}),
+    ("pow", (0.0, 3.0), {"xx": 0, "xxx": 6, "xxxx": 0, "xxxxx": 0, "xy": 0, "yx": 0, "yyx": 0}),
+    ("pow", (0.0, 1.0), {"x": 1, "xx": 0, "xxx": 0}),
+    ("pow", (0.0, 0.0), {"x": 0, "xx": 0, "xxx": 0}),
+    ("pow", (2.0, 0.0), {"x": 0, "xx": 0, "xy": 0.5, "yx": 0.5, "xxy": -0.25, "xyx": -0.25, "yxx": -0.25}),
+    ("xlogy", (0.0, 0.5), {"y": 0, "xy": 2, "yx": 2, "yy": 0, "xyy": -4, "yxy": -4, "yyx": -4}),
+]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(("name", "point", "expected"), HIGHER, ids=lambda v: str(v) if not isinstance(v, dict) else "")
+def test_guards_of_a_derivative_do_not_cut_those_of_higher_order(name, point, expected, backend):
+    leaves = {"x": gl.input("x"), "y": gl.input("y")}
+    slopes = _derivatives(getattr(gl, name)(*leaves.values()), leaves, expected)
+    with np.errstate(all="ignore"):
+        found = gl.compile(slopes, backend=backend)(x=point[0], y=point[1])
+    assert [float(f) for f in found] == pytest.approx([*expected.values()], rel=1e-15, abs=0)
+
+
+@pytest.mark.parametrize("exponents", [[2.0, 2.0, 2.0], [[0.0], [1.0], [2.0]], 2.0])
+def test_the_hessian_of_squares_does_not_depend_on_how_the_exponent_is_given(exponents):
+    v = gl.input("v", 3)
+    hessian = gl.hessian(gl.sum(v ** np.array(exponents)), v)
+    np.testing.assert_array_equal(gl.evaluate(hessian, {v: [0.0, 1.0, 2.0]}), np.diag([2.0, 2.0, 2.0]))
