@@ -131,8 +131,8 @@ def constant(value: Any) -> Node:
     """A fixed number or array.
 
     Args:
-        value: a Python number (takes the dtype of what it meets), a NumPy scalar or array, a nested list, or a node
-            (returned as it is).
+        value: a Python number (takes the dtype of what it meets; a whole one beyond int64 is real), a NumPy scalar or
+            array, a nested list, or a node (returned as it is).
 
     Raises:
         DTypeError: strings, objects or complex numbers.

@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from graphlearn.errors import DTypeError, GraphLearnError, GraphUseError
+from graphlearn.errors import DTypeError, GraphLearnError, GraphUseError, ShapeError
+from graphlearn.graph.beyond import fitting, is_beyond, within_reach
 from graphlearn.graph.blame import blame
 from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.interning import TABLE, Key
@@ -330,8 +331,11 @@ def apply(op: str | Op, *inputs: Any, **attrs: Any) -> Node:
 
 def _wrapped(inputs: tuple[Any, ...], what: str) -> tuple[Node, ...]:
     try:
+        if any(map(is_beyond, inputs)):
+            small = _wrapped(tuple([1 if is_beyond(x) else x for x in inputs]), what)
+            inputs = within_reach(inputs, find_op(what), _types_of(small))
         return tuple([x if isinstance(x, Node) else _wrap(x, what) for x in inputs])
-    except DTypeError as error:
+    except (DTypeError, ShapeError) as error:
         raise blame(error, what, tuple(x for x in inputs if isinstance(x, Node))) from None
 
 
@@ -362,7 +366,7 @@ def as_node(value: Any) -> Node:
 def _wrap(value: Any, what: str) -> Node:
     if type(value) in (bool, int, float):
         # 0.0 and -0.0 are equal keys, so zeros go past the cache.
-        return _number(value) if value else _number.__wrapped__(value)
+        return _number(fitting(value)) if value else _number.__wrapped__(value)
     try:
         frozen = FrozenArray(value)
     except (TypeError, ValueError) as error:

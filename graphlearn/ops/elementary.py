@@ -222,7 +222,7 @@ xlogy = elementwise(
 )
 clip = elementwise(
     "clip",
-    doc="The number from low to high that is nearest to x; high where low is above it.",
+    doc="The number from low to high that is nearest to x; high where low is above it; of 0 and -0 either one.",
     formula=lambda m, x, low, high: m.minimum(m.maximum(x, low), high),
     partials=(
         lambda m, x, low, high, y: m.where(m.logical_and(x >= low, x <= high), 1, 0),

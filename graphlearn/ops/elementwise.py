@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import keyword
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,8 @@ from graphlearn.graph.op import BUILT_IN, CALL, NUMPY_BUILDERS, ULPS, Notation, 
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import topological
 from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
-from graphlearn.types import DTYPES, ArrayType, broadcast_shapes, promote, to_float
+from graphlearn.ops.entrywise import compute_whole, type_of
+from graphlearn.types import ArrayType, broadcast_shapes, promote, to_float
 
 Partial = Callable[..., Any] | None
 # What brings a formula's graph into a form that loses no digits; filled by `graphlearn.calculus.simplify`.
@@ -95,9 +97,10 @@ def elementwise(
     """Define an operation on entries from a formula alone.
 
     Args:
-        name: none of graphlearn's own. Defining your own name again serves the nodes made after it.
-        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra; the operands may broadcast. One with a
-            default, as in ``lambda m, x, slope=0.01: ...``, may be left out, or given by name.
+        name: an identifier, none of graphlearn's own. Defining your own name again serves the nodes made after it.
+        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra; the operands broadcast, those that it
+            leaves unread too. One with a default, as in ``lambda m, x, slope=0.01: ...``, may be left out, or given by
+            name. It computes entry by entry, of its operands and of numbers alone.
         partials: one function ``(m, *inputs, output)`` per input; default: the graph derivative of the formula. Write
             ``m.guarded(c, a, d)`` for a derivative ``d`` that is computed as ``a`` where ``c`` holds.
         kernel: the formula that is computed, where the textbook one overflows or cancels. Default: the formula (as the
@@ -118,7 +121,8 @@ def elementwise(
         The function that builds nodes, e.g. ``swish(x)``.
 
     Raises:
-        GraphUseError: a built-in operation's name, a formula with no operand, or not as many partials as operands.
+        GraphUseError: a built-in operation's name, one that is no identifier, a formula with no operand, or not as many
+            partials as operands; where a node is made: a formula that does not compute entry by entry.
 
     Example:
         >>> import graphlearn as gl
@@ -128,7 +132,9 @@ def elementwise(
     """
     _require_own(name)
     arity = _arity(name, formula, partials)
-    compute = functools.partial(_compute_real, kernel or _Stable(name, formula))
+    compute = functools.partial(
+        compute_whole, formula, functools.partial(_compute_real, kernel or _Stable(name, formula))
+    )
     op = Op(
         name, "defined", functools.partial(_infer_by_formula, compute), notation or _called(name, arity),
         reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
@@ -214,7 +220,12 @@ def _with_defaults(formula: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _require_own(name: str) -> None:
-    if check_name(name) in BUILT_IN:
+    if not check_name(name).isidentifier() or keyword.iskeyword(name):
+        raise GraphUseError(
+            f"elementwise needs an identifier as its name, by which formulas call it; got {name!r}. Write letters, "
+            "digits and underscores, as in 'my_swish'."
+        )
+    if name in BUILT_IN:
         raise GraphUseError(
             f"elementwise needs a name of your own; got {name!r}, an operation of graphlearn that layers and formulas "
             f"rely on. Choose another name, such as 'my_{name}'."
@@ -224,30 +235,21 @@ def _require_own(name: str) -> None:
 @functools.lru_cache(maxsize=4096)
 def _infer_by_formula(compute: Callable[..., Any], types: tuple[ArrayType, ...]) -> ArrayType:
     """The type that the formula has on operands of these types."""
+    slots = tuple(new_node(INPUT, (), (), t, f"x{k}", "") for k, t in enumerate(types))
     with no_scope():
-        result = compute(GRAPH, *(new_node(INPUT, (), (), t, f"x{k}", "") for k, t in enumerate(types)))
-    return result.type if isinstance(result, Node) else infer_float(types)
+        result = as_node(compute(GRAPH, *slots))
+    return result.type
 
 
 def _compute_real(compute: Callable[..., Any], m: Any, *operands: Any) -> Any:
     """A real function takes whole numbers as reals: -x of uint8 would wrap around, and exp(-x) with it."""
-    types = [t for t in map(_type_of, operands) if t is not None]
+    types = [t for t in map(type_of, operands) if t is not None]
     real = [t for t in types if t.is_float]
     if len(real) == len(types) or not _infer_by_formula(compute, tuple(types)).is_float:
         return compute(m, *operands)
     dtype, weak = promote(real) if real else ("float64", True)
     one = 1.0 if weak else np.ones((), dtype)
     return compute(m, *[x if t.is_float else m.mul(x, one) for x, t in zip(operands, types, strict=True)])
-
-
-def _type_of(operand: Any) -> ArrayType | None:
-    """The type of a node, array or Python number as far as dtypes go; None for what other algebras compute with."""
-    if isinstance(operand, Node):
-        return operand.type
-    if isinstance(operand, (np.ndarray, np.generic, bool, int, float)):
-        dtype = np.asarray(operand).dtype.name
-        return ArrayType((), dtype, isinstance(operand, (bool, int, float))) if dtype in DTYPES else None
-    return None
 
 
 def _on_reals(function: Callable[..., Any], *operands: Any) -> Any:

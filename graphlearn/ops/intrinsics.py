@@ -258,7 +258,8 @@ sign = intrinsic(
     kink="the derivative of sign is 0, also at 0", notation=_call("sign", r"\operatorname{{sign}}"),
 )  # fmt: skip
 maximum = intrinsic(
-    "maximum", np.maximum, infer=infer_same, numpy=(np.maximum,), doc="The larger of two, NaN if either is NaN.",
+    "maximum", np.maximum, infer=infer_same, numpy=(np.maximum,),
+    doc="The larger of two, NaN if either is NaN; of 0 and -0, which are equal, either one.",
     partials=(
         lambda m, x, y, z: m.where(x >= y, m.where(m.equal(x, y), 0.5, 1.0), 0),
         lambda m, x, y, z: m.where(y >= x, m.where(m.equal(x, y), 0.5, 1.0), 0),
@@ -268,7 +269,8 @@ maximum = intrinsic(
     notation=Notation(r"\max\left({0}, {1}\right)", "max({0}, {1})", CALL),
 )  # fmt: skip
 minimum = intrinsic(
-    "minimum", np.minimum, infer=infer_same, numpy=(np.minimum,), doc="The smaller of two, NaN if either is NaN.",
+    "minimum", np.minimum, infer=infer_same, numpy=(np.minimum,),
+    doc="The smaller of two, NaN if either is NaN; of 0 and -0, which are equal, either one.",
     partials=(
         lambda m, x, y, z: m.where(x <= y, m.where(m.equal(x, y), 0.5, 1.0), 0),
         lambda m, x, y, z: m.where(y <= x, m.where(m.equal(x, y), 0.5, 1.0), 0),

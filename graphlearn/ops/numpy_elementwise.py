@@ -232,21 +232,21 @@ def logaddexp2(x1: Any, x2: Any) -> Node:
 
 
 def fmax(x1: Any, x2: Any) -> Node:
-    """`numpy.fmax`: the larger of two, of a number and NaN the number."""
+    """`numpy.fmax`: the larger of two, of a number and NaN the number, of 0 and -0 either one."""
     one, two = as_node(x1), as_node(x2)
     return where(isnan(one), two, where(isnan(two), one, maximum(one, two)))
 
 
 def fmin(x1: Any, x2: Any) -> Node:
-    """`numpy.fmin`: the smaller of two, of a number and NaN the number."""
+    """`numpy.fmin`: the smaller of two, of a number and NaN the number, of 0 and -0 either one."""
     one, two = as_node(x1), as_node(x2)
     return where(isnan(one), two, where(isnan(two), one, minimum(one, two)))
 
 
 def fmod(x1: Any, x2: Any) -> Node:
-    """`numpy.fmod`: the remainder with the sign of the first, but 0.0 of -0.0; `numpy.mod` has that of the second."""
+    """`numpy.fmod`: the remainder with the sign of the first, also of -0.0; `numpy.mod` has that of the second."""
     one, size = as_node(x1), absolute(x2)
-    return where(less(one, 0), -elementary.mod(-one, size), elementary.mod(one, size))
+    return where(signbit(one), -elementary.mod(-one, size), elementary.mod(one, size))
 
 
 def float_power(x1: Any, x2: Any) -> Node:

@@ -158,7 +158,8 @@ def compute_complex(node: Node, operands: Sequence[Any], sizes: Mapping[str, int
     """
     op = node.op
     if op.formula is not None:
-        return op.formula(ComplexAlgebra(op), *operands)
+        result = op.formula(ComplexAlgebra(op), *operands)
+        return np.broadcast_to(result, np.broadcast_shapes(*map(np.shape, (result, *operands))))  # also of one unread
     if op.name == "cast":
         return _cast(node, operands[0])
     if op.expand is not None:

@@ -61,7 +61,7 @@ def differences(op, order):
 
 
 def is_zero(expr):
-    return expr == 0 or sympy.simplify(expr) == 0 or sympy.simplify(expr.rewrite(sympy.exp)) == 0
+    return sympy.simplify(expr) == 0  # which whoever reads the README calls, so without rewriting it first
 
 
 def points(op, symbols):

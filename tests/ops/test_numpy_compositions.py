@@ -204,3 +204,15 @@ def test_gelu_by_its_short_formula():
     assert gl.gelu(x, "none") is gl.gelu(x)
     assert gl.remainder is gl.mod
     assert np.logical_xor(x, y) is gl.logical_xor(x, y)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_fmod_keeps_the_sign_of_zero_and_of_what_divides(backend):
+    x, y = gl.input("x", 7), gl.input("y", 7)
+    one, two = np.array([-0.0, 0.0, -1.0, -0.75, 0.75, -0.0, -0.0]), np.array([0.5, -0.5, 0.5, 0.5, -0.5, 0.0, np.nan])
+    with np.errstate(all="ignore"):
+        expected = np.fmod(one, two)
+    found = gl.compile(np.fmod(x, y), backend=backend)(x=one, y=two)
+    np.testing.assert_array_equal(found, expected)
+    sure = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(found[sure]), np.signbit(expected[sure]))

@@ -102,3 +102,61 @@ def test_what_the_rules_do_not_know_is_computed_as_written(own):
     with np.errstate(all="ignore"):
         assert np.isnan(gl.evaluate(op(x), {x: -1000.0}))
     assert "(1 - exp(-x)) / (1 + exp(-x))" in inspect.getdoc(gl.elementwise)
+
+
+UNREAD = {
+    "a number": lambda m, x, k: 3.0,
+    "a whole number": lambda m, x, k: 3,
+    "the second": lambda m, x, k: k * k,
+    "the second or a number": lambda m, x, k: m.where(k > 0, k, 0.0),
+}
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", UNREAD)
+def test_an_operand_that_is_not_read_broadcasts_all_the_same(name, backend, precision, own):
+    op = own(UNREAD[name])
+    x, k = gl.input("x", ("batch", 3)), gl.input("k")
+    total = gl.sum(op(x, k))
+    nodes = (op(x, k), total, *gl.grad(total, (x, k), disconnected="zero"))
+    assert op(x, k).type == x.type
+    entry, slope = {"a number": (3, 0), "a whole number": (3, 0), "the second": (4, 4)}.get(name, (2, 1))
+    found = gl.compile(nodes, backend=backend, precision=precision)(x=np.ones((2, 3)), k=2.0)
+    for array, expected in zip(found, (np.full((2, 3), entry), 6 * entry, np.zeros((2, 3)), 6 * slope), strict=True):
+        assert array.dtype == precision
+        np.testing.assert_array_equal(array, expected, strict=False)
+        assert array.shape == np.shape(expected)
+
+
+def test_an_operand_that_is_not_read_leaves_the_dtype_and_the_numeric_gradients(own):
+    op = own(UNREAD["the second"])
+    short, k = gl.input("short", 3, dtype="float32"), gl.input("k")
+    assert op(short, 2.0).dtype == "float32" == gl.evaluate(op(short, 2.0), {short: [1, 2, 3]}).dtype
+    assert gl.evaluate(op(short, 2.0), {short: [1, 2, 3]}).tolist() == [4, 4, 4]
+    at = {short: [1, 2, 3], k: 2.0}
+    for method in ("central", "complex", "ridders"):
+        assert gl.numeric_grad(gl.sum(op(short, k)), k, at=at, method=method) == pytest.approx(12)
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        (lambda m, x: gl.sum(x), "entry by entry; got sum in it.*without gl.elementwise"),
+        (lambda m, x: x * gl.cumsum(x), "entry by entry; got cumsum in it"),
+        (lambda m, x: x * gl.input("w"), "of its operands and numbers alone; got <input w .*Make it an operand"),
+        (lambda m, x: x * np.ones(3), "of its operands and numbers alone; got <constant .*Make it an operand"),
+    ],
+)
+def test_what_is_not_computed_entry_by_entry_is_refused(formula, message, own):
+    for options in ({}, {"kernel": lambda m, x: 2 * x}):
+        op = own(formula, **options)
+        with pytest.raises(gl.errors.GraphUseError, match=message):
+            op(gl.input("x", 3))
+
+
+@pytest.mark.parametrize("name", ["two words", "2x", "x-y", "lambda"])
+def test_a_name_that_is_no_identifier_is_refused(name):
+    with pytest.raises(gl.errors.GraphUseError, match=r"needs an identifier as its name.*'my_swish'"):
+        gl.elementwise(name, formula=lambda m, x: 2 * x)
+    assert name not in OPS

@@ -131,7 +131,8 @@ def evaluate(
         at: leaf or full name -> array-like, or a model.
         seed: of the random numbers that the graph draws, as of `fit`.
         step: of the training whose random numbers are drawn, from 0 on.
-        check_finite: raise at the first node that is not finite.
+        check_finite: raise at the first node that is not finite. All of the graph is computed, so that the logarithm in
+            a branch that ``where`` does not take counts too: `where(x > 0, log(x), 0)` at -1 stops at the logarithm.
         sizes: lengths of free axes that no given array shows.
 
     Returns:
