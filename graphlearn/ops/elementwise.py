@@ -98,18 +98,16 @@ def elementwise(
 
     Args:
         name: an identifier, none of graphlearn's own. Defining your own name again serves the nodes made after it.
-        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra; the operands broadcast, those that it
-            leaves unread too. One with a default, as in ``lambda m, x, slope=0.01: ...``, may be left out, or given by
-            name. It computes entry by entry, of its operands and of numbers alone.
+        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra, entry by entry, of operands and numbers
+            alone. Operands broadcast; one with a default, as in ``slope=0.01``, may be left out, or given by name.
         partials: one function ``(m, *inputs, output)`` per input; default: the graph derivative of the formula. Write
             ``m.guarded(c, a, d)`` for a derivative ``d`` that is computed as ``a`` where ``c`` holds.
-        kernel: the formula that is computed, where the textbook one overflows or cancels. Default: the formula (as the
-            default partials are made of it) after the stabilising rules of `gl.simplify`, which know sigmoid, softplus,
+        kernel: the formula that is computed, where the textbook one overflows or cancels. Default: the formula (as are
+            default partials) after the stabilising rules of `gl.simplify`, which know sigmoid, softplus,
             ``x / (1 + exp(-x))``, ``exp(x) - 1``, ``log(1 + x)``, ``sqrt(x**2)`` and their like inside it. All else is
             computed as written: ``(1 - exp(-x)) / (1 + exp(-x))`` is NaN at -1000 unless you give kernel and partials.
         notation: how it is written; default ``name(x)``.
-        doc: one sentence that says what it is.
-        source: book, paper or equation.
+        doc, source: one sentence that says what it is; book, paper or equation.
         textbook: partials as they are read, where ``partials`` are written for accuracy.
         open: the graph that a derivation shows in place of the operation.
         kink: convention where the derivative does not exist.
@@ -121,8 +119,8 @@ def elementwise(
         The function that builds nodes, e.g. ``swish(x)``.
 
     Raises:
-        GraphUseError: a built-in operation's name, one that is no identifier, a formula with no operand, or not as many
-            partials as operands; where a node is made: a formula that does not compute entry by entry.
+        GraphUseError: a name that is built in or no identifier; a formula without operands, or not entry by entry;
+            not as many partials as operands.
 
     Example:
         >>> import graphlearn as gl
@@ -132,16 +130,20 @@ def elementwise(
     """
     _require_own(name)
     arity = _arity(name, formula, partials)
-    compute = functools.partial(
-        compute_whole, formula, functools.partial(_compute_real, kernel or _Stable(name, formula))
-    )
+    compute = _computed(name, formula, kernel)
     op = Op(
         name, "defined", functools.partial(_infer_by_formula, compute), notation or _called(name, arity),
         reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
-        formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain, ulps=ulps,
-        terms=terms,
+        formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain, terms=terms,
+        ulps=ulps,
     )  # fmt: skip
     return publish(register(op), arity, (), _with_defaults(formula))
+
+
+def _computed(name: str, formula: Callable[..., Any], kernel: Callable[..., Any] | None) -> Callable[..., Any]:
+    """What an operation computes over the algebras of graphs and of NumPy."""
+    real = functools.partial(_compute_real, kernel or _Stable(name, formula))
+    return functools.partial(compute_whole, formula, real)
 
 
 class _Stable:
