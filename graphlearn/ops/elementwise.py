@@ -107,7 +107,8 @@ def elementwise(
             ``x / (1 + exp(-x))``, ``exp(x) - 1``, ``log(1 + x)``, ``sqrt(x**2)`` and their like inside it. All else is
             computed as written: ``(1 - exp(-x)) / (1 + exp(-x))`` is NaN at -1000 unless you give kernel and partials.
         notation: how it is written; default ``name(x)``.
-        doc, source: one sentence that says what it is; book, paper or equation.
+        doc: one sentence that says what it is.
+        source: book, paper or equation.
         textbook: partials as they are read, where ``partials`` are written for accuracy.
         open: the graph that a derivation shows in place of the operation.
         kink: convention where the derivative does not exist.
@@ -128,7 +129,6 @@ def elementwise(
         >>> swish(gl.input("x", 3))
         <swish float64[3]>
     """
-    _require_own(name)
     arity = _arity(name, formula, partials)
     compute = _computed(name, formula, kernel)
     op = Op(
@@ -197,6 +197,8 @@ def stable_graph(formula: Callable[..., Any], arity: int) -> tuple[tuple[Node, .
 
 
 def _arity(name: str, formula: Callable[..., Any], partials: Sequence[Partial] | None) -> int:
+    """Number of operands, of an operation whose name and functions are checked."""
+    _require_own(name)
     if not callable(formula):
         raise GraphUseError(
             f"elementwise {name!r} needs a formula, a function of the algebra and the operands; got {formula!r}. Write "
