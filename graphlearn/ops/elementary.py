@@ -186,6 +186,38 @@ def _xlogy_kernel(m: Any, x: Any, y: Any) -> Any:
     return m.where(m.logical_and(m.equal(x, 0), m.equal(y, y)), 0, x * m.log(y))
 
 
+def _hypot_kernel(m: Any, x: Any, y: Any) -> Any:
+    """The root of the squares where these are in range; else the larger size, lengthened by the quotient of both."""
+    size = m.maximum(m.abs(x), m.abs(y))
+    endless = m.logical_or(m.equal(size, 0), m.equal(size, math.inf))
+    quotient = m.minimum(m.abs(x), m.abs(y)) / m.where(endless, 1, size)
+    usual = m.logical_and(size > 1e-15, size < 1e15)
+    return m.where(usual, m.sqrt(x * x + y * y), size * m.sqrt(1 + quotient * quotient))
+
+
+def _share_of_length(m: Any, x: Any, y: Any, z: Any) -> Any:
+    """``x / z`` by the quotient of the smaller by the larger, 0 at the origin.
+
+    So its derivatives ``y^2 / z^3`` and ``-x y / z^3`` are products; those of x / z are differences, which cancel.
+    """
+    wide = m.abs(x) > m.abs(y)
+    below = y / m.where(wide, x, math.inf)
+    above = x / m.where(m.logical_or(wide, m.equal(y, 0)), math.inf, m.abs(y))
+    share = m.where(wide, m.sign(x) / m.sqrt(1 + below * below), above / m.sqrt(1 + above * above))
+    return m.guarded(True, share, x / z)
+
+
+hypot = elementwise(
+    "hypot",
+    doc="Length sqrt(x^2 + y^2) of two sides, whose squares neither overflow nor vanish.",
+    formula=lambda m, x, y: m.sqrt(x * x + y * y),
+    kernel=_hypot_kernel,
+    partials=(lambda m, x, y, z: _share_of_length(m, x, y, z), lambda m, x, y, z: _share_of_length(m, y, x, z)),
+    textbook=(lambda m, x, y, z: x / z, lambda m, x, y, z: y / z),
+    kink="both derivatives of hypot at the origin are 0",
+    domain=(0.5, 2.0),
+    ulps=(4, 8),
+)
 reciprocal = elementwise(
     "reciprocal",
     doc="1 / x, always real; at 0 and -0 infinite with the sign of the zero, and its derivative -inf.",

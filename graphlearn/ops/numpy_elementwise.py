@@ -30,10 +30,8 @@ from graphlearn.ops.intrinsics import (
     sin,
     where,
 )
-from graphlearn.ops.joining import stack
 from graphlearn.ops.reductions import all_
 from graphlearn.ops.shape import broadcast_to, cast
-from graphlearn.ops.statistics import length
 from graphlearn.ops.structural import numpy_builder
 from graphlearn.types import Dim, broadcast_shapes, format_shape, promote
 
@@ -189,7 +187,7 @@ def imag(val: Any) -> Node:
 
 
 def _pair(x1: Any, x2: Any, what: str) -> tuple[Node, Node]:
-    """Two operands as real arrays of one shape, behind each other along a new last axis."""
+    """Two operands as real arrays of one shape."""
     one, two = as_node(x1), as_node(x2)
     with blaming(what, one, two):
         shape = broadcast_shapes([one.shape, two.shape])
@@ -202,7 +200,7 @@ def hypot(x1: Any, x2: Any) -> Node:
     """`numpy.hypot`: ``sqrt(x1^2 + x2^2)``, whose squares neither overflow nor vanish; its derivative at 0 is 0."""
     sides = _pair(x1, x2, "hypot")
     endless = logical_or(*[isinf(side) for side in sides])
-    return where(endless, math.inf, length(stack(sides, -1), (-1,)))
+    return where(endless, math.inf, elementary.hypot(*sides))
 
 
 def logaddexp(x1: Any, x2: Any) -> Node:

@@ -51,6 +51,19 @@ def test_hypot_neither_overflows_nor_vanishes(backend):
     np.testing.assert_allclose(by_x, [0.6, 0, -0.6], rtol=1e-15)
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_second_derivatives_of_hypot_keep_their_digits(backend, precision):
+    side = np.hypot(x, y)
+    by_x, by_y = (gl.grad(gl.sum(side), leaf) for leaf in (x, y))
+    outputs = [gl.grad(gl.sum(first), leaf) for first in (by_x, by_y) for leaf in (x, y)]
+    a, b = np.array([1e-2, 1e-9, -3.0]), np.array([1e-9, 1e-2, 4.0])
+    found = gl.compile(outputs, backend=backend, precision=precision)(x=a, y=b)
+    cube = np.hypot(a, b) ** 3
+    for value, truth in zip(found, (b * b / cube, -a * b / cube, -a * b / cube, a * a / cube), strict=True):
+        np.testing.assert_allclose(value, truth, rtol=16 * np.finfo(precision).eps)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("function", [np.logaddexp, np.logaddexp2])
 def test_equal_infinities_share_the_derivative_of_a_sum_of_exponentials(function, backend):

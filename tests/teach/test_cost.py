@@ -45,7 +45,8 @@ def test_the_backward_pass_is_a_small_multiple(loss):
 def test_compounds_and_formulas_are_counted_by_what_they_consist_of():
     x = input("x", (4, 3))
     assert cost(relu(x)).flops == 12 and cost(sigmoid(x)).flops == 4 * 12
-    assert cost(softmax(x)).flops == 4 * (2 + 1 + 3 + 3 + 3 + 2 + 3)  # max, is it -inf, minus, where, exp, sum, over
+    # max, is its size inf, are both equal, and, minus, where, exp, sum, over
+    assert cost(softmax(x)).flops == 4 * (2 + 1 + 1 + 3 + 3 + 3 + 3 + 3 + 2 + 3)
     assert cost(x.T.reshape(2, 6)[0]).flops == cost(x.T.reshape(2, 6)[0]).bytes == 0
     assert cost(sum_(input("e", (0, 3)), axis=0)).flops == 0
     own = elementwise("cost_of_my_own", formula=lambda m, x: x / (1 + m.exp(-x)))
