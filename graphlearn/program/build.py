@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphlearn.graph.leaves import constant_array
@@ -16,8 +16,9 @@ from graphlearn.program.fuse import fuse
 from graphlearn.program.program import Program
 from graphlearn.program.rules import COPY
 from graphlearn.program.schedule import schedule
-from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, Load, Step, Store, reads_of, writes_of
-from graphlearn.program.together import Block, put_together
+from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, Load, Step, Store, Tile, reads_of, writes_of
+from graphlearn.program.tiling import gather_tile
+from graphlearn.program.together import WORTH, Block, put_together
 from graphlearn.program.training import TrainingStep
 from graphlearn.types import ArrayType, Shape
 
@@ -71,6 +72,7 @@ class Batching:
         gather: whether rows are taken by number; else every step reads all rows where they are.
         sizes: lengths of all other free axes.
         together: whether updates of the same form become one loop over arrays that lie side by side.
+        tiles: where steps over rows of the batch are to become one `Tile`: says what is wrong with a tile, or nothing.
     """
 
     rows: int
@@ -78,12 +80,18 @@ class Batching:
     gather: bool
     sizes: Mapping[str, int]
     together: bool = False
+    tiles: Callable[[Tile], str] | None = None
 
 
 def build_training(step: TrainingStep, precision: str, batching: Batching) -> Program:
-    """The program of one training step, for a loop around it."""
+    """The program of one training step, for a loop around it.
+
+    With ``tiles``, the batch axis stays free: a tile asks how many rows there are. Where there can be no tile, the
+    program is the one without, and a remark says why.
+    """
     known = dict(batching.sizes)
-    if batching.fixed and step.axis:
+    tiles = batching.tiles if step.axis else None
+    if batching.fixed and step.axis and tiles is None:
         known[step.axis] = batching.rows
     graph = expand(step.roots, precision, known)
     roots = [_root(node, k) for k, node in enumerate(graph.roots)]
@@ -103,22 +111,42 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
     body, delayed = _delay(body, table)
     blocks: list[Block] = []
     if batching.together:
-        body, blocks = put_together(body, first_update)
+        body, blocks = put_together(body, first_update, worth=WORTH if tiles is None else 0)
     steps = [*gathers, *body, *delayed]
+    names = _sections(steps, len(gathers) + first_update, set(topological(roots[:1])))
+    remarks = step.remarks
+    if tiles is not None:
+        tiled = _with_tile(steps, names, step.axis, tiles)
+        if isinstance(tiled, str):
+            without = build_training(step, precision, replace(batching, tiles=None))
+            return replace(without, remarks=(*remarks, f"rows are not taken in tiles: {tiled}"))
+        steps, names = tiled
     return Program(
         steps=tuple(steps),
-        sections=_sections(steps, len(gathers) + first_update, set(topological(roots[:1]))),
+        sections=tuple(names),
         buffers=table.used(steps),
         slots=plan_arenas(steps, table.kept_buffers(), _capacity(step, batching), blocks),
         given=table.given,
         outputs=(),
         loss=loss,
-        axes=() if batching.fixed or not step.axis else (step.axis,),
+        axes=() if known.keys() >= {step.axis} or not step.axis else (step.axis,),
         capacity=_capacity(step, batching),
         names=table.names,
         nonempty=_nonempty(order),
-        remarks=step.remarks,
+        remarks=remarks,
     )
+
+
+def _with_tile(
+    steps: Sequence[Step], sections: Sequence[str], axis: str, tiles: Callable[[Tile], str]
+) -> tuple[list[Step], list[str]] | str:
+    """The steps with those over rows as one tile, and their sections; or why not."""
+    section = dict(zip(steps, sections, strict=True))
+    arranged = gather_tile(steps, axis, {step for step in steps if section[step] == "update"})
+    if isinstance(arranged, str):
+        return arranged
+    obstacle = tiles(next(step for step in arranged if isinstance(step, Tile)))
+    return obstacle or (arranged, [section.get(step, "rows") for step in arranged])
 
 
 def _capacity(step: TrainingStep, batching: Batching) -> dict[str, int]:
@@ -138,14 +166,14 @@ def _nonempty(order: Sequence[Node]) -> tuple[str, ...]:
     )
 
 
-def _sections(steps: Sequence[Step], first_update: int, forward: set[Node]) -> tuple[str, ...]:
+def _sections(steps: Sequence[Step], first_update: int, forward: set[Node]) -> list[str]:
     names = []
     for number, step in enumerate(steps):
         if number >= first_update:
             names.append("update")
         else:
             names.append("forward" if all(n in forward for n in step.nodes) else "backward")
-    return tuple(names)
+    return names
 
 
 def _delay(body: list[Step], table: _Buffers) -> tuple[list[Step], list[Step]]:

@@ -266,7 +266,31 @@ class Copy:
         return ()
 
 
-Step = FusedLoop | MatMul | Routine | Gather | Copy
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """Steps that treat each row of the batch by itself, done for a few rows at a time.
+
+    What has the batch axis among its lengths and is no argument lives only while its rows are worked on.
+
+    Args:
+        axis: name of the batch axis.
+        steps: in order.
+    """
+
+    axis: str
+    steps: tuple[Step, ...]
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """What it computes."""
+        return tuple(node for step in self.steps for node in step.nodes)
+
+    def outer(self, buffers: Sequence[Buffer]) -> list[Buffer]:
+        """Those buffers that are there before or after the tile."""
+        return [b for b in buffers if b.role != "value" or self.axis not in b.shape]
+
+
+Step = FusedLoop | MatMul | Routine | Gather | Copy | Tile
 
 
 def arena_of(dtype: str) -> str:
@@ -288,6 +312,8 @@ def reads_of(step: Step) -> list[Buffer]:
         return [step.a.buffer, step.b.buffer]
     if isinstance(step, Routine):
         return list(step.operands)
+    if isinstance(step, Tile):
+        return step.outer([b for inner in step.steps for b in reads_of(inner)])
     return [step.data if isinstance(step, Gather) else step.source]
 
 
@@ -299,6 +325,8 @@ def writes_of(step: Step) -> list[Buffer]:
         return [step.out.buffer]
     if isinstance(step, Routine):
         return [step.out] if step.scratch is None else [step.out, step.scratch]
+    if isinstance(step, Tile):
+        return step.outer([b for inner in step.steps for b in writes_of(inner)])
     return [step.out if isinstance(step, Gather) else step.target]
 
 

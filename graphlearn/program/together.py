@@ -21,7 +21,7 @@ from graphlearn.program.steps import (
     writes_of,
 )
 
-_WORTH = 2048  # elements from which the arrays are put side by side; fewer are unrolled instead
+WORTH = 2048  # elements from which the arrays are put side by side; fewer are unrolled instead
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +37,13 @@ class Block:
     parts: tuple[Buffer, ...]
 
 
-def put_together(steps: Sequence[Step], first_update: int) -> tuple[list[Step], list[Block]]:
+def put_together(steps: Sequence[Step], first_update: int, worth: int = WORTH) -> tuple[list[Step], list[Block]]:
     """Replace update loops that differ only in their arrays by one loop each over blocks of arrays.
 
     Args:
         steps: all steps.
         first_update: where the updates begin.
+        worth: elements from which it is done.
 
     Returns:
         The steps, and the blocks that the memory plan must lay out.
@@ -57,7 +58,7 @@ def put_together(steps: Sequence[Step], first_update: int) -> tuple[list[Step], 
     for members in forms.values():
         columns = list(zip(*[_arrays(step) for step in members], strict=True))
         arrays = {b for column in columns for b in column}
-        if _may_join(members, columns, updates) and arrays.isdisjoint(taken):
+        if _may_join(members, columns, updates, worth) and arrays.isdisjoint(taken):
             taken |= arrays
             own = [_block(column) for column in columns]
             blocks += own
@@ -138,10 +139,12 @@ def _form(step: FusedLoop) -> Hashable | None:
     return tuple(form)
 
 
-def _may_join(members: Sequence[FusedLoop], columns: Sequence[tuple[Buffer, ...]], updates: Sequence[Step]) -> bool:
+def _may_join(
+    members: Sequence[FusedLoop], columns: Sequence[tuple[Buffer, ...]], updates: Sequence[Step], worth: int
+) -> bool:
     """Whether it is worth it, every array has one place, and no other update stands between the members."""
     arrays = [b for column in columns for b in column]
-    if len(members) < 2 or len(set(arrays)) != len(arrays) or sum(b.count.factor for b in columns[0]) < _WORTH:
+    if len(members) < 2 or len(set(arrays)) != len(arrays) or sum(b.count.factor for b in columns[0]) < worth:
         return False
     if any(len({b.role for b in column}) != 1 for column in columns):
         return False

@@ -8,6 +8,7 @@ from graphlearn.backends.native.function import NativeFunction
 from graphlearn.backends.native.memory import aligned_zeros
 from graphlearn.backends.native.signature import Signature
 from graphlearn.backends.native.store import CacheInfo, cache_clear, cache_info
+from graphlearn.backends.native.width import lanes_for
 
 __all__ = [
     "CacheInfo",
@@ -18,4 +19,5 @@ __all__ = [
     "cache_clear",
     "cache_info",
     "compile_native",
+    "lanes_for",
 ]

@@ -19,7 +19,7 @@ from graphlearn.backends.native.signature import Signature
 from graphlearn.errors import EngineError, OptionError
 
 # The files whose text decides what machine code a source becomes.
-_GENERATOR = ("frontend.py", "function.py", "intrinsics.py", "machine.py", "objects.py", "vector_math.py")
+_GENERATOR = ("frontend.py", "function.py", "intrinsics.py", "lanes.py", "machine.py", "objects.py", "vector_math.py")
 _LOCK = threading.RLock()
 _LIVE: weakref.WeakValueDictionary[str, NativeFunction] = weakref.WeakValueDictionary()
 

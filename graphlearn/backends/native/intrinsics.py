@@ -13,7 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from graphlearn.backends.native.blas import PREFIX
+from graphlearn.backends.native.lanes import lane_type, widened
 from graphlearn.backends.native.machine import FORMATS, FloatFormat, Machine, Value
+from graphlearn.backends.native.variadic import intrinsic_of
 from graphlearn.backends.native.vector_math import FORMULAS
 
 # typing function -> what Numba calls to lower; both are handed Numba's own objects
@@ -57,45 +59,46 @@ def _require(name: str, expected: Any, arguments: tuple[Any, ...]) -> None:
             raise TypingError(f"{name} needs {expected}; got {argument}. Convert with {expected}(...).")
 
 
-def _intrinsic(name: str, parameters: int, typer: Callable[..., Any]) -> Any:
-    """Make a Numba intrinsic out of a typing function that takes any number of arguments: Numba reads their names."""
-    from numba.extending import intrinsic
-
-    def variadic(context: Any, *arguments: Any) -> Any:
-        return typer(*arguments)
-
-    variadic.__name__ = name
-    names = ["context", *(f"a{i}" for i in range(parameters))]
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    variadic.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])  # type: ignore[attr-defined]
-    return intrinsic(variadic)
-
-
 def _formula(name: str, formula: Callable[..., Value], form: FloatFormat) -> Any:
-    """An intrinsic that calls a private, always inlined function holding the formula, written once per module."""
-    from llvmlite import ir
+    """An intrinsic that calls a private, always inlined function holding the formula, written once per module.
 
+    It takes numbers, or lanes beside which a number stands in all of them.
+    """
     parameters = len(inspect.signature(formula).parameters) - 1
-    kind = _float_type(form)
+    number = _float_type(form)
 
     def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        symbol = f"{PREFIX}{name}"
-        function = builder.module.globals.get(symbol)
-        if function is None:
-            machine_type = ir.FloatType() if form.width == 32 else ir.DoubleType()
-            function = ir.Function(builder.module, ir.FunctionType(machine_type, [machine_type] * parameters), symbol)
-            function.linkage = "internal"
-            function.attributes.add("alwaysinline")
-            inside = ir.IRBuilder(function.append_basic_block())
-            machine = Machine(inside, form)
-            inside.ret(formula(machine, *(Value(machine, a) for a in function.args)).raw)
-        return builder.call(function, arguments)
+        kind = signature.return_type
+        lanes = 0 if kind == number else kind.count
+        raw = (
+            [widened(builder, kind, *pair) for pair in zip(signature.args, arguments, strict=True)]
+            if lanes
+            else arguments
+        )
+        symbol = f"{PREFIX}{name}{f'x{lanes}' if lanes else ''}"
+        function = builder.module.globals.get(symbol) or _write_formula(builder, symbol, formula, form, lanes)
+        return builder.call(function, raw)
 
     def typer(*arguments: Any) -> Any:
-        _require(name, kind, arguments)
-        return kind(*arguments), lower
+        given = [a for a in arguments if isinstance(a, lane_type()) and a.kind == form.name]
+        _require(name, number, tuple(a for a in arguments if a not in given[:1]))
+        return (given[0] if given else number)(*arguments), lower
 
-    return _intrinsic(name, parameters, typer)
+    return intrinsic_of(name, parameters, typer)
+
+
+def _write_formula(builder: Any, symbol: str, formula: Callable[..., Value], form: FloatFormat, lanes: int) -> Any:
+    from llvmlite import ir
+
+    kind = Machine(builder, form, lanes).float_type
+    parameters = len(inspect.signature(formula).parameters) - 1
+    function = ir.Function(builder.module, ir.FunctionType(kind, [kind] * parameters), symbol)
+    function.linkage = "internal"
+    function.attributes.add("alwaysinline")
+    inside = ir.IRBuilder(function.append_basic_block())
+    machine = Machine(inside, form, lanes)
+    inside.ret(formula(machine, *(Value(machine, a) for a in function.args)).raw)
+    return function
 
 
 def _reassociable_sum(form: FloatFormat) -> Any:
@@ -110,7 +113,7 @@ def _reassociable_sum(form: FloatFormat) -> Any:
         _require(name, kind, arguments)
         return kind(*arguments), lower
 
-    return _intrinsic(name, 2, typer)
+    return intrinsic_of(name, 2, typer)
 
 
 def _reduction(form: FloatFormat, instruction: str) -> Any:
@@ -126,7 +129,7 @@ def _reduction(form: FloatFormat, instruction: str) -> Any:
         _require(name, kind, arguments)
         return kind(*arguments), lower
 
-    return _intrinsic(name, 2, typer)
+    return intrinsic_of(name, 2, typer)
 
 
 def _bit_cast(form: FloatFormat, *, to_integer: bool) -> Any:
@@ -143,7 +146,7 @@ def _bit_cast(form: FloatFormat, *, to_integer: bool) -> Any:
         _require(name, source, arguments)
         return target(*arguments), lower
 
-    return _intrinsic(name, 1, typer)
+    return intrinsic_of(name, 1, typer)
 
 
 class _Fortran:
@@ -213,7 +216,7 @@ def _blas_intrinsic(
                 _require(name, kind, (argument,))
         return types.void(*expected), lower
 
-    return _intrinsic(name, len(shape), typer)
+    return intrinsic_of(name, len(shape), typer)
 
 
 def _gemm(form: FloatFormat) -> Any:

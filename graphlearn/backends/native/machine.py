@@ -116,18 +116,24 @@ class Machine:
     Args:
         builder: an ``llvmlite.ir.IRBuilder``, placed where the instructions go.
         format: the floating-point format of every value.
+        lanes: how many numbers a value holds side by side; 0: one, and no LLVM vector.
     """
 
-    def __init__(self, builder: Any, format: FloatFormat) -> None:
+    def __init__(self, builder: Any, format: FloatFormat, lanes: int = 0) -> None:
         from llvmlite import ir
 
         self.builder = builder
         self.format = format
-        self.float_type = ir.FloatType() if format.width == 32 else ir.DoubleType()
-        self.int_type = ir.IntType(format.width)
-        self._constant: Callable[[Any, float], Any] = ir.Constant
+        self.lanes = lanes
+        number = ir.FloatType() if format.width == 32 else ir.DoubleType()
+        self.float_type = ir.VectorType(number, lanes) if lanes else number
+        self.int_type = ir.VectorType(ir.IntType(format.width), lanes) if lanes else ir.IntType(format.width)
+        self._new_constant: Callable[[Any, Any], Any] = ir.Constant
         self._function: Callable[..., Any] = ir.Function
         self._function_type: Callable[..., Any] = ir.FunctionType
+
+    def _constant(self, kind: Any, value: float) -> Any:
+        return self._new_constant(kind, [value] * self.lanes if self.lanes else value)
 
     def number(self, value: float) -> Value:
         """A float constant, rounded to the format."""
@@ -193,7 +199,7 @@ class Machine:
 
     def call(self, intrinsic: str, *arguments: Value) -> Value:
         """A call of an LLVM intrinsic whose operands and result have this format."""
-        name = f"{intrinsic}.{self.format.name}"
+        name = f"{intrinsic}.{f'v{self.lanes}' if self.lanes else ''}{self.format.name}"
         known = self.builder.module.globals.get(name)
         if known is None:
             kind = self._function_type(self.float_type, [self.float_type] * len(arguments))

@@ -316,6 +316,11 @@ def minimum(m: Machine, a: Value, b: Value) -> Value:
     return m.select(m.is_nan(b), b, m.select(m.less(b, a), b, a))
 
 
+def magnitude(m: Machine, x: Value) -> Value:
+    """``x`` without its sign."""
+    return m.magnitude(x)
+
+
 # the name in generated code, before the format's suffix -> formula
 FORMULAS: dict[str, Callable[..., Value]] = {
     "fexp": exp,
@@ -330,6 +335,7 @@ FORMULAS: dict[str, Callable[..., Value]] = {
     "ftanh": tanh,
     "fsigmoid": sigmoid,
     "fsqrt": sqrt,
+    "fabs": magnitude,
     "fmax": maximum,
     "fmin": minimum,
 }

@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from graphlearn.backends.native import NativeFunction, aligned_zeros, compile_native
-from graphlearn.backends.numba.emit import Emitted, emit_function, emit_training
+from graphlearn.backends.numba.emit import Batches, Emitted, emit_function, emit_training
 from graphlearn.backends.numba.tape import TapeFunction, record_tape
+from graphlearn.backends.numba.tiles import objection
 from graphlearn.backends.registry import lowered
 from graphlearn.backends.steps import check_steps, lengths_of
 from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node
 from graphlearn.program.build import Batching, build_function, build_training
 from graphlearn.program.program import Program
-from graphlearn.program.steps import Buffer, Gather, arena_of
+from graphlearn.program.steps import Buffer, arena_of
 from graphlearn.program.training import TrainingStep
 
 
@@ -69,10 +70,10 @@ def _require_nonempty(program: Program, sizes: Mapping[str, int]) -> None:
 class _Compiled:
     """A training program and its machine code."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, batches: Batches, precision: str) -> None:
         self.program = program
-        self.gathers = any(isinstance(step, Gather) for step in program.steps)
-        self.emitted: Emitted = emit_training(program)
+        self.batches = batches
+        self.emitted: Emitted = emit_training(program, batches, precision)
         self.run: NativeFunction = compile_native(
             self.emitted.source, self.emitted.entry, self.emitted.signature, straight=self.emitted.straight
         )
@@ -98,6 +99,7 @@ class NumbaRun:
         self._data = {n: np.ascontiguousarray(data[n], lowered(n.dtype, precision)) for n in step.data}
         self._rows = len(next(iter(self._data.values()))) if self._data else capacity
         self._programs: dict[tuple[bool, bool], _Compiled] = {}
+        self._columns: dict[Node, np.ndarray] = {}
         self._lock = threading.Lock()
         gather = bool(self._data) and capacity < self._rows
         self._current = self._compiled(gather, fixed=not gather or self._rows % capacity == 0)
@@ -123,8 +125,9 @@ class NumbaRun:
                 for d, n in zip(leaf.shape, array.shape, strict=True)
                 if isinstance(d, str) and d != self._step.axis
             }
-            program = build_training(self._step, self._precision, Batching(rows, fixed, gather, sizes, together=True))
-            self._programs[key] = _Compiled(program)
+            batching = Batching(rows, fixed, gather, sizes, together=True, tiles=objection)
+            program = build_training(self._step, self._precision, batching)
+            self._programs[key] = _Compiled(program, Batches(rows, fixed, gather), self._precision)
         return self._programs[key]
 
     def load(self, values: Mapping[Node, np.ndarray]) -> None:
@@ -162,24 +165,39 @@ class NumbaRun:
             self._suit(counts, order)
             compiled = self._current
             arenas = [compiled.arenas[dtype] for dtype in compiled.emitted.arenas]
-            data = [
-                self._data[leaf].view(arena_of(b.dtype))
-                for leaf, b in compiled.program.given.items()
-                if b.role == "given"
-            ]
+            given = [leaf for leaf, b in compiled.program.given.items() if b.role == "given"]
+            data = [self._laid_out(leaf, compiled) for leaf in given]
             taken = counts if order is None else order  # not read where all rows are taken
             return int(compiled.run(*arenas, *data, taken, counts, len(counts), losses))
+
+    def _laid_out(self, leaf: Node, compiled: _Compiled) -> np.ndarray:
+        """The data of an input: by rows, or by columns that end on whole vectors, where rows are taken in tiles."""
+        padded = compiled.emitted.padded
+        if not padded or leaf not in self._step.data:
+            return self._data[leaf].view(arena_of(compiled.program.given[leaf].dtype))
+        if leaf not in self._columns:
+            self._columns[leaf] = _columns(self._data[leaf], padded)
+        return self._columns[leaf]
 
     def _suit(self, counts: np.ndarray, order: np.ndarray | None) -> None:
         """Go over to a program that fits these batches, with all values, where the current one does not."""
         gather = bool(self._data) and order is not None
-        current = self._current
+        batches = self._current.batches
         fixed = not gather or bool((counts == self._capacity).all())
-        if gather == current.gathers and (fixed or current.program.axes or not self._step.axis):
+        if gather == batches.gather and (fixed or not batches.full or not self._step.axis):
             return
         values = self._kept()
         self._current = self._compiled(gather, fixed)
         self._write(self._current, values)
+
+
+def _columns(array: np.ndarray, padded: int) -> np.ndarray:
+    """Every column of entries, one after the other; the last row again where a column is made longer."""
+    table = array.reshape(len(array), -1)
+    result = np.empty((table.shape[1], padded), array.dtype)
+    result[:, : len(array)] = table.T
+    result[:, len(array) :] = table[-1:].T
+    return result
 
 
 def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> NumbaFunction | TapeFunction:

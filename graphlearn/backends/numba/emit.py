@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphlearn.backends import rows
-from graphlearn.backends.native import Signature
+from graphlearn.backends.native import Signature, lanes_for
 from graphlearn.backends.numba.loops import write_loop
 from graphlearn.backends.numba.products import write_product
+from graphlearn.backends.numba.straight import is_straight, write_straight
+from graphlearn.backends.numba.tiles import TileWriter
 from graphlearn.backends.numba.unrolled import Unrolled, is_tiny
 from graphlearn.backends.routines import write_routine
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import count, row_major
 from graphlearn.program.program import Program
-from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, MatMul, Routine, Step, arena_of
+from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, MatMul, Routine, Step, Tile, arena_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Emitted:
         signature: its parameters.
         arenas: dtypes of the arenas, in the order of the parameters.
         straight: whether its loops are unrolled.
+        padded: rows of each column of the data, which must lie by columns; 0: it lies by rows.
     """
 
     source: str
@@ -33,6 +37,22 @@ class Emitted:
     signature: Signature
     arenas: tuple[str, ...]
     straight: bool = False
+    padded: int = 0
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batches of a training loop whose rows are taken in tiles.
+
+    Args:
+        rows: of the largest.
+        full: whether all have that many.
+        gather: whether rows are taken by number.
+    """
+
+    rows: int
+    full: bool
+    gather: bool
 
 
 def _arenas(program: Program) -> tuple[str, ...]:
@@ -57,8 +77,14 @@ def emit_function(program: Program) -> Emitted:
     return Emitted(source.text(), "compute", Signature(tuple(kinds)), arenas)
 
 
-def emit_training(program: Program) -> Emitted:
-    """The source of ``train(arena, ..., data, ..., order, counts, steps, losses)``, which returns the updates made."""
+def emit_training(program: Program, batches: Batches, precision: str) -> Emitted:
+    """The source of ``train(arena, ..., data, ..., order, counts, steps, losses)``, which returns the updates made.
+
+    Args:
+        program: of one step.
+        batches: what it is given.
+        precision: the dtype by which lanes are counted.
+    """
     loss = program.loss
     if loss is None:
         raise TypeError("a training loop needs a program with a loss; build_training makes one")
@@ -69,22 +95,36 @@ def emit_training(program: Program) -> Emitted:
     kinds = [f"{dtype}*" for dtype in arenas] + [f"const {arena_of(b.dtype)}*" for b in data]
     names += ["order", "counts", "steps", "losses"]
     kinds += ["const int64*", "const int64*", "int64", "float64*"]
+    tiled = any(isinstance(step, Tile) for step in program.steps)
+    lanes = lanes_for(precision, batches.rows) if tiled else 0
+    padded = -(-batches.rows // lanes) * lanes if tiled and not batches.gather else 0
+    tiny = not tiled and is_tiny(program)
     with source.block(f"def train({', '.join(names)}):"):
-        if is_tiny(program):
+        if tiny:
             Unrolled(source, loss).write()
         else:
             source.line("row = 0")
             with source.block("for step in range(steps):"):
-                _write_training_step(source, program, loss)
+                _write_training_step(source, program, loss, _Lanes(lanes, padded, batches))
             source.line("return steps")
-    return Emitted(source.text(), "train", Signature(tuple(kinds), "int64"), arenas, is_tiny(program))
+    return Emitted(source.text(), "train", Signature(tuple(kinds), "int64"), arenas, tiny, padded)
 
 
-def _write_training_step(source: Source, program: Program, loss: Buffer) -> None:
+@dataclass(frozen=True)
+class _Lanes:
+    """How a tile is written: so many rows at a time, of columns that are so long, or of rows taken by number."""
+
+    count: int
+    padded: int
+    batches: Batches
+
+
+def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: _Lanes) -> None:
     for length in source.lengths.values():
         source.line(f"{length} = counts[step]")
     section = ""
     checked = False
+    vectors: Mapping[tuple[str, int], str] = {}
     for name, step in zip(program.sections, program.steps, strict=True):
         if name != section:
             if name == "update":
@@ -92,10 +132,17 @@ def _write_training_step(source: Source, program: Program, loss: Buffer) -> None
                 checked = True
             source.line(f"# {name}")
             section = name
-        _write_step(source, step, reciprocals=name == "update")
+        if isinstance(step, Tile):
+            tile = TileWriter(source, step, lanes.count, lanes.batches.rows, lanes.batches.full, lanes.padded)
+            tile.write()
+            vectors = tile.vectors
+        elif lanes.count and isinstance(step, FusedLoop) and is_straight(step):
+            write_straight(source, step, lanes.count, vectors, reciprocals=name == "update")
+        else:
+            _write_step(source, step, reciprocals=name == "update")
     if not checked:
         _write_check(source, loss)
-    if any(isinstance(step, Gather) for step in program.steps):
+    if lanes.batches.gather:
         source.line(f"row += {next(iter(source.lengths.values()), 'counts[step]')}")
 
 
@@ -116,8 +163,10 @@ def _write_step(source: Source, step: Step, *, reciprocals: bool = False) -> Non
         _write_routine(source, step)
     elif isinstance(step, Gather):
         _write_gather(source, step)
-    else:
+    elif isinstance(step, Copy):
         _write_copy(source, step)
+    else:
+        raise TypeError(f"a {type(step).__name__} stands in a training loop only")
 
 
 def _write_routine(source: Source, step: Routine) -> None:

@@ -1,0 +1,136 @@
+"""A loop that walks straight through its arrays, such as an optimizer's update, on lanes: no entry is left over.
+
+Arrays of an arena begin on cache lines, so the last lanes may lie in the gap behind an array, where they do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphlearn.backends import rows
+from graphlearn.backends.numba.lanes import LaneWriter, Text, lanes_of, named, obstacle, values_used
+from graphlearn.backends.source import Source
+from graphlearn.program.counts import ZERO, count
+from graphlearn.program.steps import Buffer, Compute, FusedLoop, Length, Literal, Load, Value, same_entries
+
+_SHORT = 16  # vectors of entries up to which a loop is written out
+
+
+def is_straight(step: FusedLoop) -> bool:
+    """Whether the loop computes floats and visits every array entry by entry, in an arena."""
+    if step.reductions or not step.axes or not count(step.axes).is_literal or obstacle(step):
+        return False
+    loads = [v for v in values_used(step) if isinstance(v, Load)]
+    walked = [v for v in loads if any(s != ZERO for s in v.strides) or v.offset]
+    places = [(v.buffer, v.strides, v.offset) for v in walked]
+    places += [(s.buffer, s.strides, s.offset) for s in step.stores]
+    return all(
+        b.dtype in rows.SUFFIX and b.slot is not None and not offset and same_entries(strides, b, step.axes)
+        for b, strides, offset in places
+    )
+
+
+def write_straight(
+    source: Source, step: FusedLoop, lanes: int, vectors: Mapping[tuple[str, int], str], *, reciprocals: bool
+) -> None:
+    """Write the loop.
+
+    Args:
+        source: where it is written.
+        step: a loop that `is_straight`.
+        lanes: how many entries are worked on at a time.
+        vectors: dtype and place in the arena -> the local that holds what is there.
+        reciprocals: whether a division by a number becomes a product with its reciprocal: 1 ULP more.
+    """
+    _Straight(source, step, lanes, vectors, reciprocals).write()
+
+
+class _Straight:
+    def __init__(
+        self, source: Source, step: FusedLoop, lanes: int, vectors: Mapping[tuple[str, int], str], reciprocals: bool
+    ) -> None:
+        self._source = source
+        self._step = step
+        self._lanes = LaneWriter(source, lanes)
+        self._vectors = vectors
+        self._reciprocals = reciprocals
+        self._text: dict[Value, Text] = {}
+        self._body = values_used(step)
+        self._walks = _walking(step)
+        self._inverse: dict[Value, str] = {}
+
+    def write(self) -> None:
+        """Write what is the same for all entries, then the loop; written out where it is short."""
+        for node in self._step.nodes:
+            self._source.line(f"# {self._source.about(node.inputs[0] if node.op.name == 'copy' else node)}")
+        for value in self._body:
+            if value not in self._walks:
+                self._define(value, 0)
+        if self._reciprocals:
+            self._invert()
+        number, lanes = count(self._step.axes).factor, self._lanes.count
+        starts = range(0, number, lanes)
+        if len(starts) <= _SHORT:
+            for at in starts:
+                self._write_at(at)
+        else:
+            index = self._source.index(0)
+            with self._source.block(f"for {index} in range(0, {number}, {lanes}):"):
+                self._write_at(index)
+
+    def _invert(self) -> None:
+        for value in self._body:
+            if isinstance(value, Compute) and value.op == "div" and value in self._walks:
+                divisor = value.operands[1]
+                if divisor not in self._walks and divisor not in self._inverse:
+                    self._inverse[divisor] = self._source.local()
+                    one = self._source.literal(1, value.dtype)
+                    self._source.line(f"{self._inverse[divisor]} = {one} / {self._text[divisor].text}")
+
+    def _write_at(self, at: int | str) -> None:
+        for value in self._body:
+            if value in self._walks:
+                self._define(value, at)
+        for store in self._step.stores:
+            kind = lanes_of(store.buffer.dtype, self._lanes.count)
+            value = self._lanes.laned(self._text[store.value], store.buffer.dtype)
+            pointer = self._source.place(store.buffer)[0]
+            self._source.line(f"store_{kind}({pointer}, {_place(store.buffer, at)}, {value})")
+
+    def _define(self, value: Value, at: int | str) -> None:
+        text = self._expression(value, at)
+        if isinstance(value, Literal) or not isinstance(value, Load | Compute):
+            self._text[value] = text
+            return
+        self._text[value] = named(self._source, text, self._source.local())
+
+    def _expression(self, value: Value, at: int | str) -> Text:
+        source = self._source
+        if isinstance(value, Literal):
+            return Text(source.literal(value.value, value.dtype), False)
+        if isinstance(value, Length):
+            return Text(source.length(value.axis), False)
+        if isinstance(value, Compute):
+            operands = [self._text[v] for v in value.operands]
+            inverse = self._inverse.get(value.operands[1]) if value.op == "div" and self._reciprocals else None
+            return Text(f"({operands[0].text} * {inverse})", True) if inverse else self._lanes.compute(value, operands)
+        if value not in self._walks:
+            return Text(source.load(value.buffer, value.strides, ["0"] * len(value.strides), value.offset), False)
+        known = self._vectors.get((value.dtype, value.buffer.start + at)) if isinstance(at, int) else None
+        pointer, kind = source.place(value.buffer)[0], lanes_of(value.dtype, self._lanes.count)
+        return Text(known or f"load_{kind}({pointer}, {_place(value.buffer, at)})", True)
+
+
+def _place(buffer: Buffer, at: int | str) -> str:
+    """The place in the arena of an entry."""
+    return str(buffer.start + at) if isinstance(at, int) else f"{buffer.start} + {at}" if buffer.start else at
+
+
+def _walking(step: FusedLoop) -> set[Value]:
+    """The values that change from entry to entry."""
+    found: set[Value] = set()
+    for value in step.body:
+        moves = isinstance(value, Load) and any(s != ZERO for s in value.strides)
+        if moves or (isinstance(value, Compute) and not found.isdisjoint(value.operands)):
+            found.add(value)
+    return found
