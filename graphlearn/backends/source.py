@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from graphlearn.backends.rows import ARENAS, literal
@@ -16,7 +16,7 @@ from graphlearn.types import Dim
 
 _RESERVED = {
     "math", "range", "abs", "min", "max", "float32", "float64", "int32", "int64", "uint32", "uint64",
-    "order", "counts", "steps", "losses", "step", "row", "taken", *ARENAS.values(),
+    "order", "counts", "steps", "losses", "step", "row", "taken", "first", "live", *ARENAS.values(),
     "cuda", "thread", "threads", "block", "blocks", "entry", "other", "made", "finished",  # names of GPU kernels
     *(f"i{k}" for k in range(32)),
 }  # fmt: skip
@@ -27,15 +27,17 @@ class Source:
 
     Args:
         program: what is written.
+        known: lengths of free axes that are nevertheless the same whenever the function runs.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, known: Mapping[str, int] | None = None) -> None:
         self.program = program
         self._lines: list[str] = []
         self._depth = 0
         self._taken = set(_RESERVED) | set(keyword.kwlist)
         self._numbers = 0
-        self.lengths = {axis: self.unique(f"n_{axis}") for axis in program.axes}
+        known = known or {}
+        self.lengths = {axis: str(known[axis]) if axis in known else self.unique(f"n_{axis}") for axis in program.axes}
         self._names: dict[Buffer, str] = {}
         self._constants: dict[str, str] = {}
         self._shared: dict[str, str] = {}

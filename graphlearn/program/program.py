@@ -15,6 +15,7 @@ from graphlearn.program.steps import (
     Routine,
     Slot,
     Step,
+    Tile,
     padded,
     writes_of,
 )
@@ -92,9 +93,16 @@ class _Listing:
         """One line per step, with its operations."""
         lines = []
         for section, step in zip(self._program.sections, self._program.steps, strict=True):
-            names = ", ".join(self._program.names.get(n, n.op.name) for n in step.nodes)
-            lines.append(f"{section:9} {type(step).__name__:10} {_work(step):24} {names}".rstrip())
+            inner = step.steps if isinstance(step, Tile) else ()
+            lines.append(self._line(section, step, "" if inner else self._names(step)))
+            lines += [self._line("", each, self._names(each)) for each in inner]
         return lines
+
+    def _line(self, section: str, step: Step, names: str) -> str:
+        return f"{section:9} {type(step).__name__:10} {_work(step):24} {names}".rstrip()
+
+    def _names(self, step: Step) -> str:
+        return ", ".join(self._program.names.get(n, n.op.name) for n in step.nodes)
 
 
 def _place(buffer: Buffer) -> str:
@@ -112,4 +120,6 @@ def _work(step: Step) -> str:
         return f"2 x {'x'.join(map(str, (*step.batch, *step.sizes)))} flops"
     if isinstance(step, Routine):
         return f"{step.items} items"
+    if isinstance(step, Tile):
+        return f"some rows of {step.axis} at once"
     return f"{writes_of(step)[0].count} elements"

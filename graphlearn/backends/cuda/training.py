@@ -185,7 +185,7 @@ class _Writer:
             write_routine_pass(self._source, step)
         elif isinstance(step, Gather):
             _write_gather(self._source, step)
-        else:
+        elif isinstance(step, Copy):
             _write_copy(self._source, step)
         if each.kind is Kind.TREE:  # it ends with a barrier
             self._forget()

@@ -88,7 +88,7 @@ def emit_training(program: Program, batches: Batches, precision: str) -> Emitted
     loss = program.loss
     if loss is None:
         raise TypeError("a training loop needs a program with a loss; build_training makes one")
-    source = Source(program)
+    source = Source(program, dict.fromkeys(program.axes, batches.rows) if batches.full else {})
     arenas = _arenas(program)
     data = [b for b in program.given.values() if b.role == "given"]
     names = [rows.ARENAS[dtype] for dtype in arenas] + [source.name_of(b) for b in data]
@@ -105,7 +105,7 @@ def emit_training(program: Program, batches: Batches, precision: str) -> Emitted
         else:
             source.line("row = 0")
             with source.block("for step in range(steps):"):
-                _write_training_step(source, program, loss, _Lanes(lanes, padded, batches))
+                _write_training_step(source, program, loss, _Lanes(lanes, precision, padded, batches))
             source.line("return steps")
     return Emitted(source.text(), "train", Signature(tuple(kinds), "int64"), arenas, tiny, padded)
 
@@ -115,13 +115,15 @@ class _Lanes:
     """How a tile is written: so many rows at a time, of columns that are so long, or of rows taken by number."""
 
     count: int
+    dtype: str
     padded: int
     batches: Batches
 
 
 def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: _Lanes) -> None:
     for length in source.lengths.values():
-        source.line(f"{length} = counts[step]")
+        if not length.isdigit():
+            source.line(f"{length} = counts[step]")
     section = ""
     checked = False
     vectors: Mapping[tuple[str, int], str] = {}
@@ -136,14 +138,15 @@ def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: 
             tile = TileWriter(source, step, lanes.count, lanes.batches.rows, lanes.batches.full, lanes.padded)
             tile.write()
             vectors = tile.vectors
-        elif lanes.count and isinstance(step, FusedLoop) and is_straight(step):
+        elif lanes.count and isinstance(step, FusedLoop) and is_straight(step, lanes.dtype):
             write_straight(source, step, lanes.count, vectors, reciprocals=name == "update")
         else:
             _write_step(source, step, reciprocals=name == "update")
     if not checked:
         _write_check(source, loss)
     if lanes.batches.gather:
-        source.line(f"row += {next(iter(source.lengths.values()), 'counts[step]')}")
+        names = [length for length in source.lengths.values() if not length.isdigit()]
+        source.line(f"row += {names[0] if names else 'counts[step]'}")
 
 
 def _write_check(source: Source, loss: Buffer) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphlearn.backends import rows
 from graphlearn.backends.numba.lanes import LaneWriter, Text, lanes_of, named, obstacle, values_used
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ZERO, count
@@ -16,8 +15,8 @@ from graphlearn.program.steps import Buffer, Compute, FusedLoop, Length, Literal
 _SHORT = 16  # vectors of entries up to which a loop is written out
 
 
-def is_straight(step: FusedLoop) -> bool:
-    """Whether the loop computes floats and visits every array entry by entry, in an arena."""
+def is_straight(step: FusedLoop, dtype: str) -> bool:
+    """Whether the loop visits every array entry by entry, each in the arena of a dtype."""
     if step.reductions or not step.axes or not count(step.axes).is_literal or obstacle(step):
         return False
     loads = [v for v in values_used(step) if isinstance(v, Load)]
@@ -25,7 +24,7 @@ def is_straight(step: FusedLoop) -> bool:
     places = [(v.buffer, v.strides, v.offset) for v in walked]
     places += [(s.buffer, s.strides, s.offset) for s in step.stores]
     return all(
-        b.dtype in rows.SUFFIX and b.slot is not None and not offset and same_entries(strides, b, step.axes)
+        b.dtype == dtype and b.slot is not None and not offset and same_entries(strides, b, step.axes)
         for b, strides, offset in places
     )
 
@@ -93,9 +92,9 @@ class _Straight:
                 self._define(value, at)
         for store in self._step.stores:
             kind = lanes_of(store.buffer.dtype, self._lanes.count)
-            value = self._lanes.laned(self._text[store.value], store.buffer.dtype)
+            text = self._lanes.laned(self._text[store.value], store.buffer.dtype)
             pointer = self._source.place(store.buffer)[0]
-            self._source.line(f"store_{kind}({pointer}, {_place(store.buffer, at)}, {value})")
+            self._source.line(f"store_{kind}({pointer}, {_place(store.buffer, at)}, {text})")
 
     def _define(self, value: Value, at: int | str) -> None:
         text = self._expression(value, at)

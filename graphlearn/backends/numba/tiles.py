@@ -32,6 +32,7 @@ from graphlearn.program.tiling import operations, row_size
 
 _MOST = 1500  # operations of a tile up to which it is written out: a compile time of about a second
 _INLINE = 70  # longest text of a value that is written where it is used
+_BLOCK = 256  # tiles whose sums are added up apart, so that the error of a long sum does not grow with its length
 _DATA = ("float32", "float64", "int64")
 
 
@@ -85,19 +86,33 @@ class TileWriter:
         """Write the loop over tiles, then the sums."""
         source, lanes = self._source, self._lanes.count
         length = source.lengths[self._tile.axis]
-        if self._many:
-            for buffer in tile_sums(self._tile):
-                for k in range(buffer.count.factor):
-                    name = source.unique(f"sum_{buffer.name}_{k}")
-                    zero = source.literal(0, buffer.dtype)
-                    source.line(f"{name} = splat_{lanes_of(buffer.dtype, lanes)}({zero})")
-                    self._sums[buffer, k] = name
-            end = length if self._masked else str(self._batch)
-            with source.block(f"for first in range(0, {end}, {lanes}):"):
+        stride = lanes * _BLOCK
+        if self._batch > stride:
+            whole = self._zeros("whole")
+            with source.block(f"for block in range(0, {length}, {stride}):"):
+                self._sums = self._zeros("sum")
+                with source.block(f"for first in range(block, min(block + {stride}, {length}), {lanes}):"):
+                    self._rows("first", length)
+                for key, name in whole.items():
+                    source.line(f"{name} = {name} + {self._sums[key]}")
+            self._sums = whole
+        elif self._many:
+            self._sums = self._zeros("sum")
+            with source.block(f"for first in range(0, {length}, {lanes}):"):
                 self._rows("first", length)
         else:
             self._rows("0", length)
         self._fold()
+
+    def _zeros(self, stem: str) -> dict[tuple[Buffer, int], str]:
+        """Names for all sums over rows, each 0 in every lane."""
+        names = {}
+        for buffer in tile_sums(self._tile):
+            zero = f"splat_{lanes_of(buffer.dtype, self._lanes.count)}({self._source.literal(0, buffer.dtype)})"
+            for k in range(buffer.count.factor):
+                name = names[buffer, k] = self._source.unique(f"{stem}_{buffer.name}_{k}")
+                self._source.line(f"{name} = {zero}")
+        return names
 
     def _rows(self, first: str, length: str) -> None:
         if self._masked:

@@ -28,6 +28,7 @@ from graphlearn.program.steps import (
     Reduce,
     Routine,
     Step,
+    Tile,
     Value,
 )
 
@@ -48,8 +49,8 @@ def _operations(step: Step) -> int:
         return each * count(step.axes).factor
     if isinstance(step, MatMul):
         return 2 * count([*step.batch, *step.sizes]).factor
-    if isinstance(step, Routine):
-        return _MOST + 1  # it walks through arrays by numbers that are known only at run time
+    if isinstance(step, Routine | Tile):
+        return _MOST + 1  # places that are known only at run time; lanes have a text of their own
     return (step.out if isinstance(step, Gather) else step.target).count.factor
 
 

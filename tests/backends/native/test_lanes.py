@@ -1,0 +1,115 @@
+"""Values of several lanes: every operation does in each lane what it does to one number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphlearn.backends.native import Signature, compile_native, lanes_for
+from graphlearn.backends.native.vector_math import FORMULAS
+from graphlearn.errors import EngineError
+
+SUFFIX = {"float32": "f32", "float64": "f64"}
+KINDS = [(dtype, count) for dtype in SUFFIX for count in (2, 4, 8, 16)]
+EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3e-39, 1e30, np.inf, -np.inf, np.nan, 37.0, -37.0, 88.5, 1e-3, 7.0]
+
+
+def run(lines, dtype, count, given, length, integers=()):
+    """Run lines over ``p`` (given), ``q`` (result) and ``order`` (integers), with {k} for the kind of lanes."""
+    text = "\n".join(f"    {line}" for line in lines)
+    source = f"def f(p, q, order):\n{text}\n    return\n".replace("{k}", f"{SUFFIX[dtype]}x{count}")
+    source = source.replace("{s}", SUFFIX[dtype]).replace("{n}", str(count)).replace("{dtype}", dtype)
+    function = compile_native(source, "f", Signature((f"const {dtype}*", f"{dtype}*", "const int64*")))
+    result = np.zeros(length, dtype)
+    function(np.ascontiguousarray(given, dtype), result, np.asarray([*integers, 0], np.int64))
+    return result
+
+
+@pytest.mark.parametrize(("dtype", "count"), KINDS)
+def test_arithmetic_with_lanes_and_single_numbers(dtype, count):
+    given = np.random.default_rng(0).normal(size=2 * count).astype(dtype)
+    a, b = given[:count], given[count:]
+    forms = {
+        "a + b": a + b,
+        "a - b": a - b,
+        "a * {dtype}(3.0)": a * dtype_of(dtype, 3),
+        "{dtype}(2.0) - b": dtype_of(dtype, 2) - b,
+        "a / b": a / b,
+        "-a": -a,
+        "fabs_{s}(a)": np.abs(a),
+        "fmax_{s}(a, {dtype}(0.25))": np.maximum(a, dtype_of(dtype, 0.25)),
+        "select_{k}(a < b, a, {dtype}(9.0))": np.where(a < b, a, dtype_of(dtype, 9)),
+        "select_{k}((a < b) & (a != {dtype}(0.0)), a, b)": np.where((a < b) & (a != 0), a, b),
+        "select_{k}(~(a >= b) | (a == b), a, b)": np.where(~(a >= b) | (a == b), a, b),
+        "select_{k}(a <= b, {dtype}(1.0), b)": np.where(a <= b, dtype_of(dtype, 1), b),
+    }
+    for form, wanted in forms.items():
+        lines = ["a = load_{k}(p, 0)", "b = load_{k}(p, {n})", f"store_{{k}}(q, 0, {form})"]
+        np.testing.assert_array_equal(run(lines, dtype, count, given, count), wanted, err_msg=form)
+
+
+def dtype_of(dtype, value):
+    return np.dtype(dtype).type(value)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("dtype", SUFFIX)
+def test_a_formula_gives_the_same_bits_in_lanes(name, dtype):
+    two = name in ("fmax", "fmin")
+    call = f"{name}_{{s}}(a{', a' if two else ''})"
+    lanes = run(["a = load_{k}(p, 0)", f"store_{{k}}(q, 0, {call})"], dtype, 16, EDGES, 16)
+    single = run(["for i in range(16):", "    a = p[i]", f"    q[i] = {call}"], dtype, 16, EDGES, 16)
+    np.testing.assert_array_equal(lanes, single)
+
+
+@pytest.mark.parametrize(("dtype", "count"), KINDS)
+def test_sums_come_to_their_lanes_however_many_there_are(dtype, count):
+    given = np.random.default_rng(1).integers(-9, 9, (count, count)).astype(dtype)
+    for number in range(1, count + 1):
+        lines = [f"v{i} = load_{{k}}(p, {i * count})" for i in range(number)]
+        lines.append(f"store_{{k}}(q, 0, total_{{k}}_{number}({', '.join(f'v{i}' for i in range(number))}))")
+        result = run(lines, dtype, count, given, count)
+        np.testing.assert_array_equal(result[:number], given[:number].sum(1))
+
+
+@pytest.mark.parametrize(("dtype", "count"), KINDS)
+def test_rows_are_taken_by_number_and_none_beyond_the_last(dtype, count):
+    table = np.arange(3 * 40.0).reshape(40, 3)
+    order = np.random.default_rng(2).permutation(40)[: count + 2]
+    lines = ["where = rows_i64x{n}(order, 1, {n} - 1, 3)", "store_{k}(q, 0, take_{k}(p, where, 2))"]
+    picked = order[np.minimum(np.arange(count) + 1, count - 1)]
+    np.testing.assert_array_equal(run(lines, dtype, count, table, count, order), table[picked, 2])
+
+
+@pytest.mark.parametrize(("dtype", "count"), KINDS)
+def test_whole_numbers_and_masks_become_numbers(dtype, count):
+    lines = [
+        "n = load_i64x{n}(order, 0)",
+        "live = live_i1x{n}(order[{n}])",
+        "store_{k}(q, 0, real_{k}(n * n + 1))",
+        "store_{k}(q, {n}, select_{k}(live, splat_{k}({dtype}(2.0)), select_{k}(n == 3, {dtype}(5.0), {dtype}(7.0))))",
+        "q[2 * {n}] = lane_{k}_1(real_{k}(n))",
+    ]
+    numbers = np.arange(count) + 2
+    result = run(lines, dtype, count, [0.0], 2 * count + 1, [*numbers, count // 2])
+    np.testing.assert_array_equal(result[:count], numbers**2 + 1)
+    expected = np.where(np.arange(count) < count // 2, 2, np.where(numbers == 3, 5, 7))
+    np.testing.assert_array_equal(result[count : 2 * count], expected)
+    assert result[-1] == numbers[1]
+
+
+def test_parts_of_lanes_are_stored_and_nothing_beside_them():
+    result = run(["put_{k}_1_2(q, 3, load_{k}(p, 0))"], "float32", 4, [1, 2, 3, 4], 8)
+    np.testing.assert_array_equal(result, [0, 0, 0, 2, 3, 0, 0, 0])
+
+
+def test_lanes_of_another_dtype_are_refused():
+    with pytest.raises(EngineError, match="could not compile"):
+        run(["store_{k}(q, 0, load_{k}(p, 0) + float64(1.0))"], "float32", 4, [1, 2, 3, 4], 4)
+
+
+def test_few_rows_take_few_lanes():
+    most = lanes_for("float32")
+    assert lanes_for("float64") * 2 == most
+    assert [lanes_for("float32", rows) for rows in (1, 2, 3, 4, 5)] == [2, 2, 4, 4, min(8, most)]
+    assert lanes_for("float32", 10_000) == most
