@@ -321,13 +321,23 @@ def _select(name: str, kind: str, count: int) -> Any:
 
 @functools.cache
 def _real(name: str, kind: str, count: int) -> Any:
-    """``real(v)``: whole numbers as floats."""
+    """``real(v)``: whole numbers, or floats of the other format, as floats."""
     from llvmlite import ir
 
-    def emit(builder: Any, value: Any) -> Any:
-        return builder.sitofp(value, ir.VectorType(_element(kind), count))
+    result, vector = lane_type()(kind, count), ir.VectorType(_element(kind), count)
 
-    return _simple(name, (lane_type()("i64", count),), lane_type()(kind, count), emit)
+    def typer(given: Any) -> Any:
+        if not isinstance(given, lane_type()) or given.count != count or given.kind == "i1":
+            return None
+        convert = "sitofp" if given.kind == "i64" else "fptrunc" if kind == "f32" else "fpext"
+
+        def lower(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+            same = given.kind == kind
+            return arguments[0] if same else getattr(builder, convert)(arguments[0], vector)
+
+        return result(given), lower
+
+    return intrinsic_of(name, 1, typer)
 
 
 @functools.cache

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from graphlearn.backends import rows
 from graphlearn.backends.source import Source
-from graphlearn.program.steps import Compute, FusedLoop, Value
+from graphlearn.program.steps import Compute, FusedLoop, Load, Value
 
 _KINDS = {"float32": "f32", "float64": "f64", "int64": "i64", "bool": "i1"}
 _ALIKE = (
@@ -45,9 +45,15 @@ def lanes_of(dtype: str, count: int) -> str:
     return f"{_KINDS[dtype]}x{count}"
 
 
-def obstacle(step: FusedLoop) -> str:
-    """What a loop needs that lanes do not have; empty where they have all."""
-    for value in step.body:
+def obstacle(step: FusedLoop, moving: Callable[[Load], bool]) -> str:
+    """What a loop needs that lanes do not have; empty where they have all.
+
+    Args:
+        step: the loop.
+        moving: whether what is read has lanes; if not, it is one number, and so is what is computed of such alone.
+    """
+    laned = laned_values(step, moving)
+    for value in (v for v in step.body if v in laned):
         if value.dtype not in _KINDS:
             return f"there are no lanes of {value.dtype}"
         if isinstance(value, Compute) and not _is_known(value):
@@ -55,10 +61,21 @@ def obstacle(step: FusedLoop) -> str:
     return ""
 
 
+def laned_values(step: FusedLoop, moving: Callable[[Load], bool]) -> set[Value]:
+    """The values that have lanes."""
+    found: set[Value] = set()
+    for value in step.body:
+        if isinstance(value, Load):
+            found.update([value] if moving(value) else [])
+        elif isinstance(value, Compute) and not found.isdisjoint(value.operands):
+            found.add(value)
+    return found
+
+
 def _is_known(value: Compute) -> bool:
     given = [v.dtype for v in value.operands]
     if value.op == "cast":
-        return value.dtype == given[0] or (value.dtype in rows.SUFFIX and given[0] in ("bool", "int64"))
+        return value.dtype == given[0] or value.dtype in rows.SUFFIX
     floats = {d for d in given if d in rows.SUFFIX}
     return value.op in _TABLES[value.dtype] and len(floats) <= 1
 

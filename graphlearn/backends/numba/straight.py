@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphlearn.backends.numba.lanes import LaneWriter, Text, lanes_of, named, obstacle, values_used
+from graphlearn.backends.numba.lanes import LaneWriter, Text, laned_values, lanes_of, named, obstacle, values_used
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ZERO, count
 from graphlearn.program.steps import Buffer, Compute, FusedLoop, Length, Literal, Load, Value, same_entries
@@ -17,10 +17,10 @@ _SHORT = 16  # vectors of entries up to which a loop is written out
 
 def is_straight(step: FusedLoop, dtype: str) -> bool:
     """Whether the loop visits every array entry by entry, each in the arena of a dtype."""
-    if step.reductions or not step.axes or not count(step.axes).is_literal or obstacle(step):
+    if step.reductions or not step.axes or not count(step.axes).is_literal or obstacle(step, _moves):
         return False
     loads = [v for v in values_used(step) if isinstance(v, Load)]
-    walked = [v for v in loads if any(s != ZERO for s in v.strides) or v.offset]
+    walked = [v for v in loads if _moves(v) or v.offset]
     places = [(v.buffer, v.strides, v.offset) for v in walked]
     places += [(s.buffer, s.strides, s.offset) for s in step.stores]
     return all(
@@ -55,7 +55,7 @@ class _Straight:
         self._reciprocals = reciprocals
         self._text: dict[Value, Text] = {}
         self._body = values_used(step)
-        self._walks = _walking(step)
+        self._walks = laned_values(step, _moves)
         self._inverse: dict[Value, str] = {}
 
     def write(self) -> None:
@@ -125,11 +125,5 @@ def _place(buffer: Buffer, at: int | str) -> str:
     return str(buffer.start + at) if isinstance(at, int) else f"{buffer.start} + {at}" if buffer.start else at
 
 
-def _walking(step: FusedLoop) -> set[Value]:
-    """The values that change from entry to entry."""
-    found: set[Value] = set()
-    for value in step.body:
-        moves = isinstance(value, Load) and any(s != ZERO for s in value.strides)
-        if moves or (isinstance(value, Compute) and not found.isdisjoint(value.operands)):
-            found.add(value)
-    return found
+def _moves(value: Load) -> bool:
+    return any(s != ZERO for s in value.strides)

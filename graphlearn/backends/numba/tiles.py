@@ -41,7 +41,7 @@ def objection(tile: Tile) -> str:
     if operations(tile) > _MOST:
         return f"a row takes {operations(tile)} operations, and {_MOST} are the most that are written out"
     for step in tile.steps:
-        found = obstacle(step) if isinstance(step, FusedLoop) else ""
+        found = obstacle(step, lambda v: tile.axis in v.buffer.shape) if isinstance(step, FusedLoop) else ""
         if found:
             return found
     for buffer in (b for step in tile.steps for b in (*reads_of(step), *writes_of(step))):

@@ -98,6 +98,15 @@ def test_whole_numbers_and_masks_become_numbers(dtype, count):
     assert result[-1] == numbers[1]
 
 
+@pytest.mark.parametrize(("dtype", "other"), [("float32", "f64"), ("float64", "f32")])
+def test_floats_of_the_other_format(dtype, other):
+    lines = [f"store_{{k}}(q, 0, real_{{k}}(real_{other}x4(load_{{k}}(p, 0))))"]
+    given = np.array([0.1, 1e300 if dtype == "float64" else 1e30, np.nan, -3], dtype)
+    with np.errstate(over="ignore"):
+        wanted = given.astype("float64" if other == "f64" else "float32").astype(dtype)
+    np.testing.assert_array_equal(run(lines, dtype, 4, given, 4), wanted)
+
+
 def test_parts_of_lanes_are_stored_and_nothing_beside_them():
     result = run(["put_{k}_1_2(q, 3, load_{k}(p, 0))"], "float32", 4, [1, 2, 3, 4], 8)
     np.testing.assert_array_equal(result, [0, 0, 0, 2, 3, 0, 0, 0])
