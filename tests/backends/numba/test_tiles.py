@@ -98,8 +98,8 @@ def test_losses_over_rows(name):
     ids=lambda kind: kind.__name__,
 )
 def test_optimizers(optimizer):
-    network = gl.nn.MLP([20, 3], activation="tanh")
-    made = on_rows(lambda x, t: gl.losses.mse(network(x), t), (7,), (3,), optimizer=optimizer(0.01))
+    network = gl.nn.MLP([6, 3], activation="tanh")
+    made = on_rows(lambda x, t: gl.losses.mse(network(x), t), (5,), (3,), optimizer=optimizer(0.01))
     for precision in ("float32", "float64"):
         assert_same_run(made, precision, [11] * 12)
 
