@@ -64,7 +64,9 @@ class Truth(NamedTuple):
 
 def points_of(op: Op, dtype: str) -> list[Point]:
     """Half of the hard grid, a quarter where there are several operands: five values of the formula take their time."""
-    return hard_points(op, dtype)[:: 2 if arity(op) == 1 else 4]
+    # Powers of which derivatives at 0 are neither 0 nor infinite belong to every part of the grid.
+    whole = [(x, a) for x in (0.0, 1.0, -2.0) for a in (2.0, 3.0)] if op.name == "pow" else []
+    return [*hard_points(op, dtype)[:: 2 if arity(op) == 1 else 4], *whole]
 
 
 @functools.cache
