@@ -27,6 +27,8 @@ from tests.laws.operands import ELEMENTWISE, arity, is_condition
 STRAIGHT = {
     "abs", "clip", "hard_sigmoid", "hard_tanh", "maximum", "minimum", "relu", "relu6", "sign",
 }  # fmt: skip
+# A density written in exponentials, its derivative in a hyperbolic tangent: SymPy sees that they agree over exponentials.
+OVER_EXPONENTIALS = {("logistic_density", 1), ("logistic_density", 2), ("sigmoid", 2)}
 POINTS = 5
 
 
@@ -79,7 +81,7 @@ def test_the_difference_of_the_derivatives_is_zero(op, order):
         if op.name in STRAIGHT:
             assert all(expr.subs(point) == 0 for point in points(op, sorted(expr.free_symbols, key=str)))
         else:
-            assert is_zero(expr)
+            assert is_zero(expr.rewrite(sympy.exp) if (op.name, order) in OVER_EXPONENTIALS else expr)
 
 
 def test_what_is_listed_is_not_simplified():
