@@ -27,7 +27,7 @@ from tests.laws.operands import ELEMENTWISE, arity, is_condition
 STRAIGHT = {
     "abs", "clip", "hard_sigmoid", "hard_tanh", "maximum", "minimum", "relu", "relu6", "sign",
 }  # fmt: skip
-# A density written in exponentials, its derivative in a hyperbolic tangent: SymPy sees that they agree over exponentials.
+# Written in exponentials, derived in a hyperbolic tangent: SymPy sees that they agree over exponentials.
 OVER_EXPONENTIALS = {("logistic_density", 1), ("logistic_density", 2), ("sigmoid", 2)}
 POINTS = 5
 
