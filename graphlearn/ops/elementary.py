@@ -46,12 +46,11 @@ def _over_hypotenuse(m: Any, x: Any) -> Any:
     return m.guarded(m.abs(x) > 1e9, 1 / m.abs(x), 1 / m.sqrt(1 + x * x))
 
 
-def _over_square_sum(m: Any, part: Any, x: Any, y: Any) -> Any:
-    """``part / (x^2 + y^2)`` by shares of the larger of both: squares would overflow, or vanish. 0 at the origin."""
+def _inversion_kernel(m: Any, x: Any, y: Any) -> Any:
+    """By shares of the larger of both: squares would overflow, or vanish."""
     size = m.maximum(m.abs(x), m.abs(y))
-    share = part / size / (m.square(x / size) + m.square(y / size)) / size
-    held = m.where(m.logical_or(m.equal(size, 0), m.equal(size, math.inf)), 0, share)
-    return m.guarded(True, held, part / (x * x + y * y))
+    share = x / size / (m.square(x / size) + m.square(y / size)) / size
+    return m.where(m.logical_or(m.equal(size, 0), m.equal(size, math.inf)), 0, share)
 
 
 def _one_minus_square(m: Any, x: Any) -> Any:
@@ -92,8 +91,8 @@ atan = intrinsic(
 atan2 = intrinsic(
     "atan2", np.arctan2, numpy=(np.arctan2,), doc="Angle of the point (y, x), given in this order, from the x axis.",
     partials=(
-        lambda m, y, x, z: _over_square_sum(m, x, x, y),
-        lambda m, y, x, z: -_over_square_sum(m, y, x, y),
+        lambda m, y, x, z: m.inversion(x, y),
+        lambda m, y, x, z: -m.inversion(y, x),
     ),
     textbook=(lambda m, y, x, z: x / (x**2 + y**2), lambda m, y, x, z: -y / (x**2 + y**2)),
     kink="both derivatives of atan2 at the origin are 0",
@@ -217,6 +216,24 @@ hypot = elementwise(
     kink="both derivatives of hypot at the origin are 0",
     domain=(0.5, 2.0),
     ulps=(4, 8),
+)
+inversion = elementwise(
+    "inversion",
+    doc="First coordinate x / (x^2 + y^2) of the point (x, y) inverted in the unit circle, whose squares neither "
+    "overflow nor vanish; 0 where a coordinate is infinite. The derivative of atan2.",
+    formula=lambda m, x, y: m.guarded(m.logical_and(m.equal(x, 0), m.equal(y, 0)), 0, x / (x * x + y * y)),
+    kernel=_inversion_kernel,
+    partials=(
+        lambda m, x, y, u: (m.inversion(y, x) - u) * (m.inversion(y, x) + u),
+        lambda m, x, y, u: -2 * u * m.inversion(y, x),
+    ),
+    textbook=(
+        lambda m, x, y, u: (y**2 - x**2) / (x**2 + y**2) ** 2,
+        lambda m, x, y, u: -2 * x * y / (x**2 + y**2) ** 2,
+    ),
+    kink="the inversion of the origin and both of its derivatives there are 0",
+    domain=(0.5, 2.0),
+    ulps=(6, 12),
 )
 reciprocal = elementwise(
     "reciprocal",

@@ -90,3 +90,16 @@ def test_the_hessian_of_squares_does_not_depend_on_how_the_exponent_is_given(exp
     v = gl.input("v", 3)
     hessian = gl.hessian(gl.sum(v ** np.array(exponents)), v)
     np.testing.assert_array_equal(gl.evaluate(hessian, {v: [0.0, 1.0, 2.0]}), np.diag([2.0, 2.0, 2.0]))
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
+def test_second_derivatives_of_an_angle_are_right_at_any_distance(size):
+    y, x = gl.input("y"), gl.input("x")
+    slopes = gl.grad(gl.atan2(y, x), [y, x])
+    mixed = [gl.grad(slopes[0], x), gl.grad(slopes[1], y)]
+    pure = [gl.grad(slopes[0], y), gl.grad(slopes[1], x)]
+    at = {"y": size, "x": size}
+    assert [float(value) for value in gl.evaluate(mixed, at)] == [0.0, 0.0]
+    with np.errstate(over="ignore"):
+        truth = -0.5 / np.float64(size) / size
+    np.testing.assert_allclose(gl.evaluate(pure, at), [truth, -truth], rtol=1e-15)
