@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from graphlearn.graph.leaves import INPUT, constant_array
-from graphlearn.graph.node import Node, apply, as_node, make, new_node
+from graphlearn.graph.leaves import constant_array
+from graphlearn.graph.node import Node, apply, as_node, make
 from graphlearn.graph.op import OPS, Op
 from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.traverse import influenced, topological
 from graphlearn.ops.algebra import GRAPH
-from graphlearn.ops.elementwise import stable_graph
-from graphlearn.types import ArrayType
+from graphlearn.ops.formulas import kinds_of_operands, placeholders, stable_graph
 
 Local = Node | float | int | None
 
@@ -94,13 +93,13 @@ def _number(node: Node) -> Node | float:
 
 @functools.lru_cache(maxsize=1024)
 def _scalar_derivative(op: Op, arity: int, argument: int, textbook: bool) -> tuple[tuple[Node, ...], Node | float]:
-    """The derivative of a formula over scalar placeholders, which real operands then replace."""
+    """The derivative of a formula over scalar placeholders, real or truths, which the operands then replace."""
     formula = op.formula
     if formula is None:
         raise TypeError(f"elementwise op {op.name} has neither partials nor formula")
     slots, order = ((), []) if textbook else stable_graph(formula, arity)
     if not order:
-        slots = tuple(new_node(INPUT, (), (), ArrayType(()), f"x{k}", "") for k in range(arity))
+        slots = placeholders(kinds_of_operands(formula, arity))
         order = topological([as_node(formula(GRAPH, *slots))])
     result = order[-1]
     active = influenced(order, [slots[argument]])

@@ -15,7 +15,7 @@ from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.streams import carry_streams
 from graphlearn.graph.traverse import require_node, topological, topological_above
-from graphlearn.ops.elementwise import STABILISERS
+from graphlearn.ops.formulas import STABILISERS
 
 _PASSES = 32  # applications of rules at one node; each makes the expression smaller, so few are ever needed
 

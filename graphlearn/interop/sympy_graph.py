@@ -86,6 +86,8 @@ def _expression_of(node: Node, operands: Sequence[Any]) -> Any:
     if node.op.kind == "defined":
         return _formula_of(node, operands)
     if node.op.is_elementwise:
+        if name in _BETWEEN_TRUTHS and all(n.dtype == "bool" for n in node.inputs):
+            return _BETWEEN_TRUTHS[name](*operands)
         return expression(node.op, *_numbers(node, operands))
     if name in _IDENTITIES:
         return operands[0]
@@ -98,6 +100,8 @@ def _expression_of(node: Node, operands: Sequence[Any]) -> Any:
 
 # Operations that take truths as truths; to all others they are 0 and 1.
 _OF_TRUTHS = ("logical_not", "logical_and", "logical_or")
+# Comparisons of two truths: SymPy takes the equation of 1 or 0 with 1 or 0 for a conjunction.
+_BETWEEN_TRUTHS = {"equal": sympy.Equivalent, "not_equal": sympy.Xor}
 
 
 def _numbers(node: Node, operands: Sequence[Any]) -> list[Any]:

@@ -11,18 +11,14 @@ from typing import Any
 import numpy as np
 
 from graphlearn.errors import GraphLearnError, GraphUseError
-from graphlearn.graph.leaves import INPUT
-from graphlearn.graph.node import Node, apply, as_node, check_name, make, new_node
+from graphlearn.graph.node import Node, apply, check_name, make
 from graphlearn.graph.op import BUILT_IN, CALL, NUMPY_BUILDERS, ULPS, Notation, Op, Opening, register
-from graphlearn.graph.scope import no_scope
-from graphlearn.graph.traverse import topological
-from graphlearn.ops.algebra import FUNCTIONS, GRAPH, NUMPY
-from graphlearn.ops.entrywise import compute_whole, type_of
+from graphlearn.ops.algebra import FUNCTIONS, NUMPY
+from graphlearn.ops.entrywise import compute_whole
+from graphlearn.ops.formulas import Stable, compute_real, infer_by_formula
 from graphlearn.types import ArrayType, broadcast_shapes, promote, to_float
 
 Partial = Callable[..., Any] | None
-# What brings a formula's graph into a form that loses no digits; filled by `graphlearn.calculus.simplify`.
-STABILISERS: list[Callable[[Node], Node]] = []
 
 
 @functools.lru_cache(maxsize=4096)
@@ -98,14 +94,15 @@ def elementwise(
 
     Args:
         name: an identifier, none of graphlearn's own. Defining your own name again serves the nodes made after it.
-        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra, entry by entry, of operands and numbers
-            alone. Operands broadcast; one with a default, as in ``slope=0.01``, may be left out, or given by name.
+        formula: ``lambda m, x: x / (1 + m.exp(-x))`` with ``m`` the algebra, of operands and numbers alone. They
+            broadcast; one with a default, ``slope=0.01``, may be left out, or given by name. A bool is 0 or 1, but for
+            a formula that asks for a truth: ``lambda m, c, x: m.where(c & (x > 0), x * x, 0)``.
         partials: one function ``(m, *inputs, output)`` per input; default: the graph derivative of the formula. Write
             ``m.guarded(c, a, d)`` for a derivative ``d`` that is computed as ``a`` where ``c`` holds.
         kernel: the formula that is computed, where the textbook one overflows or cancels. Default: the formula (as are
             default partials) after the stabilising rules of `gl.simplify`, which know sigmoid, softplus,
-            ``x / (1 + exp(-x))``, ``exp(x) - 1``, ``log(1 + x)``, ``sqrt(x**2)`` and their like inside it. All else is
-            computed as written: ``(1 - exp(-x)) / (1 + exp(-x))`` is NaN at -1000 unless you give kernel and partials.
+            ``x / (1 + exp(-x))``, ``exp(x) - 1``, ``log(1 + x)``, ``sqrt(x**2)`` and their like inside it. All else is as
+            written: ``(1 - exp(-x)) / (1 + exp(-x))`` is NaN at -1000 unless you give kernel and partials.
         notation: how it is written; default ``name(x)``.
         doc: one sentence that says what it is.
         source: book, paper or equation.
@@ -120,8 +117,7 @@ def elementwise(
         The function that builds nodes, e.g. ``swish(x)``.
 
     Raises:
-        GraphUseError: a name that is built in or no identifier; a formula without operands, or not entry by entry;
-            not as many partials as operands.
+        GraphUseError: a name built in or no identifier; no operands, or not one partial each; not entry by entry.
 
     Example:
         >>> import graphlearn as gl
@@ -132,7 +128,7 @@ def elementwise(
     arity = _arity(name, formula, partials)
     compute = _computed(name, formula, kernel)
     op = Op(
-        name, "defined", functools.partial(_infer_by_formula, compute), notation or _called(name, arity),
+        name, "defined", functools.partial(infer_by_formula, compute), notation or _called(name, arity),
         reference=functools.partial(compute, NUMPY), partials=tuple(partials or ()), textbook=tuple(textbook),
         formula=formula, kernel=compute, open=open, doc=doc, source=source, kink=kink, domain=domain, terms=terms,
         ulps=ulps,
@@ -142,58 +138,8 @@ def elementwise(
 
 def _computed(name: str, formula: Callable[..., Any], kernel: Callable[..., Any] | None) -> Callable[..., Any]:
     """What an operation computes over the algebras of graphs and of NumPy."""
-    real = functools.partial(_compute_real, kernel or _Stable(name, formula))
+    real = functools.partial(compute_real, kernel or formula, kernel or Stable(name, formula))
     return functools.partial(compute_whole, formula, real)
-
-
-class _Stable:
-    """A formula in the form that loses no digits, which is found when it is computed first.
-
-    Operations of graphlearn's own say themselves what they compute.
-
-    Args:
-        name: of the operation.
-        formula: as it is written.
-    """
-
-    def __init__(self, name: str, formula: Callable[..., Any]) -> None:
-        self._formula = formula
-        self._built_in = not BUILT_IN or name in BUILT_IN  # while graphlearn is being imported, or defined anew by it
-        self._found: dict[int, tuple[tuple[Node, ...], list[Node]]] = {}
-
-    def __call__(self, m: Any, *operands: Any) -> Any:
-        if self._built_in:
-            return self._formula(m, *operands)
-        if len(operands) not in self._found:
-            self._found[len(operands)] = stable_graph(self._formula, len(operands))
-        slots, order = self._found[len(operands)]
-        if not order:
-            return self._formula(m, *operands)
-        values = dict(zip(slots, operands, strict=True))
-        for node in order:
-            if node.op.name == "constant":
-                array = node.attr("value").array
-                values[node] = array.item() if node.type.weak else array
-            elif node not in values:
-                values[node] = getattr(m, node.op.name)(*[values[n] for n in node.inputs])
-        return values[order[-1]]
-
-
-def stable_graph(formula: Callable[..., Any], arity: int) -> tuple[tuple[Node, ...], list[Node]]:
-    """The graph of a formula that loses no digits, over placeholders, in topological order.
-
-    Returns:
-        The placeholders and the nodes; no nodes where the formula is best as it is written.
-    """
-    slots = tuple(new_node(INPUT, (), (), ArrayType(()), f"x{k}", "") for k in range(arity))
-    with no_scope():
-        written = as_node(formula(GRAPH, *slots))
-        result = written
-        for stabilise in STABILISERS:
-            result = stabilise(result)
-    order = topological([result])
-    plain = all(n.is_leaf or n.op.is_elementwise for n in order)
-    return slots, order if plain and result is not written else []
 
 
 def _arity(name: str, formula: Callable[..., Any], partials: Sequence[Partial] | None) -> int:
@@ -234,26 +180,6 @@ def _require_own(name: str) -> None:
             f"elementwise needs a name of your own; got {name!r}, an operation of graphlearn that layers and formulas "
             f"rely on. Choose another name, such as 'my_{name}'."
         )
-
-
-@functools.lru_cache(maxsize=4096)
-def _infer_by_formula(compute: Callable[..., Any], types: tuple[ArrayType, ...]) -> ArrayType:
-    """The type that the formula has on operands of these types."""
-    slots = tuple(new_node(INPUT, (), (), t, f"x{k}", "") for k, t in enumerate(types))
-    with no_scope():
-        result = as_node(compute(GRAPH, *slots))
-    return result.type
-
-
-def _compute_real(compute: Callable[..., Any], m: Any, *operands: Any) -> Any:
-    """A real function takes whole numbers as reals: -x of uint8 would wrap around, and exp(-x) with it."""
-    types = [t for t in map(type_of, operands) if t is not None]
-    real = [t for t in types if t.is_float]
-    if len(real) == len(types) or not _infer_by_formula(compute, tuple(types)).is_float:
-        return compute(m, *operands)
-    dtype, weak = promote(real) if real else ("float64", True)
-    one = 1.0 if weak else np.ones((), dtype)
-    return compute(m, *[x if t.is_float else m.mul(x, one) for x, t in zip(operands, types, strict=True)])
 
 
 def _on_reals(function: Callable[..., Any], *operands: Any) -> Any:

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -20,12 +19,12 @@ from typing import NamedTuple
 import numpy as np
 
 from graphlearn.errors import UnsupportedOp
-from graphlearn.graph.leaves import INPUT
-from graphlearn.graph.node import Node, as_node, new_node
+from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Op
 from graphlearn.graph.traverse import topological, topological_above
 from graphlearn.ops.algebra import GRAPH
-from graphlearn.types import ArrayType, Dim
+from graphlearn.ops.formulas import kinds_of_operands, placeholders
+from graphlearn.types import Dim
 
 Sizes = Mapping[str, int]
 VIEWS = ("broadcast_to", "reshape", "transpose", "slice")
@@ -99,9 +98,7 @@ def formula_size(op: Op, arity: int) -> int:
     """Operations in the formula of an elementwise operation; 1 for one that is no formula of others."""
     if op.kind == "intrinsic" or op.formula is None:
         return 1
-    slots = [new_node(INPUT, (), (), ArrayType(()), f"x{k}", "") for k in range(arity)]
-    count = len(inspect.signature(op.formula).parameters) - 1
-    graph = as_node(op.formula(GRAPH, *slots[: max(count, arity)]))
+    graph = as_node(op.formula(GRAPH, *placeholders(kinds_of_operands(op.formula, arity))))
     return sum(formula_size(n.op, len(n.inputs)) for n in topological([graph]) if n.inputs)
 
 

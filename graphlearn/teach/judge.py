@@ -11,6 +11,8 @@ import sympy
 from graphlearn.graph.node import Node
 from graphlearn.graph.op import Op
 from graphlearn.interop.sympy_algebra import SYMPY, derivative, expression
+from graphlearn.ops.formulas import kinds_of_operands
+from graphlearn.types import ArrayType
 
 # Away from 0 and from each other, so that no point lies on a kink.
 _POINTS = (("0.7", "1.3", "0.4"), ("1.9", "0.6", "1.1"), ("0.35", "0.85", "2.2"))
@@ -40,8 +42,9 @@ def agrees_with_sympy(op: Op) -> bool:
     An op without partials of its own is differentiated from its formula, so there is nothing to compare.
     """
     arity = len(op.partials)
-    symbols = sympy.symbols(f"x:{arity}", real=True)
-    return all(_partial_agrees(op, k, symbols) for k in range(arity))
+    kinds = kinds_of_operands(op.formula, arity) if op.formula and op.kind == "defined" else (ArrayType(()),) * arity
+    symbols = tuple(sympy.Symbol(f"x{k}", real=True if t.is_float else None) for k, t in enumerate(kinds))
+    return all(_partial_agrees(op, k, symbols) for k in range(arity) if kinds[k].is_float)
 
 
 def _partial_agrees(op: Op, argument: int, symbols: tuple[Any, ...]) -> bool:
@@ -57,8 +60,11 @@ def _partial_agrees(op: Op, argument: int, symbols: tuple[Any, ...]) -> bool:
 
 def _equal(a: Any, b: Any, symbols: tuple[Any, ...]) -> bool:
     """Whether two expressions agree to 14 digits at points that lie on no kink."""
-    for point in _POINTS:
-        at = {symbol: sympy.Rational(point[k % 3]) + sympy.Rational(k // 3, 7) for k, symbol in enumerate(symbols)}
+    for turn, point in enumerate(_POINTS):
+        at = {
+            symbol: sympy.Rational(point[k % 3]) + sympy.Rational(k // 3, 7) if symbol.is_real else (turn + k) % 2 == 0
+            for k, symbol in enumerate(symbols)
+        }
         difference = sympy.N(a.subs(at), _DIGITS) - sympy.N(b.subs(at), _DIGITS)
         if not (difference.is_number and abs(difference) < _CLOSE):
             return False

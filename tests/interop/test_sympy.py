@@ -1,5 +1,6 @@
 """SymPy: graphs become expressions and back, with equal values; formulas run over its algebra."""
 
+import itertools
 import math
 
 import numpy as np
@@ -17,7 +18,7 @@ from graphlearn.graph.traverse import symbols
 from graphlearn.interop.parser import parse
 from graphlearn.interop.sympy_algebra import SYMPY, derivative, expression
 from graphlearn.interop.sympy_graph import from_sympy, to_sympy
-from graphlearn.ops.intrinsics import tanh
+from graphlearn.ops.intrinsics import equal, tanh
 from graphlearn.ops.reductions import mean, sum_
 from graphlearn.ops.shape import cast
 from graphlearn.ops.structural import build
@@ -118,6 +119,14 @@ def test_steps_become_graphs_of_equal_value(expr):
     assert evaluate(node, {"x": 0.7, "y": 1.3}) == pytest.approx(float(expr.subs(at)), rel=1e-14)
     again = to_sympy(node).subs({sympy.Symbol(s.name, real=True): v for s, v in at.items()})
     assert float(again) == float(expr.subs(at))
+
+
+@pytest.mark.parametrize(("a", "b"), list(itertools.product([True, False], repeat=2)))
+def test_comparisons_of_truths_are_equivalence_and_exclusive_or(a, b):
+    c, d = input("c", dtype="bool"), input("d")
+    at = {sympy.Symbol("c"): a, sympy.Symbol("d", real=True): 1 if b else -1}
+    for node, expected in ((c ^ (d > 0), a != b), (equal(c, d > 0), a == b)):
+        assert bool(to_sympy(node).subs(at)) == expected
 
 
 def test_the_derivative_of_steps_is_that_between_them():

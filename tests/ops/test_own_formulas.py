@@ -9,6 +9,7 @@ import pytest
 import graphlearn as gl
 from graphlearn.graph.op import OPS
 from graphlearn.ops.algebra import FUNCTIONS
+from graphlearn.teach.judge import judged_ops, refuted_ops
 
 FORMULAS = {
     "sigmoid": lambda m, x: 1 / (1 + m.exp(-x)),
@@ -160,3 +161,81 @@ def test_a_name_that_is_no_identifier_is_refused(name):
     with pytest.raises(gl.errors.GraphUseError, match=r"needs an identifier as its name.*'my_swish'"):
         gl.elementwise(name, formula=lambda m, x: 2 * x)
     assert name not in OPS
+
+
+MASKED = {  # of a truth c and two reals: the formula, and the same of Python numbers with both derivatives
+    "and": (lambda m, c, x, y: m.where(c & (x > 0), x * x * y, 0), lambda c, x, y: (2 * x * y, x * x, c and x > 0)),
+    "or not": (lambda m, c, x, y: m.where(~c | (x > y), x * x * y, 0),
+               lambda c, x, y: (2 * x * y, x * x, not c or x > y)),
+    "xor": (lambda m, c, x, y: m.where(c ^ (x > 0), x * x * y, 0), lambda c, x, y: (2 * x * y, x * x, c != (x > 0))),
+    "a factor too": (lambda m, c, x, y: m.where(c & (x > 0), c * x * x * y, 0),
+                     lambda c, x, y: (2 * x * y, x * x, c and x > 0)),
+}  # fmt: skip
+TRUTHS = [True, True, False, False]
+REALS = [1.5, -0.5, 2.0, -3.0]
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", MASKED)
+def test_a_truth_may_be_combined_with_truths_of_reals(name, backend, precision, own):
+    formula, told = MASKED[name]
+    c, x, y = gl.input("c", ("batch",), dtype="bool"), gl.input("x", ("batch",)), gl.input("y")
+    op = own(formula)
+    slopes = gl.grad(gl.sum(op(c, x, y)), (x, y))
+    nodes = (op(c, x, y), *slopes, gl.grad(gl.sum(slopes[0]), y))
+    values = gl.compile(nodes, backend=backend, precision=precision)(c=TRUTHS, x=REALS, y=0.75)
+    by_x, by_y, taken = map(np.array, zip(*[told(k, v, 0.75) for k, v in zip(TRUTHS, REALS, strict=True)], strict=True))
+    kept = np.where(taken, 1.0, 0.0)
+    for found, expected in zip(
+        values, (kept * by_y * 0.75, kept * by_x, sum(kept * by_y), sum(kept * by_x / 0.75)), strict=True
+    ):
+        assert found.dtype == precision
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_sympy_the_derivation_and_the_checks_take_truths_too(name, own):
+    formula, told = MASKED[name]
+    c, x, y = gl.input("c", dtype="bool"), gl.input("x"), gl.input("y")
+    node = own(formula)(c, x, y).named("z")
+    expression, slope = gl.to_sympy(node), gl.to_sympy(gl.grad(node, x))
+    for truth, real in zip(TRUTHS, REALS, strict=True):
+        by_x, by_y, taken = told(truth, real, 0.75)
+        at = {"c": truth, "x": real, "y": 0.75}
+        exact = {symbol: at[symbol.name] for symbol in expression.free_symbols | slope.free_symbols}
+        assert float(expression.subs(exact)) == by_y * 0.75 * taken
+        assert float(slope.subs(exact)) == by_x * taken
+        for method in ("central", "complex", "ridders"):
+            assert gl.numeric_grad(node, x, at=at, method=method) == pytest.approx(by_x * taken)
+        assert "finite difference" in gl.derive(node, x, at=at).to_text()
+    assert gl.cost(node).flops >= 4
+
+
+def test_partials_of_a_formula_of_truths_are_judged(own):
+    c, x = gl.input("c", dtype="bool"), gl.input("x")
+    for factor, agrees in ((2, True), (2.002, False)):
+        partials = (None, lambda m, c, x, z, factor=factor: m.where(c & (x > 0), factor * x, 0))
+        op = own(lambda m, c, x: m.where(c & (x > 0), x * x, 0), partials=partials)
+        assert bool(judged_ops([op(c, x)])) == agrees
+        assert bool(refuted_ops([op(c, x)])) != agrees
+        assert gl.evaluate(gl.grad(op(c, x), x), {c: True, x: 3.0}) == 3 * factor
+
+
+def test_a_truth_that_only_chooses_or_counts_is_a_number_as_before(own):
+    op = own(lambda m, c, d, x: m.where(c, (c + d) * x, m.exp(d)))
+    c, d, x = gl.input("c", dtype="bool"), gl.input("d", dtype="bool"), gl.input("x", dtype="float32")
+    assert op(c, d, x).dtype == "float32"
+    assert gl.evaluate(op(c, d, x), {c: True, d: True, x: 3.0}) == 6
+
+
+def test_a_real_where_a_formula_asks_for_a_truth_is_refused(own):
+    op = own(lambda m, c, x: m.where(c & (x > 0), x, 0))
+    with pytest.raises(gl.errors.GraphUseError, match=r"need truths.*logical_and"):
+        op(gl.input("r"), gl.input("x"))
+
+
+def test_whole_numbers_beside_a_truth_count_as_real(own):
+    op = own(lambda m, c, k: m.where(c & (k > 1), m.exp(-k), 0))
+    c, k = gl.input("c", dtype="bool"), gl.input("k", dtype="uint8")
+    assert gl.evaluate(op(c, k), {c: True, k: 2}) == np.exp(-2.0)

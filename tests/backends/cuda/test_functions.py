@@ -41,6 +41,15 @@ def test_every_elementwise_op(op: Op, in_lockstep: None) -> None:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_formula_of_truths_and_reals(precision: str, in_lockstep: None) -> None:
+    masked = gl.elementwise("masked_square", formula=lambda m, c, x: m.where(c & (x > 0), x * x, 0))
+    c, x = gl.input("c", ("n",), dtype="bool"), gl.input("x", ("n",))
+    output = masked(c, x)
+    arrays = {"c": np.array([True, False, True]), "x": np.array([1.5, 2.5, -3.5])}
+    compare([output, gl.grad(gl.sum(output), x)], precision, arrays)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("rows", [0, 1, 301])
 def test_elementwise_and_reductions(rows: int, precision: str, in_lockstep: None) -> None:
     x, bias = gl.input("x", ("n", 7)), gl.input("bias", (7,))
