@@ -101,8 +101,8 @@ def elementwise(
             ``m.guarded(c, a, d)`` for a derivative ``d`` that is computed as ``a`` where ``c`` holds.
         kernel: the formula that is computed, where the textbook one overflows or cancels. Default: the formula (as are
             default partials) after the stabilising rules of `gl.simplify`, which know sigmoid, softplus,
-            ``x / (1 + exp(-x))``, ``exp(x) - 1``, ``log(1 + x)``, ``sqrt(x**2)`` and their like inside it. All else is as
-            written: ``(1 - exp(-x)) / (1 + exp(-x))`` is NaN at -1000 unless you give kernel and partials.
+            ``x / (1 + exp(-x))``, ``exp(x) - 1``, ``log(1 + x)``, ``sqrt(x**2)`` and their like. All else is computed
+            as written: ``(1 - exp(-x)) / (1 + exp(-x))`` is NaN at -1000 unless you give kernel and partials.
         notation: how it is written; default ``name(x)``.
         doc: one sentence that says what it is.
         source: book, paper or equation.
