@@ -3,6 +3,7 @@
     python tools/run.py bench                            W1 and W4, and the deep chain
     python tools/run.py bench --workloads all --runs 9 --out tools/benchmark/results/NAME
     python tools/run.py bench symbolic                   chains and wide graphs of 10^3 to 10^6 scalar operations
+    python tools/run.py bench latency                    fresh processes to their first step, cold and warm
 
 The peers are torch, JAX and scikit-learn. One process per peer, one thread each, all on one core. They take turns, in
 another order each round; reported is the median. A time counts only if the run's final loss equals that of the float64
@@ -28,7 +29,7 @@ from dataclasses import dataclass, field
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from benchmark import symbolic  # noqa: E402  # after the path is set
+from benchmark import latency, symbolic  # noqa: E402  # after the path is set
 from benchmark.workloads import RECIPES, workload  # noqa: E402  # after the path is set
 
 PEERS = {
@@ -178,7 +179,7 @@ def machine() -> str:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="training", choices=("training", "symbolic"))
+    parser.add_argument("what", nargs="?", default="training", choices=("training", "symbolic", "latency"))
     parser.add_argument(
         "--sizes", default=",".join(map(str, symbolic.SIZES)), help="of symbolic graphs, in scalar operations"
     )
@@ -211,6 +212,9 @@ def main() -> None:
     options = arguments()
     if options.what == "symbolic":
         print_symbolic(options)
+        return
+    if options.what == "latency":
+        print_latency(options)
         return
     bases = list(RECIPES) if options.workloads == "all" else options.workloads.split(",")
     pythons = interpreters(options.python)
@@ -249,6 +253,24 @@ def print_symbolic(options: argparse.Namespace) -> None:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.with_suffix(".md").write_text(f"{machine()}\n\n{text}\n", encoding="utf-8")
         rows = {"machine": machine(), "rows": symbolic.raw(found)}
+        options.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+
+
+def print_latency(options: argparse.Namespace) -> None:
+    """Measure fresh processes and print the tables."""
+    given = interpreters(options.python)
+    pythons = {name: given[name] for name in latency.PEERS if name in given}
+    named = options.workloads.split(",") if "--workloads" in sys.argv else latency.WORKLOADS
+    loads = [f"{base}-{dtype}" for base in named for dtype in options.dtypes.split(",")]
+    core = None if options.core < 0 else options.core
+    found = latency.measure(loads, pythons, options.runs, environment(), core)
+    head = f"{machine()}\n\nms, median of {options.runs} fresh processes in turns, one thread"
+    text = f"{head}\n\n{latency.table(found)}\n\n{latency.targets(found)}\n"
+    print(text)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.with_suffix(".md").write_text(text, encoding="utf-8")
+        rows = {"machine": machine(), "rows": latency.raw(found)}
         options.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
