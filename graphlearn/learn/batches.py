@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +12,41 @@ from graphlearn.graph.streams import check_seed
 from graphlearn.learn.stream import shuffles
 
 Ints = NDArray[np.int64]
+Begun = tuple[tuple[object, ...] | None, int]
 
 
-class Batches(Protocol):
+class Batches(ABC):
     """The rows of every step."""
 
     steps_per_epoch: int
     capacity: int  # rows of the largest batch
     counts: Ints  # rows in each step of an epoch
+    kind: tuple[object, ...] | None = None  # equal kinds have equal epochs; None: an epoch cannot be taken up again
+    first_epoch = 0  # number of the epoch that a fit begins with
+    begin = 0  # steps of this epoch that an earlier fit has made
 
+    @abstractmethod
     def take(self, start: int, stop: int) -> tuple[Ints, Ints | None]:
-        """Rows of the steps ``start`` to ``stop``, counted from the beginning of this fit.
+        """Rows of the steps ``start`` to ``stop``, counted from the beginning of the first epoch.
 
         Returns:
             Rows per step, and the row numbers batch after batch; None: every step takes all rows in their own order.
         """
-        ...
+
+    def follow(self, epochs: int, begun: Begun | None) -> None:
+        """Go on after earlier fits: within the epoch that they began, if it is one of this kind.
+
+        Args:
+            epochs: whole ones that they made.
+            begun: kind of the epoch that was not finished, and its steps that were made.
+        """
+        kind, made = begun or (None, 0)
+        same = kind is not None and kind == self.kind
+        self.begin = made if same else 0
+        self.first_epoch = epochs if begun is None or same else epochs + 1
 
 
-class FullBatch:
+class FullBatch(Batches):
     """Every step takes all rows."""
 
     steps_per_epoch = 1
@@ -44,22 +60,22 @@ class FullBatch:
         return np.full(stop - start, self.capacity, np.int64), None
 
 
-class MiniBatches:
+class MiniBatches(Batches):
     """Every epoch takes each row once; the last batch holds what is left.
 
     Args:
         rows: rows of the data.
         size: rows of a batch.
         seed: of the shuffling; None: rows in their own order.
-        first_epoch: number of the first epoch, which the shuffling counts on from earlier fits.
     """
 
-    def __init__(self, rows: int, size: int, seed: int | None, first_epoch: int) -> None:
+    def __init__(self, rows: int, size: int, seed: int | None) -> None:
         self.capacity = size
+        self.kind = (rows, size, seed)
         self.steps_per_epoch = -(-rows // size)
         self.counts: Ints = np.full(self.steps_per_epoch, size, np.int64)
         self.counts[-1] = rows - size * (self.steps_per_epoch - 1)
-        self._rows, self._size, self._seed, self._first = rows, size, seed, first_epoch
+        self._rows, self._size, self._seed = rows, size, seed
         self._kept: tuple[int, Ints] | None = None  # an epoch that is longer than a chunk is shuffled once
 
     def take(self, start: int, stop: int) -> tuple[Ints, Ints]:
@@ -73,13 +89,13 @@ class MiniBatches:
         if self._seed is None:
             return np.tile(np.arange(self._rows, dtype=np.int64), last - first)
         if last - first > 1:
-            return shuffles(self._seed, self._rows, self._first + first, last - first).reshape(-1)
+            return shuffles(self._seed, self._rows, self.first_epoch + first, last - first).reshape(-1)
         if self._kept is None or self._kept[0] != first:
-            self._kept = (first, shuffles(self._seed, self._rows, self._first + first, 1).reshape(-1))
+            self._kept = (first, shuffles(self._seed, self._rows, self.first_epoch + first, 1).reshape(-1))
         return self._kept[1]
 
 
-class GivenOrder:
+class GivenOrder(Batches):
     """Row numbers that the caller states, to repeat another's run exactly.
 
     Args:
@@ -107,7 +123,6 @@ def make_batches(
     shuffle: bool,
     seed: int,
     order: object,
-    first_epoch: int,
 ) -> Batches:
     """The batches that the arguments of `fit` ask for.
 
@@ -119,7 +134,6 @@ def make_batches(
         shuffle: another order of rows in each epoch; of no consequence when a batch holds all rows.
         seed: of the shuffling.
         order: row numbers (steps, batch), or None.
-        first_epoch: number of the first epoch.
 
     Raises:
         OptionError: a batch size or an order that cannot be used.
@@ -141,7 +155,7 @@ def make_batches(
             f"batch_size needs at most as many rows as the data has, {rows}; got {batch_size}. Lower it, or leave it "
             "out."
         )
-    return MiniBatches(rows, int(batch_size), check_seed(seed) if shuffle else None, first_epoch)
+    return MiniBatches(rows, int(batch_size), check_seed(seed) if shuffle else None)
 
 
 def _check_order(order: object, rows: int, epochs: int, batch_size: int | None) -> Ints:

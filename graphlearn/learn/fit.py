@@ -145,7 +145,7 @@ class Fit:
         self._optimizer = optimizer
         self._borders = borders
         self._precision = precision
-        self._before = (optimizer.steps, optimizer.epochs)
+        self._steps_before = optimizer.steps
         self._started = time.perf_counter()
 
     def run(self, progress: Progress) -> None:
@@ -168,30 +168,51 @@ class Fit:
         stride = self._borders.period * per_epoch
         pace = Pace(per_epoch)
         while loop.done < loop.total:
-            limit = min(loop.total - loop.done, stride - loop.done % stride if stride else loop.total)
-            steps = pace.next(loop.done, limit)
+            limit = min(loop.total - loop.done, stride - loop.place % stride if stride else loop.total)
+            steps = pace.next(loop.place, limit)
             started = time.perf_counter()
             if not loop.advance(steps):
                 raise self._failure()
             pace.note(steps, time.perf_counter() - started)
-            progress.show(loop.done, -(-loop.done // per_epoch), float(loop.losses[-1]))
-            if stride and loop.done % stride == 0 and self._visit():
+            progress.show(loop.done, -(-loop.place // per_epoch), float(loop.losses[-1]))
+            if stride and loop.place % stride == 0 and self._visit():
                 return
             interrupt.check()
 
     def _visit(self) -> bool:
         self._store()
-        loop = self._loop
-        last = loop.losses[-loop.batches.steps_per_epoch :]
-        weights = loop.batches.counts / loop.batches.counts.sum()
-        return self._borders.visit(loop.epochs_done, {"loss": float(last @ weights), "step": loop.done})
+        loop, values = self._loop, self._values.arrays()
+        logs = {"loss": loop.latest_mean, "step": loop.done}
+        stop = self._borders.visit(loop.epochs_done, logs)
+        self._take_over(values)
+        return stop
+
+    def _take_over(self, before: Arrays) -> None:
+        """Go on with what callbacks have changed: values of the model, hyperparameters of the optimizer.
+
+        Raises:
+            OptionError: a hyperparameter without which, or only with which, the optimizer is another rule.
+        """
+        if self._optimizer.structure != self._plan.structure:
+            raise OptionError(
+                f"a callback may change the numbers of an optimizer, not its rule; it is {self._optimizer!r} now. A "
+                "momentum or beta of 0 is a rule of its own: call fit again for it."
+            )
+        changed = {leaf: array for leaf, array in self._values.arrays().items() if array is not before[leaf]}
+        numbers = hyperparameters(self._plan, self._optimizer)
+        changed |= {leaf: array for leaf, array in numbers.items() if array != self._loop.scalars[leaf]}
+        if changed:
+            self._loop.change(changed)
 
     def _store(self) -> None:
         values = self._loop.values()
         self._values.store(values)
         self._optimizer.state = {leaf.full_name: values[leaf] for leaf in self._plan.updates.states}
-        self._optimizer.steps = self._before[0] + self._loop.done
-        self._optimizer.epochs = self._before[1] + -(-self._loop.done // self._loop.batches.steps_per_epoch)
+        batches = self._loop.batches
+        begun = self._loop.place % batches.steps_per_epoch
+        self._optimizer.steps = self._steps_before + self._loop.done
+        self._optimizer.epochs = batches.first_epoch + self._loop.epochs_done
+        self._optimizer.begun = (batches.kind, begun) if begun else None
 
     @property
     def history(self) -> History:
@@ -218,36 +239,40 @@ class Fit:
         found = self._search(step.roots, last, loop.rewind(last)) if failed else None
         if found is None:
             at = failed
-            loop.advance(failed - last)
             # After the last step there is no further loss: a parameter itself is the culprit.
             roots = (step.loss,) if failed < loop.total else tuple(step.updates)
-            found = self._search(roots, failed, loop.values())
+            found = self._search(roots, failed, loop.rewind(failed))
         loop.rewind(last)
         node, name, value = found or (
             step.loss,
             Names(step.roots)[step.loss],
             "is finite by the reference interpreter, yet not as compiled",
         )
-        failure = Failure(at, at // loop.batches.steps_per_epoch + 1, node, name, value, loss, last_loss, last)
+        failure = Failure(
+            at, (loop.batches.begin + at) // loop.batches.steps_per_epoch + 1, node, name, value, loss, last_loss, last
+        )
         return failure.error(advise(node, step.loss, self._optimizer.hyperparameters.get("learning_rate"), failed))
 
     def _search(self, roots: Sequence[Node], at: int, values: Arrays) -> tuple[Node, str, str] | None:
-        counts, order = self._loop.batches.take(at, at + 1)
+        counts, order = self._loop.take(at, at + 1)
         batch = {
             leaf: self._arrays[leaf] if order is None else self._arrays[leaf][order]
             for leaf in self._plan.layout.batched
         }
-        arrays = {**start_scalars(self._plan, self._arrays, self._optimizer), **values, **batch}
+        arrays = {**self._loop.scalars, **values, **batch}
         return find_culprit(self._plan.step, roots, arrays, int(counts.sum()), self._precision)
 
 
 def start_scalars(plan: Plan, arrays: Arrays, optimizer: Optimizer) -> dict[Node, np.ndarray]:
     """Scalars of a fit: numbers of the data, seed and first step of what is drawn, and hyperparameters."""
+    given = {leaf: arrays[leaf] for leaf in (*plan.layout.scalars, *plan.drawn.values())}
+    return {**given, **hyperparameters(plan, optimizer)}
+
+
+def hyperparameters(plan: Plan, optimizer: Optimizer) -> dict[Node, np.ndarray]:
+    """Scalar input -> the optimizer's number."""
     numbers = optimizer.hyperparameters
-    return {
-        **{leaf: arrays[leaf] for leaf in (*plan.layout.scalars, *plan.drawn.values())},
-        **{leaf: np.asarray(numbers[name]) for name, leaf in plan.updates.hyperparameters.items()},
-    }
+    return {leaf: np.asarray(numbers[name]) for name, leaf in plan.updates.hyperparameters.items()}
 
 
 def start_values(

@@ -17,7 +17,8 @@ class History:
 
     Args:
         losses: float64 (steps,), the loss of each step's batch before its update.
-        epoch_losses: float64 (epochs,), mean over the steps of each whole epoch, weighted by the rows of the batch.
+        epoch_losses: float64 (epochs,), mean over the steps of each epoch that was finished, weighted by the rows of
+            the batch. Of one that an earlier fit had begun, over the steps of this fit.
         validation: float64, the loss on the validation data after the epochs of ``validation_epochs``.
         validation_epochs: int64, epochs counted from 1.
         seconds: wall time of the loop, with everything that Python did in it.
@@ -38,7 +39,7 @@ class History:
 
     @property
     def epochs(self) -> int:
-        """Whole epochs made."""
+        """Epochs finished."""
         return len(self.epoch_losses)
 
     @property

@@ -20,21 +20,24 @@ class Loop:
     Args:
         run: compiled steps with the data in place.
         batches: the rows of every step.
-        epochs: passes over the data.
+        epochs: passes over the data; the first may have been begun.
         values: parameters, states and scalars at the beginning.
     """
 
     def __init__(self, run: TrainingRun, batches: Batches, epochs: int, values: Mapping[Node, np.ndarray]) -> None:
         self.batches = batches
-        self.total = epochs * batches.steps_per_epoch
+        self.total = epochs * batches.steps_per_epoch - batches.begin
         self.done = 0
         self.compute_seconds = 0.0
         self._run = run
         self._losses = np.empty(self.total)
         run.load(values)
         started = time.perf_counter()
-        # (step, values at its beginning), the latest two: the step before a failure may lie before the latest.
-        self._snapshots = [(0, run.read())]
+        carried = run.read()
+        self._scalars = {leaf: array for leaf, array in values.items() if leaf not in carried}
+        # (step, values and scalars at its beginning), the latest two: the step before a failure may lie before the
+        # latest.
+        self._snapshots = [(0, {**carried, **self._scalars})]
         self._due = time.perf_counter() + _PATIENCE * (time.perf_counter() - started)
 
     @property
@@ -48,14 +51,29 @@ class Loop:
         return float(self._losses[self.done]) if self.done < self.total else float("nan")
 
     @property
+    def scalars(self) -> dict[Node, np.ndarray]:
+        """What the steps are given besides data, parameters and states."""
+        return dict(self._scalars)
+
+    @property
+    def place(self) -> int:
+        """The next step, counted from the beginning of the first epoch."""
+        return self.batches.begin + self.done
+
+    @property
     def epochs_done(self) -> int:
-        """Whole epochs that were made."""
-        return self.done // self.batches.steps_per_epoch
+        """Epochs whose end was reached."""
+        return self.place // self.batches.steps_per_epoch
+
+    def take(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """The rows of some steps of this fit."""
+        begin = self.batches.begin
+        return self.batches.take(begin + start, begin + stop)
 
     def advance(self, steps: int) -> bool:
         """Make some steps; False when a loss was not finite, at step ``done``."""
         self._snapshot()
-        counts, order = self.batches.take(self.done, self.done + steps)
+        counts, order = self.take(self.done, self.done + steps)
         started = time.perf_counter()
         made = self._run.run(counts, order, self._losses[self.done : self.done + steps])
         self.compute_seconds += time.perf_counter() - started
@@ -66,24 +84,43 @@ class Loop:
         """Parameters and states now."""
         return self._run.read()
 
+    def change(self, values: Mapping[Node, np.ndarray]) -> None:
+        """Go on with other parameters, states or scalars; what was before can still be reached."""
+        self._run.load(values)
+        carried = self._run.read()
+        self._scalars |= {leaf: array for leaf, array in values.items() if leaf not in carried}
+        before = [s for s in self._snapshots if s[0] < self.done]
+        self._snapshots = [*before[-1:], (self.done, {**carried, **self._scalars})]
+
     def rewind(self, step: int) -> dict[Node, np.ndarray]:
-        """Go back to the beginning of a step that was made, by repeating from the latest snapshot before it."""
+        """Go to the beginning of a step before which all were made, by repeating from the latest snapshot before it."""
         start, values = next(s for s in reversed(self._snapshots) if s[0] <= step)
         self._run.load(values)
+        self._scalars = {leaf: values[leaf] for leaf in self._scalars}
         if step > start:
-            self._run.run(*self.batches.take(start, step), np.empty(step - start))
+            self._run.run(*self.take(start, step), np.empty(step - start))
         self.done = step
         return self._run.read()
 
     def _snapshot(self) -> None:
         started = time.perf_counter()
         if started >= self._due and self.done > self._snapshots[-1][0]:
-            self._snapshots = [self._snapshots[-1], (self.done, self._run.read())]
+            self._snapshots = [self._snapshots[-1], (self.done, {**self._run.read(), **self._scalars})]
             now = time.perf_counter()
             self._due = now + _PATIENCE * (now - started)
 
+    @property
+    def latest_mean(self) -> float:
+        """The last of `mean_losses`, where an epoch has just ended."""
+        steps = min(self.done, self.batches.steps_per_epoch)
+        return float(np.average(self.losses[-steps:], weights=self.batches.counts[-steps:]))
+
     def mean_losses(self) -> np.ndarray:
-        """Mean loss of each whole epoch, weighted by the rows of its batches."""
+        """Mean loss of each epoch whose end was reached, over its steps in this fit, weighted by the rows."""
+        per_epoch, begin = self.batches.steps_per_epoch, self.batches.begin
+        if not self.epochs_done:
+            return np.empty(0)
+        losses = self._losses[: self.epochs_done * per_epoch - begin]
+        first = np.average(losses[: per_epoch - begin], weights=self.batches.counts[begin:])
         weights = self.batches.counts / self.batches.counts.sum()
-        whole = self._losses[: self.epochs_done * self.batches.steps_per_epoch]
-        return np.asarray(whole.reshape(-1, self.batches.steps_per_epoch) @ weights)
+        return np.concatenate([[first], losses[per_epoch - begin :].reshape(-1, per_epoch) @ weights])

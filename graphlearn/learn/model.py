@@ -134,12 +134,14 @@ class Model:
         """Make the loss small.
 
         The same optimizer object continues where it stopped: fit(5) and fit(5) again is fit(10), bit for bit. A new
-        one starts afresh. Ctrl-C and errors leave the model usable, with the values of the last finished chunk.
+        one starts afresh. Ctrl-C and errors leave the model usable, with the values of the last finished step. After
+        Ctrl-C within the fourth of 10 epochs, ``epochs=10 - optimizer.epochs`` makes the rest of the fourth and the
+        other six, on the same batches, so that the result is that of an undisturbed fit, bit for bit.
 
         Args:
             data: input or name -> array, list or number, with as many rows in each.
             optimizer: from `gl.optim`.
-            epochs: passes over the data.
+            epochs: passes over the data; one that an interrupted fit has begun counts as one.
             batch_size: rows of a step, at most those of the data; the last batch of an epoch may be smaller. None: all.
             backend: ``"numba"``, ``"numpy"`` or ``"cuda"``.
             shuffle: another order of rows in each epoch, where a batch does not hold all of them.
@@ -148,7 +150,8 @@ class Model:
             validation: data whose loss is recorded after epochs.
             validation_every: after every so many of them.
             callbacks: called with (model, epoch from 1, logs) after each epoch, logs holding ``loss``, ``step`` and
-                perhaps ``validation``; the training stops after one has returned True.
+                perhaps ``validation``; the training stops after one has returned True. It goes on with what they
+                assign: ``model.values[...] = array``, ``optimizer.learning_rate = number``.
             progress: show epoch, loss and time left; None: when standard output is a terminal. An object with the
                 methods of `graphlearn.learn.progress.Progress` shows them in its own way.
             order: whole row numbers (steps, batch), to repeat another's run exactly; ``epochs`` then groups the steps.
@@ -168,11 +171,12 @@ class Model:
         arrays |= plan.run_values(check_seed(seed), optimizer.steps)
         batches = make_batches(
             rows, plan.layout.axis, epochs=check_whole("epochs", epochs), batch_size=batch_size, shuffle=shuffle,
-            seed=seed, order=order, first_epoch=optimizer.epochs,
+            seed=seed, order=order,
         )  # fmt: skip
+        batches.follow(optimizer.epochs, optimizer.begun)
         validate = None if validation is None else self._validator(plan, validation, backend)
         borders = Borders(self, validate, check_whole("validation_every", validation_every), callbacks)
-        shown = make_progress(progress, epochs * batches.steps_per_epoch, epochs)
+        shown = make_progress(progress, epochs * batches.steps_per_epoch - batches.begin, epochs)
         return self._train(plan, arrays, batches, epochs, borders, optimizer, backend, shown)
 
     def _train(

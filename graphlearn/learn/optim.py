@@ -16,6 +16,7 @@ from graphlearn.graph.leaves import constant, input, state
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_flag
 from graphlearn.graph.scope import no_scope, scope
+from graphlearn.learn.batches import Begun
 from graphlearn.ops.activations import square
 from graphlearn.ops.intrinsics import expm1, log, sqrt
 from graphlearn.ops.shape import cast
@@ -60,7 +61,8 @@ class Optimizer(ABC):
     """A rule that changes parameters by the gradient of a loss; to write one, give `hyperparameters` and `rule`.
 
     An optimizer object carries its state from one `fit` to the next: fit(5) and fit(5) again is fit(10). The
-    hyperparameters are plain attributes; changing one between two fits recompiles nothing.
+    hyperparameters are plain attributes; changing one, between two fits or in a callback, recompiles nothing. Only a
+    momentum or beta of 0 is a rule of its own, without velocities or corrections, which is compiled by itself.
     """
 
     label: str  # scope of the inputs and states
@@ -71,7 +73,8 @@ class Optimizer(ABC):
     def reset(self) -> None:
         """Forget the state, as a new object would be."""
         self.steps = 0
-        self.epochs = 0
+        self.epochs = 0  # whole ones
+        self.begun: Begun | None = None  # the kind of an epoch that was not finished, and its steps that were made
         self.state: dict[str, np.ndarray] = {}
         self._owner: weakref.ref[object] | None = None
 

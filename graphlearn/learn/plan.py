@@ -35,6 +35,7 @@ class Plan:
         carriers: input of fixed shape -> the state that holds it during training.
         loss: the model's loss in the form that is computed, over the model's own leaves.
         drawn: leaf of a run -> the input or state that holds it during training; empty where nothing is drawn.
+        structure: of the optimizers whose step this is.
     """
 
     step: TrainingStep
@@ -43,6 +44,7 @@ class Plan:
     carriers: Mapping[Node, Node]
     loss: Node
     drawn: Mapping[Node, Node]
+    structure: tuple[object, ...]
 
     def run_values(self, seed: int, step: int) -> dict[Node, np.ndarray]:
         """Values for the leaves of a run: nothing where nothing is drawn.
@@ -85,7 +87,7 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
     remarks = tell_rewrites(stable.rewrites, [loss])
     step = TrainingStep(target, nodes, layout.batched, scalars, layout.axis, remarks)
     symbols(*step.roots)
-    return Plan(step, updates, layout, carriers, computed, drawn)
+    return Plan(step, updates, layout, carriers, computed, drawn, optimizer.structure)
 
 
 def require_loss(loss: Node | None) -> Node:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 _TARGET = 0.025  # seconds per chunk: short for a person, 1000 times longer than the cost of a call
-_GROWTH = 16
+_GROWTH = 16  # the first chunk is one step, since a step may take a second; a million are reached after five chunks
 
 
 class Pace:
@@ -19,7 +19,7 @@ class Pace:
 
     def __init__(self, steps_per_epoch: int) -> None:
         self._epoch = steps_per_epoch
-        self._steps = 64  # the first chunk is small, since nothing is known yet
+        self._steps = 1
 
     def note(self, steps: int, seconds: float) -> None:
         """Learn from a chunk."""

@@ -15,7 +15,7 @@ def test_full_batch_keeps_the_rows_in_their_order() -> None:
 
 
 def test_every_epoch_takes_each_row_once_and_the_last_batch_is_smaller() -> None:
-    batches = MiniBatches(10, 4, 3, 0)
+    batches = MiniBatches(10, 4, 3)
     counts, order = batches.take(0, 6)
     assert batches.steps_per_epoch == 3
     assert counts.tolist() == [4, 4, 2, 4, 4, 2]
@@ -23,7 +23,8 @@ def test_every_epoch_takes_each_row_once_and_the_last_batch_is_smaller() -> None
 
 
 def test_any_part_can_be_taken_alone() -> None:
-    batches = MiniBatches(10, 4, 3, 5)
+    batches = MiniBatches(10, 4, 3)
+    batches.follow(5, None)
     counts, order = batches.take(0, 12)
     starts = np.concatenate([[0], np.cumsum(counts)])
     for a in range(12):
@@ -34,11 +35,23 @@ def test_any_part_can_be_taken_alone() -> None:
 
 
 def test_epochs_count_on_from_earlier_fits() -> None:
-    assert np.array_equal(MiniBatches(8, 2, 0, 0).take(4, 8)[1], MiniBatches(8, 2, 0, 1).take(0, 4)[1])
+    one, two = MiniBatches(8, 2, 0), MiniBatches(8, 2, 0)
+    two.follow(1, None)
+    assert np.array_equal(one.take(4, 8)[1], two.take(0, 4)[1])
+
+
+def test_an_epoch_is_taken_up_again_by_batches_of_its_kind_alone() -> None:
+    batches, other = MiniBatches(8, 2, 0), MiniBatches(8, 2, 1)
+    for each in (batches, other, FullBatch(8)):
+        each.follow(3, ((8, 2, 0), 2))
+        assert (each.first_epoch, each.begin) == ((3, 2) if each is batches else (4, 0))
+    full = FullBatch(8)
+    full.follow(3, (None, 2))  # of a stated order, which says itself what comes next
+    assert (full.first_epoch, full.begin) == (4, 0)
 
 
 def test_without_shuffling_the_rows_come_in_order() -> None:
-    assert MiniBatches(5, 2, None, 9).take(1, 5)[1].tolist() == [2, 3, 4, 0, 1, 2, 3]
+    assert MiniBatches(5, 2, None).take(1, 5)[1].tolist() == [2, 3, 4, 0, 1, 2, 3]
 
 
 def test_a_given_order_is_followed() -> None:
@@ -47,7 +60,7 @@ def test_a_given_order_is_followed() -> None:
     assert batches.steps_per_epoch == 2 and counts.tolist() == [2, 2] and order.tolist() == [2, 2, 1, 0]
 
 
-GOOD = {"epochs": 1, "batch_size": None, "shuffle": True, "seed": 0, "order": None, "first_epoch": 0}
+GOOD = {"epochs": 1, "batch_size": None, "shuffle": True, "seed": 0, "order": None}
 BAD = {
     "zero": ({"batch_size": 0}, OptionError, "whole number above 0"),
     "half": ({"batch_size": 2.5}, OptionError, "whole number above 0"),
@@ -76,14 +89,16 @@ def test_batches_need_a_free_axis() -> None:
 
 def test_the_pace_grows_to_its_target_and_ends_chunks_with_epochs() -> None:
     pace = Pace(10)
-    assert pace.next(0, 10_000) == 60  # the first chunk is small, and holds whole epochs
-    pace.note(60, 60e-6)
-    assert pace.next(60, 10_000) == 1020  # 16 times as many, not 25,000 at once
+    assert pace.next(0, 10_000) == 1  # a step of a large network takes longer than a chunk should
+    pace.note(1, 1e-6)
+    assert pace.next(0, 10_000) == 10  # 16 times as many, not 25,000 at once, and whole epochs
     pace.note(1000, 1.0)
     assert pace.next(0, 10_000) == 20  # 25 ms
     pace.note(20, 20.0)
     assert pace.next(0, 10_000) == 1
     assert pace.next(0, 10_000) <= 10_000
-    assert Pace(1000).next(0, 10_000) == 64  # an epoch longer than a chunk is cut
-    assert Pace(1000).next(960, 10_000) == 40  # but no chunk reaches over its end
-    assert Pace(1).next(0, 5) == 5
+    long = Pace(1000)
+    long.note(10, 0.0025)
+    assert long.next(0, 10_000) == 16  # an epoch longer than a chunk is cut
+    assert long.next(990, 10_000) == 10  # but no chunk reaches over its end
+    assert long.next(0, 5) == 5
