@@ -133,15 +133,14 @@ class Model:
     ) -> History:
         """Make the loss small.
 
-        The same optimizer object continues where it stopped: fit(5) and fit(5) again is fit(10), bit for bit. A new
-        one starts afresh. Ctrl-C and errors leave the model usable, with the values of the last finished step. After
-        Ctrl-C within the fourth of 10 epochs, ``epochs=10 - optimizer.epochs`` makes the rest of the fourth and the
-        other six, on the same batches, so that the result is that of an undisturbed fit, bit for bit.
+        The same optimizer object continues where it stopped: fit(5) and fit(5) again is fit(10), bit for bit; a new one
+        starts afresh. Ctrl-C and errors leave the model usable, with the values of the last finished step;
+        ``epochs=10 - optimizer.epochs`` then makes the rest of 10, within the epoch too, as if undisturbed.
 
         Args:
             data: input or name -> array, list or number, with as many rows in each.
             optimizer: from `gl.optim`.
-            epochs: passes over the data; one that an interrupted fit has begun counts as one.
+            epochs: passes over the data.
             batch_size: rows of a step, at most those of the data; the last batch of an epoch may be smaller. None: all.
             backend: ``"numba"``, ``"numpy"`` or ``"cuda"``.
             shuffle: another order of rows in each epoch, where a batch does not hold all of them.
@@ -150,8 +149,7 @@ class Model:
             validation: data whose loss is recorded after epochs.
             validation_every: after every so many of them.
             callbacks: called with (model, epoch from 1, logs) after each epoch, logs holding ``loss``, ``step`` and
-                perhaps ``validation``; the training stops after one has returned True. It goes on with what they
-                assign: ``model.values[...] = array``, ``optimizer.learning_rate = number``.
+                perhaps ``validation``. One may return True to stop, or assign values and hyperparameters.
             progress: show epoch, loss and time left; None: when standard output is a terminal. An object with the
                 methods of `graphlearn.learn.progress.Progress` shows them in its own way.
             order: whole row numbers (steps, batch), to repeat another's run exactly; ``epochs`` then groups the steps.
