@@ -123,6 +123,7 @@ def make_batches(
     shuffle: bool,
     seed: int,
     order: object,
+    after: tuple[int, Begun | None] = (0, None),
 ) -> Batches:
     """The batches that the arguments of `fit` ask for.
 
@@ -134,6 +135,7 @@ def make_batches(
         shuffle: another order of rows in each epoch; of no consequence when a batch holds all rows.
         seed: of the shuffling.
         order: row numbers (steps, batch), or None.
+        after: whole epochs of earlier fits, and the one that they began; see `Batches.follow`.
 
     Raises:
         OptionError: a batch size or an order that cannot be used.
@@ -145,9 +147,17 @@ def make_batches(
             "2))."
         )
     if order is not None:
-        return GivenOrder(_check_order(order, rows, epochs, batch_size), epochs)
-    if batch_size is None:
-        return FullBatch(rows)
+        batches: Batches = GivenOrder(_check_order(order, rows, epochs, batch_size), epochs)
+    elif batch_size is None:
+        batches = FullBatch(rows)
+    else:
+        size = _check_batch_size(batch_size, rows)
+        batches = MiniBatches(rows, size, check_seed(seed) if shuffle else None)
+    batches.follow(*after)
+    return batches
+
+
+def _check_batch_size(batch_size: object, rows: int) -> int:
     if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise OptionError(f"batch_size needs a whole number above 0, or None for all rows; got {batch_size!r}.")
     if batch_size > rows:
@@ -155,7 +165,7 @@ def make_batches(
             f"batch_size needs at most as many rows as the data has, {rows}; got {batch_size}. Lower it, or leave it "
             "out."
         )
-    return MiniBatches(rows, int(batch_size), check_seed(seed) if shuffle else None)
+    return int(batch_size)
 
 
 def _check_order(order: object, rows: int, epochs: int, batch_size: int | None) -> Ints:

@@ -169,9 +169,8 @@ class Model:
         arrays |= plan.run_values(check_seed(seed), optimizer.steps)
         batches = make_batches(
             rows, plan.layout.axis, epochs=check_whole("epochs", epochs), batch_size=batch_size, shuffle=shuffle,
-            seed=seed, order=order,
+            seed=seed, order=order, after=(optimizer.epochs, optimizer.begun),
         )  # fmt: skip
-        batches.follow(optimizer.epochs, optimizer.begun)
         validate = None if validation is None else self._validator(plan, validation, backend)
         borders = Borders(self, validate, check_whole("validation_every", validation_every), callbacks)
         shown = make_progress(progress, epochs * batches.steps_per_epoch - batches.begin, epochs)
