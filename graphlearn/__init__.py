@@ -158,6 +158,7 @@ from graphlearn.ops.shape import (
 from graphlearn.ops.statistics import norm, std, var
 from graphlearn.ops.triangles import diag, diagonal, trace, tril, triu
 from graphlearn.ops.windows import overlap_add, windows
+from graphlearn.program.narration import install_narrator
 from graphlearn.types import ArrayType
 
 __version__ = "0.1.0"
@@ -211,6 +212,14 @@ __all__ = [
     "tan", "tanh", "tensordot", "threshold", "tile", "to_networkx", "to_sympy", "trace", "transpose", "tril", "triu",
     "value_and_grad", "var", "vdot", "vjp", "where", "windows", "xlogy",
 ]  # fmt: skip
+
+
+def _narrate(*training: Any) -> Any:
+    """What `gl.derive` would say of a training; the words and what they need are loaded when somebody reads."""
+    return importlib.import_module("graphlearn.teach.notes").note_training(*training)
+
+
+install_narrator(_narrate)
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_choice
+from graphlearn.program.narration import Notes
 from graphlearn.program.training import TrainingStep
 
 # Imported on first use: Numba takes 0.3 s, and a student who only derives never needs it.
@@ -58,6 +59,10 @@ class TrainingRun(Protocol):
             The number of steps whose updates were made. It is smaller than ``len(counts)`` when a loss was not finite:
             that step's loss is written, its updates are not made, and the run stops.
         """
+        ...
+
+    def explain(self, notes: Notes) -> str:
+        """``source`` with these notes on the step's nodes in its comments, where the backend has a program."""
         ...
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import keyword
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from graphlearn.backends.rows import ARENAS, literal
 from graphlearn.graph.node import Node
 from graphlearn.program.counts import ZERO, Count
+from graphlearn.program.narration import Note
+from graphlearn.program.notes import Annotations, nodes_of
 from graphlearn.program.program import Program
-from graphlearn.program.steps import Buffer, arena_of
+from graphlearn.program.steps import Buffer, Step, arena_of, writes_of
 from graphlearn.types import Dim
 
 _RESERVED = {
@@ -21,6 +24,9 @@ _RESERVED = {
     *(f"i{k}" for k in range(32)),
 }  # fmt: skip
 
+_WIDTH = 112  # of a comment
+_RULE = 80  # of the line over a section
+
 
 class Source:
     """Lines of a function, and the names that are taken in it.
@@ -28,10 +34,25 @@ class Source:
     Args:
         program: what is written.
         known: lengths of free axes that are nevertheless the same whenever the function runs.
+        notes: what is said of the program's nodes; None: comments name nodes and operations alone. Nothing but comments
+            depends on it.
+        library: whether large matrix products may be calls of a library.
     """
 
-    def __init__(self, program: Program, known: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        known: Mapping[str, int] | None = None,
+        notes: Annotations | None = None,
+        *,
+        library: bool = True,
+    ) -> None:
         self.program = program
+        self.library = library
+        self._notes = notes
+        self._section = ""
+        self._said: set[Note] = set()
+        self._several = False  # whether the comment above the lines that are written speaks of several things
         self._lines: list[str] = []
         self._depth = 0
         self._taken = set(_RESERVED) | set(keyword.kwlist)
@@ -62,6 +83,8 @@ class Source:
     def text(self) -> str:
         """Everything written; typed constants are named once, at the entry: each mention of one costs compile time."""
         named = [f"    {name} = {text}" for text, name in self._constants.items()]
+        if named and self._notes is not None:
+            named.insert(0, "    # constants, in the precision of the run")
         return "\n".join([self._lines[0], *named, *self._lines[1:]]) + "\n"
 
     def literal(self, value: float, dtype: str) -> str:
@@ -117,6 +140,72 @@ class Source:
         operands = ", ".join(names.get(n, n.op.name) for n in node.inputs)
         text = f"{node.op.name}({operands})"
         return f"{result} = {text}" if result else text
+
+    # --- comments ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether there are notes on the program."""
+        return self._notes is not None
+
+    def section(self, name: str, sign: str = "-") -> None:
+        """Write that a section begins, in place of one that has nothing in it."""
+        self._section = name
+        if self._notes is None:
+            self.line(f"# {name}")
+            return
+        if self._lines[-1].lstrip().startswith("# ----"):
+            self._lines.pop()
+        self.line(f"# {4 * sign} {name} ".ljust(_RULE - 4 * self._depth, sign))
+
+    def legend(self) -> None:
+        """Write where parameters, states and other numbers that stay from call to call have their places."""
+        kept = [b for b in self.program.buffers if b.role == "kept"] if self.is_annotated else []
+        for buffer in kept:
+            pointer, first = self.place(buffer)[0], buffer.start
+            shape = "x".join(map(str, buffer.shape)) or "a number"
+            last = first + buffer.count.factor
+            self.line(f"# {pointer}[{first}:{last}]".ljust(20) + f" {buffer.node.full_name or buffer.name}: {shape}")
+
+    def head(self, step: Step) -> None:
+        """Write what a step does, above its lines."""
+        if self._notes is None:
+            for node in step.nodes:
+                self.line(f"# {self.about(node.inputs[0] if node.op.name == 'copy' else node)}")
+            return
+        found = self._notes.of(nodes_of(step))
+        sections = list(dict.fromkeys(note.section for note, _ in found if note not in self._said))
+        # In a loop over arrays side by side, each line works for all of them.
+        self._several = len(found) > 1 and len(step.nodes) <= len(writes_of(step))
+        if len(sections) > 1:
+            self.section(f"{' and '.join(sections)} in one pass")
+        elif sections and sections[0] != self._section:
+            self.section(sections[0])
+        for note, whole in found:
+            again = "" if note not in self._said else "again: " if whole else "for "
+            self._wrapped(f"{again}{note.text}" if whole or again else f"part of {note.text}")
+        if not found:
+            self._wrapped(", ".join(self.about(node) for node in step.nodes))
+        self._said.update(note for note, whole in found if whole)
+
+    def aside(self, node: Node, *, always: bool = False) -> str:
+        """What stands behind a line: which of the things that `head` announced it belongs to.
+
+        Args:
+            node: what the line computes.
+            always: also where there are no notes: the node and its operation.
+        """
+        if self._notes is None:
+            return f"  # {self.about(node)}" if always else ""
+        label = self._notes.label(node) if self._several else ""
+        return f"  # {label}" if label else ""
+
+    def _wrapped(self, text: str) -> None:
+        width = _WIDTH - 4 * self._depth
+        for line in textwrap.wrap(
+            text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        ):
+            self.line(f"# {line}")
 
     # --- places ------------------------------------------------------------------------------------------------------
 

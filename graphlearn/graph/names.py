@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from graphlearn.errors import UnknownNameError
 from graphlearn.graph.node import Node
@@ -17,26 +17,29 @@ class Names:
 
     Args:
         roots: outputs of the graph.
+        known: names that unnamed nodes have from the graph that this one was made of; no other node gets one of them.
 
     Raises:
         NameClashError: two different nodes bear the same name.
     """
 
-    def __init__(self, roots: Iterable[Node]) -> None:
+    def __init__(self, roots: Iterable[Node], known: Mapping[Node, str] | None = None) -> None:
         outputs = tuple(roots)
         symbols(*outputs)  # refuses two nodes of one name
+        known = known or {}
+        taken = set(known.values())
         self._names: dict[Node, str] = {}
         self._nodes: dict[str, Node] = {}
         unnamed = []
         for node in topological(outputs):
-            if node.full_name:
-                self._enter(node, node.full_name)
+            if node.full_name or node in known:
+                self._enter(node, node.full_name or known[node])
             elif node.op.name != "constant":
                 unnamed.append(node)
         number = 0
         for node in unnamed:
             number += 1
-            while f"t{number}" in self._nodes:
+            while f"t{number}" in self._nodes or f"t{number}" in taken:
                 number += 1
             self._enter(node, f"t{number}")
 

@@ -21,6 +21,7 @@ from graphlearn.learn.optim import Optimizer
 from graphlearn.learn.plan import Plan, make_plan, require_loss
 from graphlearn.learn.progress import Pace, Progress
 from graphlearn.learn.values import Values
+from graphlearn.program.narration import narrate
 
 Arrays = Mapping[Node, np.ndarray]
 
@@ -63,8 +64,13 @@ class Trainer:
 
     @property
     def source(self) -> str:
-        """The code of the latest run; empty before the first."""
-        return "" if self._latest is None else self._latest[2].source
+        """The code of the latest run, in the words of the derivation; empty before the first."""
+        if self._latest is None:
+            return ""
+        (plan, *_), _, run = self._latest
+        if run.program is None:
+            return run.source
+        return run.explain(narrate(plan.given, plan.parameters, plan.step))
 
     @property
     def description(self) -> str:

@@ -6,7 +6,7 @@ import math
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,12 +31,14 @@ class Updates(Mapping[Node, Node]):
         gradients: parameter -> derivative of the loss by it.
         hyperparameters: name -> scalar input that stands for it, whose value is given at run time.
         settings: name -> the optimizer's own value, which `gl.draw` and `gl.derive` take where ``at`` gives no other.
+        adjoints: node of the loss -> derivative of the loss by it.
     """
 
     nodes: Mapping[Node, Node]
     gradients: Mapping[Node, Node]
     hyperparameters: Mapping[str, Node]
     settings: Mapping[str, float]
+    adjoints: Mapping[Node, Node] = field(default_factory=dict)
 
     def default_values(self) -> dict[Node, float]:
         """Input of a hyperparameter -> the optimizer's own value."""
@@ -102,12 +104,13 @@ class Optimizer(ABC):
             ShapeError: the loss is not a scalar.
             DisconnectedError: a parameter does not influence the loss.
         """
-        gradients = differentiate(loss, parameters, record=False).gradients
+        trace = differentiate(loss, parameters, record=False)
+        gradients = trace.gradients
         with no_scope(), scope(self.label):
             inputs = {name: input(name) for name in self.hyperparameters}
             nodes = self.rule(tuple(parameters), gradients, inputs)
         typed = {leaf: _typed(node, leaf) for leaf, node in nodes.items()}
-        return Updates(typed, gradients, inputs, self.hyperparameters)
+        return Updates(typed, gradients, inputs, self.hyperparameters, trace.adjoints)
 
     @abstractmethod
     def rule(

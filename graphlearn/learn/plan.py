@@ -12,6 +12,7 @@ from graphlearn.calculus.blocked import warn_of_zeros
 from graphlearn.calculus.simplify import rewrite_graph
 from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
 from graphlearn.graph.leaves import input, state
+from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.rewrite import substitute
 from graphlearn.graph.scope import no_scope, scope
@@ -36,6 +37,8 @@ class Plan:
         loss: the model's loss in the form that is computed, over the model's own leaves.
         drawn: leaf of a run -> the input or state that holds it during training; empty where nothing is drawn.
         structure: of the optimizers whose step this is.
+        given: the model's loss as it was given.
+        parameters: what is trained.
     """
 
     step: TrainingStep
@@ -45,6 +48,8 @@ class Plan:
     loss: Node
     drawn: Mapping[Node, Node]
     structure: tuple[object, ...]
+    given: Node
+    parameters: tuple[Node, ...]
 
     def run_values(self, seed: int, step: int) -> dict[Node, np.ndarray]:
         """Values for the leaves of a run: nothing where nothing is drawn.
@@ -76,7 +81,8 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
     computed = stable.mapping[loss]
     carriers = {leaf: _carrier(leaf) for leaf in layout.fixed}
     drawn = _drawn() if leaves([computed], "run") else {}
-    target = substitute([computed], {**carriers, **drawn})[computed] if carriers or drawn else computed
+    moved = substitute([computed], {**carriers, **drawn}) if carriers or drawn else {}
+    target = moved.get(computed, computed)
     updates = optimizer.updates(target, parameters)
     warn_of_zeros(target, updates.gradients, cure="make it a gl.constant or a gl.state, which fit does not train")
     scalars = (*layout.scalars, *updates.hyperparameters.values())
@@ -85,9 +91,21 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
         scalars = (*scalars, drawn[SEED])
         nodes[drawn[STEP]] = drawn[STEP] + 1
     remarks = tell_rewrites(stable.rewrites, [loss])
-    step = TrainingStep(target, nodes, layout.batched, scalars, layout.axis, remarks)
+    names = {} if target is loss else _kept_names(loss, {o: moved.get(n, n) for o, n in stable.mapping.items()})
+    names |= _adjoint_names(target, nodes, updates.adjoints, names)
+    step = TrainingStep(target, nodes, layout.batched, scalars, layout.axis, remarks, names)
     symbols(*step.roots)
-    return Plan(step, updates, layout, carriers, computed, drawn, optimizer.structure)
+    return Plan(step, updates, layout, carriers, computed, drawn, optimizer.structure, loss, tuple(parameters))
+
+
+def _kept_names(loss: Node, became: Mapping[Node, Node]) -> dict[Node, str]:
+    """Unnamed node of the graph that is trained -> its name in the loss as it was given."""
+    names = Names([loss])
+    kept: dict[Node, str] = {}
+    for old, new in became.items():
+        if old in names and not new.full_name and new.op.name != "constant":
+            kept.setdefault(new, names[old])
+    return kept
 
 
 def require_loss(loss: Node | None) -> Node:
@@ -144,3 +162,20 @@ def _drawn() -> dict[Node, Node]:
 def _carrier(leaf: Node) -> Node:
     with no_scope(), scope(leaf.scope) if leaf.scope else nullcontext():
         return state(leaf.name, leaf.shape, 0, leaf.dtype)  # type: ignore[arg-type]  # the shape is fixed
+
+
+def _adjoint_names(
+    loss: Node, updates: Mapping[Node, Node], adjoints: Mapping[Node, Node], known: Mapping[Node, str]
+) -> dict[Node, str]:
+    """Node that is a derivative -> ``d_h`` for that by ``h``; a derivative by several nodes has the last one's name."""
+    forward = Names([loss], known)
+    taken = {*symbols(loss, *updates.values()), *(forward[node] for node in forward)}
+    names: dict[Node, str] = {}
+    for node in reversed(topological([loss])):
+        adjoint, name = adjoints.get(node), f"d_{forward.get(node)}"
+        if adjoint is None or not adjoint.inputs or adjoint.full_name or adjoint in forward:
+            continue
+        if adjoint not in names and name not in taken:
+            names[adjoint] = name
+            taken.add(name)
+    return names

@@ -52,6 +52,7 @@ def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: s
         axes=_axes([*leaves, *order]),
         capacity={},
         names=table.names,
+        origin=graph.origin,
         nonempty=_nonempty(order),
     )
 
@@ -96,7 +97,7 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
     graph = expand(step.roots, precision, known)
     roots = [_root(node, k) for k, node in enumerate(graph.roots)]
     leaves = tuple(dict.fromkeys([*graph.leaves, *step.updates]))
-    table = _Buffers(graph, Names(step.roots), leaves, precision, kept=set(leaves) - set(step.data))
+    table = _Buffers(graph, Names(step.roots, step.names), leaves, precision, kept=set(leaves) - set(step.data))
     gathers = table.gather(step.data) if batching.gather else []
     loss = table.enter(roots[0], "loss", "value", graph.roots[0].dtype)
     targets = {root: table.given[leaf] for root, leaf in zip(roots[1:], step.updates, strict=True)}
@@ -132,6 +133,7 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         axes=() if known.keys() >= {step.axis} or not step.axis else (step.axis,),
         capacity=_capacity(step, batching),
         names=table.names,
+        origin=graph.origin,
         nonempty=_nonempty(order),
         remarks=remarks,
     )

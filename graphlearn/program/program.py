@@ -36,6 +36,7 @@ class Program:
         axes: names of the lengths that are known only at run time.
         capacity: largest length of each such axis that the arena is planned for; empty: the arena is sized by the call.
         names: node -> its name in listings.
+        origin: node -> the nodes of the given graph that it computes.
         nonempty: free axes that must not have length 0 (a maximum is taken along them).
         remarks: what was done to the graph before, a line each.
     """
@@ -50,6 +51,7 @@ class Program:
     axes: tuple[str, ...]
     capacity: Mapping[str, int]
     names: Mapping[Node, str] = field(default_factory=dict)
+    origin: Mapping[Node, tuple[Node, ...]] = field(default_factory=dict)
     nonempty: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 

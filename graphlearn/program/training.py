@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node
@@ -20,6 +20,7 @@ class TrainingStep:
         scalars: inputs of shape ``()`` that are fixed for a call and may change between calls (learning rate, ...).
         axis: name of the free axis along which data is batched; empty when the data has none.
         remarks: what was done to the loss before it came here, a line each; `Program.describe` repeats them.
+        names: unnamed node -> the name that a person knows it by, from the loss as it was given.
     """
 
     loss: Node
@@ -28,6 +29,7 @@ class TrainingStep:
     scalars: tuple[Node, ...]
     axis: str
     remarks: tuple[str, ...] = ()
+    names: Mapping[Node, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for leaf, value in self.updates.items():

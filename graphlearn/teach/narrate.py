@@ -50,7 +50,9 @@ class Outline:
         return self.shown.openings
 
 
-def outline(output: Node, wrt: Sequence[Node], simplify: bool, *, every: bool = False) -> Outline:
+def outline(
+    output: Node, wrt: Sequence[Node], simplify: bool, *, every: bool = False, known: Mapping[Node, str] | None = None
+) -> Outline:
     """Differentiate twice, to compute and to read, and decide what gets a row.
 
     Args:
@@ -58,10 +60,11 @@ def outline(output: Node, wrt: Sequence[Node], simplify: bool, *, every: bool = 
         wrt: what to differentiate by.
         simplify: lead each row to its textbook form.
         every: give a row to every operation, and open none.
+        known: names that unnamed nodes have already.
     """
     computed = differentiate(output, wrt)
     reading = differentiate(output, wrt, textbook=True)
-    shown = choose_shown([output], Names([output]), [reading.adjoints], opened=simplify, every=every)
+    shown = choose_shown([output], Names([output], known), [reading.adjoints], opened=simplify, every=every)
     names = {node: name_math(name) for node, name in shown.names.items()}
     names |= {w: name_math(w.full_name) for w in wrt if w not in names and w.full_name}
     adjoint_names = _adjoint_names(output, shown.nodes, reading, names)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from graphlearn.backends.native import NativeFunction, aligned_zeros, compile_native
-from graphlearn.backends.numba.emit import Batches, Emitted, emit_function, emit_training
+from graphlearn.backends.numba.emit import Batches, Emitted, emit_function, emit_training, is_laned
 from graphlearn.backends.numba.tape import TapeFunction, record_tape
 from graphlearn.backends.numba.tiles import objection
 from graphlearn.backends.registry import lowered
@@ -16,9 +17,18 @@ from graphlearn.backends.steps import check_steps, lengths_of
 from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node
 from graphlearn.program.build import Batching, build_function, build_training
+from graphlearn.program.narration import Notes
+from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.steps import Buffer, arena_of
 from graphlearn.program.training import TrainingStep
+
+_SCALAR = """# The training one number at a time, as plain loops; below it what runs: the same on several rows at once.
+
+"""
+_LANED = """# What runs: a lane is a row of the batch, and every operation works on all lanes of a vector.
+
+"""
 
 
 class NumbaFunction:
@@ -114,21 +124,40 @@ class NumbaRun:
         """What the text does."""
         return self._current.program
 
+    def explain(self, notes: Notes) -> str:
+        """The text with notes in its comments; before a text on lanes the same steps as plain loops."""
+        batches, program = self._current.batches, self._current.program
+        text = emit_training(program, batches, self._precision, Annotations(program, notes)).source
+        if not is_laned(program):
+            return text
+        return f"{_SCALAR}{self._scalar(notes)[1].source}\n\n{_LANED}{text}"
+
+    def _scalar(self, notes: Notes) -> tuple[Program, Emitted]:
+        """The current program one number at a time, as plain loops."""
+        batches = self._current.batches
+        batching = replace(self._batching(batches.gather, batches.full), tiles=None)
+        program = build_training(self._step, self._precision, batching)
+        annotations = Annotations(program, notes)
+        return program, emit_training(program, batches, self._precision, annotations, entry="train_scalar", scalar=True)
+
     def _compiled(self, gather: bool, fixed: bool) -> _Compiled:
         """The loop of this kind, compiled when it is first needed."""
         key = (gather, fixed)
         if key not in self._programs:
-            rows = self._capacity if gather else self._rows  # without row numbers every step takes all rows
-            sizes = {
-                d: n
-                for leaf, array in self._data.items()
-                for d, n in zip(leaf.shape, array.shape, strict=True)
-                if isinstance(d, str) and d != self._step.axis
-            }
-            batching = Batching(rows, fixed, gather, sizes, together=True, tiles=objection)
+            batching = self._batching(gather, fixed)
             program = build_training(self._step, self._precision, batching)
-            self._programs[key] = _Compiled(program, Batches(rows, fixed, gather), self._precision)
+            self._programs[key] = _Compiled(program, Batches(batching.rows, fixed, gather), self._precision)
         return self._programs[key]
+
+    def _batching(self, gather: bool, fixed: bool) -> Batching:
+        rows = self._capacity if gather else self._rows  # without row numbers every step takes all rows
+        sizes = {
+            d: n
+            for leaf, array in self._data.items()
+            for d, n in zip(leaf.shape, array.shape, strict=True)
+            if isinstance(d, str) and d != self._step.axis
+        }
+        return Batching(rows, fixed, gather, sizes, together=True, tiles=objection)
 
     def load(self, values: Mapping[Node, np.ndarray]) -> None:
         """Write parameters, states and scalars."""

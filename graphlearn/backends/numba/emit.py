@@ -15,6 +15,7 @@ from graphlearn.backends.numba.unrolled import Unrolled, is_tiny
 from graphlearn.backends.routines import write_routine
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import count, row_major
+from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, MatMul, Routine, Step, Tile, arena_of
 
@@ -60,9 +61,14 @@ def _arenas(program: Program) -> tuple[str, ...]:
     return tuple(dtype for dtype in rows.ARENAS if dtype in used)
 
 
-def emit_function(program: Program) -> Emitted:
-    """The source of ``compute(leaf, ..., output, ..., arena, ..., length, ...)``."""
-    source = Source(program)
+def is_laned(program: Program) -> bool:
+    """Whether rows of the batch are worked on several at once."""
+    return any(isinstance(step, Tile) for step in program.steps)
+
+
+def emit_function(program: Program, notes: Annotations | None = None) -> Emitted:
+    """The source of ``compute(leaf, ..., output, ..., arena, ..., length, ...)``; with notes in its comments."""
+    source = Source(program, notes=notes)
     arenas = _arenas(program)
     given = [*program.given.values(), *program.constants]
     names = [source.name_of(b) for b in (*given, *program.outputs)]
@@ -77,37 +83,51 @@ def emit_function(program: Program) -> Emitted:
     return Emitted(source.text(), "compute", Signature(tuple(kinds)), arenas)
 
 
-def emit_training(program: Program, batches: Batches, precision: str) -> Emitted:
+def emit_training(
+    program: Program,
+    batches: Batches,
+    precision: str,
+    notes: Annotations | None = None,
+    *,
+    entry: str = "train",
+    scalar: bool = False,
+) -> Emitted:
     """The source of ``train(arena, ..., data, ..., order, counts, steps, losses)``, which returns the updates made.
 
     Args:
         program: of one step.
         batches: what it is given.
         precision: the dtype by which lanes are counted.
+        notes: what comments say; None: nodes and operations alone.
+        entry: name of the function.
+        scalar: whether it is written for a person: plain loops in any case, nothing written out and no library.
     """
     loss = program.loss
     if loss is None:
         raise TypeError("a training loop needs a program with a loss; build_training makes one")
-    source = Source(program, dict.fromkeys(program.axes, batches.rows) if batches.full else {})
+    source = Source(
+        program, dict.fromkeys(program.axes, batches.rows) if batches.full else {}, notes, library=not scalar
+    )
     arenas = _arenas(program)
     data = [b for b in program.given.values() if b.role == "given"]
     names = [rows.ARENAS[dtype] for dtype in arenas] + [source.name_of(b) for b in data]
     kinds = [f"{dtype}*" for dtype in arenas] + [f"const {arena_of(b.dtype)}*" for b in data]
     names += ["order", "counts", "steps", "losses"]
     kinds += ["const int64*", "const int64*", "int64", "float64*"]
-    tiled = any(isinstance(step, Tile) for step in program.steps)
+    tiled = is_laned(program)
     lanes = lanes_for(precision, batches.rows) if tiled else 0
     padded = -(-batches.rows // lanes) * lanes if tiled and not batches.gather else 0
-    tiny = not tiled and is_tiny(program)
-    with source.block(f"def train({', '.join(names)}):"):
+    tiny = not scalar and not tiled and is_tiny(program)
+    with source.block(f"def {entry}({', '.join(names)}):"):
+        source.legend()
         if tiny:
             Unrolled(source, loss).write()
         else:
-            source.line("row = 0")
+            source.line("row = 0  # where the row numbers of the next batch begin")
             with source.block("for step in range(steps):"):
                 _write_training_step(source, program, loss, _Lanes(lanes, precision, padded, batches))
             source.line("return steps")
-    return Emitted(source.text(), "train", Signature(tuple(kinds), "int64"), arenas, tiny, padded)
+    return Emitted(source.text(), entry, Signature(tuple(kinds), "int64"), arenas, tiny, padded)
 
 
 @dataclass(frozen=True)
@@ -123,7 +143,7 @@ class _Lanes:
 def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: _Lanes) -> None:
     for length in source.lengths.values():
         if not length.isdigit():
-            source.line(f"{length} = counts[step]")
+            source.line(f"{length} = counts[step]  # rows of this batch")
     section = ""
     checked = False
     vectors: Mapping[tuple[str, int], str] = {}
@@ -132,7 +152,7 @@ def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: 
             if name == "update":
                 _write_check(source, loss)
                 checked = True
-            source.line(f"# {name}")
+            source.section(*(("rows, as many at once as there are lanes", "=") if name == "rows" else (name,)))
             section = name
         if isinstance(step, Tile):
             tile = TileWriter(source, step, lanes.count, lanes.batches.rows, lanes.batches.full, lanes.padded)
@@ -152,12 +172,15 @@ def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: 
 def _write_check(source: Source, loss: Buffer) -> None:
     """The loss is recorded before anything is changed, and nothing is changed unless it is finite."""
     name = source.name_of(loss)
+    source.line("# the loss is recorded; where it is not finite, nothing is changed any more")
     source.line(f"losses[step] = float64({name})")
     with source.block(f"if not abs({name}) < {source.literal(float('inf'), loss.dtype)}:"):
         source.line("return step")
 
 
 def _write_step(source: Source, step: Step, *, reciprocals: bool = False) -> None:
+    if source.is_annotated and isinstance(step, FusedLoop | MatMul):
+        source.head(step)
     if isinstance(step, FusedLoop):
         write_loop(source, step, reciprocals=reciprocals)
     elif isinstance(step, MatMul):
@@ -173,7 +196,7 @@ def _write_step(source: Source, step: Step, *, reciprocals: bool = False) -> Non
 
 
 def _write_routine(source: Source, step: Routine) -> None:
-    source.line(f"# {source.about(step.node)}")
+    source.head(step)
     item = source.index(0)
     with source.loops([(item, step.items)]):
         write_routine(source, step, item)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from graphlearn.backends import rows
 from graphlearn.backends.source import Source
+from graphlearn.graph.node import Node
 from graphlearn.program.steps import Compute, FusedLoop, Load, Value
 
 _KINDS = {"float32": "f32", "float64": "f64", "int64": "i64", "bool": "i1"}
@@ -143,11 +144,11 @@ class LaneWriter:
         return text.text if text.laned else f"splat_{lanes_of(dtype, self.count)}({text.text})"
 
 
-def named(source: Source, text: Text, name: str) -> Text:
-    """The text under a name, unless it is one."""
+def named(source: Source, text: Text, name: str, node: Node | None = None) -> Text:
+    """The text under a name, unless it is one; ``node`` is what it computes, for a comment."""
     if text.text.isidentifier():
         return text
-    source.line(f"{name} = {text.text}")
+    source.line(f"{name} = {text.text}{'' if node is None else source.aside(node)}")
     return Text(name, text.laned)
 
 

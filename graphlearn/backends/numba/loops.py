@@ -252,7 +252,7 @@ class _Nest:
             self._text[value] = text
             return
         name = self._source.local()
-        comment = f"  # {self._source.about(value.node)}" if isinstance(value, Compute) else ""
+        comment = self._source.aside(value.node, always=True) if isinstance(value, Compute) else ""
         self._source.line(f"{name} = {text}{comment}")
         self._text[value] = name
 
@@ -288,8 +288,9 @@ class _Nest:
         text = self._text[value]
         if text.isidentifier() or isinstance(value, Literal):
             return text
+        aside = self._source.aside(value.node) if isinstance(value, Compute) else ""
         name = self._source.local()
-        self._source.line(f"{name} = {text}")
+        self._source.line(f"{name} = {text}{aside}")
         self._text[value] = name
         return name
 

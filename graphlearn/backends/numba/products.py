@@ -21,7 +21,7 @@ def write_product(source: Source, step: MatMul) -> None:
     with source.loops(list(zip(indices, lengths, strict=True))):
         places = [_start(source, m, indices) for m in (step.out, step.a, step.b)]
         large = _multiplications(source, step) > _SMALL and not _has_short_rows(step)
-        if step.node.dtype in rows.SUFFIX and large:
+        if source.library and step.node.dtype in rows.SUFFIX and large:
             _write_call(source, step, places)
         else:
             _write_loops(source, step, places, len(indices))
@@ -72,14 +72,15 @@ def _write_call(source: Source, step: MatMul, places: list[tuple[str, str]]) -> 
     source.line(
         f"gemm_{suffix}({left}, {right}, {m}, {n}, {k}, {one}, {a}, {a_at}, {_leading(source, lda)}, "
         f"{b}, {b_at}, {_leading(source, ldb)}, {zero}, {c}, {c_at}, {_leading(source, count([width]))})"
-        f"  # {source.about(step.node)}"
+        f"{source.aside(step.node, always=True)}"
     )
 
 
 def _write_loops(source: Source, step: MatMul, places: list[tuple[str, str]], depth: int) -> None:
     height, width, inner = (count([d]) for d in step.sizes)
     i, j, k = (source.index(depth + n) for n in range(3))
-    source.line(f"# {source.about(step.node)}")
+    if not source.is_annotated:
+        source.line(f"# {source.about(step.node)}")
     dtype = step.node.dtype
     total = _entry(source, places[0], step.out, i, j)
     product = f"{_value(source, places[1], step.a, i, k)} * {_value(source, places[2], step.b, k, j)}"

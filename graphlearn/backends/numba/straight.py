@@ -60,8 +60,7 @@ class _Straight:
 
     def write(self) -> None:
         """Write what is the same for all entries, then the loop; written out where it is short."""
-        for node in self._step.nodes:
-            self._source.line(f"# {self._source.about(node.inputs[0] if node.op.name == 'copy' else node)}")
+        self._source.head(self._step)
         for value in self._body:
             if value not in self._walks:
                 self._define(value, 0)
@@ -101,7 +100,8 @@ class _Straight:
         if isinstance(value, Literal) or not isinstance(value, Load | Compute):
             self._text[value] = text
             return
-        self._text[value] = named(self._source, text, self._source.local())
+        node = value.node if isinstance(value, Compute) else None
+        self._text[value] = named(self._source, text, self._source.local(), node)
 
     def _expression(self, value: Value, at: int | str) -> Text:
         source = self._source

@@ -107,6 +107,7 @@ class TileWriter:
     def _zeros(self, stem: str) -> dict[tuple[Buffer, int], str]:
         """Names for all sums over rows, each 0 in every lane."""
         names = {}
+        self._source.line("# sums over the rows, lane by lane")
         for buffer in tile_sums(self._tile):
             zero = f"splat_{lanes_of(buffer.dtype, self._lanes.count)}({self._source.literal(0, buffer.dtype)})"
             for k in range(buffer.count.factor):
@@ -184,6 +185,7 @@ class TileWriter:
         An array begins on a cache line, so what is written beyond its end falls into the gap behind it.
         """
         source, lanes = self._source, self._lanes.count
+        source.line(f"# the lanes of {', '.join(b.name for b in tile_sums(self._tile))} are added up")
         places: dict[tuple[str, int], list[str]] = {}
         for (buffer, number), name in self._sums.items():
             if source.is_local(buffer):
@@ -213,7 +215,7 @@ class TileWriter:
             self.assign(step.out, j, Text(f"take_{kind}({source.name_of(step.data)}, {where}, {j})", True))
 
     def _product(self, step: MatMul) -> None:
-        self._source.line(f"# {self._source.about(step.node)}")
+        self._source.head(step)
         height, width, inner = ([0] if d == self.axis else range(int(d)) for d in step.sizes)
         batch = [[0] if d == self.axis else range(int(d)) for d in step.batch]
         over_rows = step.sizes[2] == self.axis
@@ -270,8 +272,7 @@ class _Rows:
     def write(self) -> None:
         """Write every iteration, then what was reduced."""
         tile, step = self._tile, self._step
-        for node in step.nodes:
-            tile.source.line(f"# {tile.source.about(node.inputs[0] if node.op.name == 'copy' else node)}")
+        tile.source.head(step)
         written: list[tuple[Buffer, int, Text]] = []
         parts: dict[tuple[Reduce, int], list[Text]] = {}
         for at in itertools.product(*([0] if d == tile.axis else range(int(d)) for d in step.axes)):
@@ -315,7 +316,7 @@ class _Rows:
         rank = len(self._step.axes) - 1
         once = self._uses[value] == 1 and len(self._depends[value]) == rank and len(text.text) <= _INLINE
         if isinstance(value, Compute) and not once:
-            text = named(self._tile.source, text, self._tile.source.local())
+            text = named(self._tile.source, text, self._tile.source.local(), value.node)
         self._known[key] = text
 
     def _expression(self, value: Value, at: Sequence[int]) -> Text:

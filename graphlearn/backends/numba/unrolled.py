@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from graphlearn.backends import rows
 from graphlearn.backends.numba.loops import use_counts
 from graphlearn.backends.source import Source
-from graphlearn.graph.node import Node
 from graphlearn.program.counts import ONE, ZERO, Count, count
 from graphlearn.program.program import Program
 from graphlearn.program.steps import (
@@ -74,16 +73,18 @@ class Unrolled:
     def write(self) -> None:
         """Write the loop over steps."""
         source, gathers = self._source, [s for s in self._program.steps if isinstance(s, Gather)]
+        source.line("# what is carried from step to step, as locals")
         for buffer in self._program.given.values():
             if not any(step.data is buffer for step in gathers):
                 self._read_all(buffer)
         for buffer in self._program.constants:
             self._read_all(buffer)
         self._old = dict(self._entries)
-        source.line("row = 0")
+        source.line("row = 0  # where the row numbers of the next batch begin")
         source.line("made = steps")
         with source.block("for step in range(steps):"):
             self._write_step(bool(gathers))
+        source.line("# after the last step, back to where it was read")
         for key in self._changed():
             source.store(key[0], (ONE,), [str(key[1])], self._old[key])
         source.line("return made")
@@ -101,7 +102,7 @@ class Unrolled:
             if name != section and name == "update":
                 self._write_check()
             if name != section:
-                source.line(f"# {name}")
+                source.section(name)
             section = name
             self._step(step, reciprocals=name == "update")
         if section != "update":
@@ -113,6 +114,7 @@ class Unrolled:
     def _write_check(self) -> None:
         loss = self._loss
         text = self._entries[loss, 0]
+        self._source.line("# the loss is recorded; where it is not finite, nothing is changed any more")
         self._source.line(f"losses[step] = float64({text})")
         with self._source.block(f"if not abs({text}) < {self._source.literal(float('inf'), loss.dtype)}:"):
             self._source.line("made = step")
@@ -126,6 +128,8 @@ class Unrolled:
         changed = self._changed()
         old = {self._old[key] for key in changed}
         new = {}
+        if changed:
+            self._source.line("# all new values take the place of the old ones at once")
         for key in changed:
             new[key] = self._entries[key]
             if new[key] in old:  # another entry's old value, which is about to be overwritten
@@ -149,6 +153,7 @@ class Unrolled:
 
     def _gather(self, step: Gather) -> None:
         source, (height, *_) = self._source, step.out.shape
+        source.line(f"# {step.out.name}: the rows of this batch")
         width = count(step.out.shape[1:]).factor
         for i in range(int(height)):
             source.line(f"taken = order[row + {i}]*{width}")
@@ -158,7 +163,7 @@ class Unrolled:
                 self._entries[step.out, i * width + j] = name
 
     def _product(self, step: MatMul) -> None:
-        self._source.line(f"# {self._source.about(step.node)}")
+        self._source.head(step)
         height, width, inner = (int(d) for d in step.sizes)
         dtype = step.node.dtype
         for at in itertools.product(*(range(int(d)) for d in step.batch)):
@@ -213,7 +218,7 @@ class _Iterations:
         """Write every iteration, then what was reduced."""
         written: dict[tuple[Buffer, int], str] = {}
         parts: dict[tuple[Reduce, int], list[str]] = {}
-        self._about(self._step.nodes)
+        self._source.head(self._step)
         for at in itertools.product(*(range(int(d)) for d in self._step.axes)):
             for value in self._step.body:
                 if self._uses[value]:
@@ -227,11 +232,6 @@ class _Iterations:
             written[r.buffer, entry] = self._named(r.buffer, entry, tree(r.op, r.buffer.dtype, terms))
         self._empty(parts, written)
         self._entries.update(written)
-
-    def _about(self, nodes: Sequence[Node]) -> None:
-        for node in nodes:
-            what = node.inputs[0] if node.op.name == "copy" else node
-            self._source.line(f"# {self._source.about(what)}")
 
     def _empty(self, parts: dict[tuple[Reduce, int], list[str]], written: dict[tuple[Buffer, int], str]) -> None:
         """Reductions over nothing."""
@@ -262,7 +262,7 @@ class _Iterations:
         once = self._uses[value] == 1 and len(self._depends[value]) == len(self._step.axes) and len(text) <= _INLINE
         if isinstance(value, Compute) and not once and not text.isidentifier():
             name = self._source.local()
-            self._source.line(f"{name} = {text}")
+            self._source.line(f"{name} = {text}{self._source.aside(value.node)}")
             text = name
         self._known[key] = text
 
@@ -298,8 +298,9 @@ class _Iterations:
         """A branch of a choice as a name, so that the choice is a select and no jump."""
         if text.isidentifier() or isinstance(value, Literal):
             return text
+        aside = self._source.aside(value.node) if isinstance(value, Compute) else ""
         name = self._source.local()
-        self._source.line(f"{name} = {text}")
+        self._source.line(f"{name} = {text}{aside}")
         self._known[self._key(value, at)] = name
         return name
 
