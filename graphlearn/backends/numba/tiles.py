@@ -117,7 +117,9 @@ class TileWriter:
 
     def _rows(self, first: str, length: str) -> None:
         if self._masked:
-            self._source.line(f"live = live_{lanes_of('bool', self._lanes.count)}({_minus(length, first)})  # lanes with a row")
+            self._source.line(
+                f"live = live_{lanes_of('bool', self._lanes.count)}({_minus(length, first)})  # lanes with a row"
+            )
         for step in self._tile.steps:
             if isinstance(step, Gather):
                 self._gather(step, first, length)
