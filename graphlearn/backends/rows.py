@@ -18,6 +18,7 @@ _LOWEST = {"int64": -(2**63), "int32": -(2**31), "uint8": 0}
 
 _NUMBERS = {"zero": 0, "one": 1, "two": 2, "half": 0.5, "third": 1 / 3, "inf": math.inf}  # that a row may mention
 
+_WRAPPED = ("add", "sub", "mul", "neg", "pow", "abs", "floor_divide")  # of whole numbers, may be out of range
 # How the text of a constant of a dtype is got.
 Constant = Callable[[float, str], str]
 
@@ -57,6 +58,7 @@ FLOAT = {
     "ceil": "fceil_{s}({0})",
     "round": "frint_{s}({0})",
     "mod": "({0} % {1})",
+    "floor_divide": "({0} // {1})",
 }
 INTEGER = {
     "add": "({0} + {1})",
@@ -71,6 +73,8 @@ INTEGER = {
     "where": "({1} if {0} else {2})",
     **dict.fromkeys(("floor", "ceil", "round"), "{0}"),
     "mod": "(0 if {1} == 0 else {0} % {1})",
+    # by -1 without a division, which has no answer for the lowest number
+    "floor_divide": "(0 if {1} == 0 else (-{0} if {1} == -1 else {0} // {1}))",
 }
 BOOLEAN = {
     "add": "({0} | {1})",
@@ -125,7 +129,7 @@ def expression(op: str, dtype: str, operands: list[str], constant: Constant, tar
         named = {name: constant(value, dtype) for name, value in _NUMBERS.items() if f"{{{name}}}" in row}
         return row.format(*operands, s=SUFFIX[dtype], **named)
     text = row.format(*operands)
-    return wrapped(text, dtype) if op in ("add", "sub", "mul", "neg", "pow", "abs") else text
+    return wrapped(text, dtype) if op in _WRAPPED else text
 
 
 def wrapped(text: str, dtype: str) -> str:

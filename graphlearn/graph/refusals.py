@@ -36,8 +36,6 @@ class NotANumber:
         "a node has no digits to round",
         "Write gl.round(node), gl.floor or gl.ceil; or round its value: round(float(gl.evaluate(node, at={...}))).",
     )
-    __divmod__ = __rdivmod__ = _refusing("a node is one result, not two", "Write gl.floor(a / b) and a % b.")
-    __floordiv__ = __rfloordiv__ = _refusing("a graph has no whole division", "Write gl.floor(a / b).")
     __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _refusing("a graph shifts no bits", _DATA)
     __contains__ = _refusing("'in' is not defined for a node", "Use gl.equal and gl.max.")
     __setitem__ = __delitem__ = _refusing("a node is immutable", "Choose entries with gl.where(condition, a, b).")

@@ -96,6 +96,7 @@ INTRINSICS: dict[str, Callable[..., Any]] = {
     "ceil": lambda c, x: c.ceil(x),
     "round": lambda c, x: c.nint(x),
     "mod": lambda c, x, y: x - y * c.floor(x / y),
+    "floor_divide": lambda c, x, y: c.floor(x / y),
     "abs": lambda c, x: c.fabs(x),
     "sign": lambda c, x: c.sign(x),
     "maximum": _larger,

@@ -34,9 +34,9 @@ def parse(text: str, shapes: Mapping[str, int | str | Sequence[Dim]] | None = No
     """Build the graph of a formula that is given as text.
 
     Args:
-        text: Python's notation: numbers, names (Greek and Korean ones too), ``+ - * / % @ **``, comparisons, ``and or
-            not``, brackets, ``W.T``, ``x[0, 1:3, ::-1, ..., None]``, and every operation by the name that `gl` or NumPy
-            gives it, with its options: ``tanh(x)``, ``where(c, a, b)``, ``sum(x, axis=0)``, ``concatenate([a, b],
+        text: Python's notation: numbers, names (Greek and Korean ones too), ``+ - * / // % @ **``, comparisons, ``and
+            or not``, brackets, ``W.T``, ``x[0, 1:3, ::-1, ..., None]``, and every operation by the name that `gl` or
+            NumPy gives it, with its options: ``tanh(x)``, ``where(c, a, b)``, ``sum(x, axis=0)``, ``concatenate([a, b],
             axis=1)``, ``einsum("ij,jk->ik", a, b)``, your own too. ``max(x, 0)`` is the larger of two. The signs of
             derivations are read as well: ``x²``, ``√x``, ``|x|``, ``⌊x⌋``, ``σ(x)``, ``Wᵀ``, ``a·b``, ``a ≤ b``.
             ``pi``, ``inf`` and ``nan`` are numbers; ``e`` is a name like any other, write ``exp(1)``. At most 100,000

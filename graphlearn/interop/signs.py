@@ -22,6 +22,7 @@ BINARY: dict[str, tuple[int, bool, Callable[[Node, Node], Node]]] = {
     "-": (5, False, lambda x, y: x - y),
     "*": (6, False, lambda x, y: x * y),
     "/": (6, False, lambda x, y: x / y),
+    "//": (6, False, lambda x, y: x // y),
     "%": (6, False, lambda x, y: x % y),
     "@": (6, False, matmul),
     "**": (8, True, lambda x, y: x**y),

@@ -74,6 +74,7 @@ INTRINSICS: dict[str, Callable[..., Any]] = {
     "ceil": sympy.ceiling,
     "round": _round,
     "mod": lambda x, y: x - y * sympy.floor(x / y),
+    "floor_divide": lambda x, y: sympy.floor(x / y),
     "abs": sympy.Abs,
     "sign": sympy.sign,
     "maximum": sympy.Max,

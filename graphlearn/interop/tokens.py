@@ -41,7 +41,6 @@ _ADVICE = {
     "~": "Write 'not'.",
     "'": "A text ends with the sign that it begins with; a derivative is gl.grad(node, x).",
     '"': "A text ends with the sign that it begins with.",
-    "//": "Write floor(x / y).",
     "<>": "Write !=.",
     "=<": "Write <=.",
     "=>": "Write >=.",

@@ -178,6 +178,17 @@ mod = intrinsic(
     kink="the derivative of mod by x is 1, also where it jumps",
     notation=Notation(r"{0} \bmod {1}", "{0} mod {1}", PRODUCT, (PRODUCT, PRODUCT + 1)),
 )  # fmt: skip
+floor_divide = intrinsic(
+    "floor_divide", without_bools(np.floor_divide), infer=infer_number, numpy=(np.floor_divide,), domain=(0.5, 2.0),
+    doc="The largest whole number that is not above the exact x / y: 1 // 0.1 is 9, where 1 / 0.1 is rounded to 10. "
+    "By 0 it is x / 0 of reals and 0 of whole numbers; of an infinite x it is NaN.",
+    partials=(lambda m, x, y, z: 0, lambda m, x, y, z: 0),
+    kink="the derivative of floor_divide is 0, also at its steps",
+    notation=Notation(
+        r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor", "{0} // {1}", PRODUCT, (PRODUCT, PRODUCT + 1),
+        CALL, (),
+    ),
+)  # fmt: skip
 
 
 def _xlogy_kernel(m: Any, x: Any, y: Any) -> Any:

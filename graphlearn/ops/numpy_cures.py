@@ -51,7 +51,6 @@ NUMPY_CURES.update(
             ["nanargmax", "nanargmin"],
             "Write np.argmax(np.where(np.isnan(x), -np.inf, x)), or likewise with argmin and np.inf.",
         ),
-        **dict.fromkeys(["floor_divide", "divmod"], "Write gl.floor(a / b) and a % b."),
         **dict.fromkeys(["apply_along_axis", "apply_over_axes"], "Write the function with axis=, on the whole array."),
         "array_equiv": "Write np.array_equal(*np.broadcast_arrays(a, b)).",
         "bincount": "Write np.sum(gl.one_hot(numbers, classes), axis=0).",

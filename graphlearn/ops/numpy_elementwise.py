@@ -247,6 +247,11 @@ def fmod(x1: Any, x2: Any) -> Node:
     return where(signbit(one), -elementary.mod(-one, size), elementary.mod(one, size))
 
 
+def divide_with_rest(x1: Any, x2: Any) -> tuple[Node, Node]:
+    """`numpy.divmod`: the quotient rounded down, and the remainder."""
+    return elementary.floor_divide(x1, x2), elementary.mod(x1, x2)
+
+
 def float_power(x1: Any, x2: Any) -> Node:
     """`numpy.float_power`: a power of float64 numbers."""
     return power(cast(as_node(x1), "float64"), cast(as_node(x2), "float64"))
@@ -333,6 +338,7 @@ for _function, _builder in (
     (np.fmax, fmax),
     (np.fmin, fmin),
     (np.fmod, fmod),
+    (np.divmod, divide_with_rest),
     (np.float_power, float_power),
     (np.select, select),
     (np.piecewise, piecewise),

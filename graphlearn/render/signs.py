@@ -45,6 +45,7 @@ SIGNS = (
     Sign("indicator", rf"(?<![\w)\]]){_BRACKET.format(signs='=≠<>≤≥')}", Math("[c]", "[c]")),
     Sign("rows", "│", Math("[ a b │ c d ]", r"\begin{bmatrix} a & b \\ c & d \end{bmatrix}")),
     Sign("sigmoid", r"σ\(", Math("σ(z)", r"\sigma(z)")),
+    Sign("floor_divide", " // ", Math("a // b", r"\left\lfloor \frac{a}{b} \right\rfloor")),
     Sign("kronecker", "δᵢⱼ", Math("δᵢⱼ", r"\delta_{ij}")),
     _call("Φ", key="lower_half", latex=r"\Phi"),
     _call("chol"),

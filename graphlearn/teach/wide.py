@@ -90,6 +90,7 @@ _REAL = (
     "ceil",
     "round",
     "mod",
+    "floor_divide",
     "atan2",
     "cbrt",
     "cholesky",

@@ -21,7 +21,7 @@ x = input("x", (2, 3))
 COMPOSED = (
     np.matmul, np.positive, np.reciprocal, np.rint, np.isinf, np.isfinite, np.logical_xor, np.heaviside, np.trunc,
     np.vecdot, np.matvec, np.vecmat, np.invert, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.signbit, np.copysign,
-    np.conjugate, np.hypot, np.logaddexp, np.logaddexp2, np.fmax, np.fmin, np.fmod, np.float_power,
+    np.conjugate, np.hypot, np.logaddexp, np.logaddexp2, np.fmax, np.fmin, np.fmod, np.float_power, np.divmod,
 )  # fmt: skip
 UFUNCS = [f for f in NUMPY_BUILDERS if isinstance(f, np.ufunc) and f not in COMPOSED]
 

@@ -212,7 +212,6 @@ MISTAKES = [
     ("a + NaN", "'NaN' would be an input of that name; write nan", 4),
     ("None", "None stands only among options and indices", 0),
     ("½*a", "'½' has no meaning in a formula. Write (1/2).", 0),
-    ("a // b", "'//' cannot stand here. Write floor(x / y).", 2),
     ("a | b", "Write 'or'; for an absolute value after a product, *|x|", 2),
     ("sin(30°)", "Angles are in radians", 6),
     ("lambda: a", "':' cannot stand here.", 6),

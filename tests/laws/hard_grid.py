@@ -119,7 +119,7 @@ def _truth(op: Op, point: Point, dtype: str) -> Any:
 
 
 def _true_value(op: Op, point: Point) -> Any:
-    if op.kind == "defined" or op.name in ("mod", "log1p"):  # of several steps, which may cancel
+    if op.kind == "defined" or op.name in ("mod", "floor_divide", "log1p"):  # of several steps, which may cancel
         return true_value(op, *point, digits=DIGITS)
     algebra = _algebra(DIGITS)
     try:

@@ -55,6 +55,8 @@ np.ceil(x)  np.rint(x)  np.round(x)  np.trunc(x)  np.maximum(x, y)  np.minimum(x
 np.clip(x, None, 0.5)  np.where(b, x, y)  np.where(x > 0, x, 0.1)  np.less(x, y)  np.less_equal(i, j)
 np.greater(x, 0)  np.greater_equal(i, 2)  np.equal(i, j)  np.not_equal(i, j)  np.logical_and(b, x > 0)
 np.logical_or(b, i)  np.logical_not(b)  np.logical_xor(b, x > 0)  np.mod(x, p)  np.remainder(i, j)
+np.floor_divide(x, p)  np.floor_divide(i, -j)  np.divmod(x, p)[0]  np.divmod(x, -p)[1]  divmod(i, j)[0]  x // p
+x // -0.1  i // 2  7 // j  w // 3  f // 0.1  i // f  x // 0  i // 2.5  divmod(x, 0.25)[1]  divmod(9, j)[1]
 np.heaviside(x, 0.5)  np.degrees(x)  np.radians(x)  np.deg2rad(x)  np.rad2deg(x)  np.astype(x, np.float32)  np.fix(x)
 np.invert(b)  np.isnan(x / 0)  np.isfinite(x / 0)  np.isinf(x / 0)  x + y  x - 1  2 * x  x / p  -x  x ** 2  x ** -1
 p ** 0.5  2 ** x  i ** 2  i % j  x @ d[0].T  u @ v  abs(x)  f * 2  f + x  f ** 2  i + 1  i * 0.5  i / 2  w + w  w * 2

@@ -246,6 +246,42 @@ def test_mod_has_the_sign_of_the_divisor():
     np.testing.assert_array_equal(gl.evaluate(gl.grad(gl.sum(gl.mod(a, b)), b), at), [-2, 3, 3, -2])
 
 
+HARD = [0, -0.0, 5e-324, -1e-310, 1e-40, 1, -1, 0.1, 0.3, 3, -3, 7.5, -7.5, 1e17, 1e300, np.inf, -np.inf, np.nan]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int32", "uint8"])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_floor_divide_is_numpys_to_the_last_bit(backend, dtype):
+    low = 0 if dtype == "uint8" else -7
+    bounds = [] if dtype.startswith("float") else [np.iinfo(dtype).min, np.iinfo(dtype).max]
+    numbers = np.array(HARD) if dtype.startswith("float") else [*range(low, 8), *bounds]
+    with np.errstate(all="ignore"):
+        columns = [c.ravel().astype(dtype) for c in np.meshgrid(numbers, numbers)]
+        expected = np.divmod(*columns)
+        a, b = gl.input("a", ("n",), dtype=dtype), gl.input("b", ("n",), dtype=dtype)
+        found = gl.compile((a // b, a % b), backend=backend)(a=columns[0], b=columns[1])
+        assert found[0].dtype == dtype == gl.floor_divide(a, b).dtype
+    np.testing.assert_array_equal(found[0], expected[0])
+    is_number = expected[0] == expected[0]
+    np.testing.assert_array_equal(np.signbit(found[0])[is_number], np.signbit(expected[0])[is_number])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+def test_whole_division_is_written_as_in_python_and_numpy():
+    i = gl.input("i", 2, dtype="int64")
+    assert x // 2 is gl.floor_divide(x, 2) is np.floor_divide(x, 2)
+    assert gl.evaluate(gl.parse("-7.5 // y % 3"), {"y": 2.0}) == -7.5 // 2 % 3
+    assert divmod(x, 2) == np.divmod(x, 2) == (x // 2, x % 2)
+    assert divmod(7, i) == (7 // i, 7 % i) and 7 // i is gl.floor_divide(7, i)
+    assert (i // 2).dtype == "int64" and (i // 2.0).dtype == "float64" == (np.float64(9) // i).dtype
+    assert gl.floor_divide(True, gl.input("b", dtype="bool")).dtype == "int64"
+    assert gl.evaluate(x // 0.1, {"x": 1.0}) == 9 != gl.evaluate(gl.floor(x / 0.1), {"x": 1.0})
+    with pytest.warns(gl.ZeroGradientWarning, match="floor_divide"):
+        assert gl.evaluate(gl.grad(x // 2, x), {"x": 3.0}) == 0
+    assert gl.evaluate(gl.grad((x // 2) * x, x), {"x": 3.5}) == 1
+    assert "⌊" not in gl.derive(((x // 2) * x).named("y"), x, at={"x": 3.5}).to_text()
+
+
 def test_derivatives_whose_textbook_forms_overflow():
     for function, at, slope in (
         (gl.asinh, 1e200, 1e-200),

@@ -22,6 +22,11 @@ _ROUND = f"math.copysign(({_FLOOR} + {{one}} if {_UP} else {_FLOOR}), {{0}})"
 _POWER = "(abs({0}) ** {third})"
 _CBRT = f"math.copysign({_POWER} - ({_POWER} - abs({{0}}) / ({_POWER} * {_POWER})) * {{third}}, {{0}})"
 _FMOD = "math.fmod({0}, {1})"
+# The quotient without its rest, and 1 less where the rest has not the divisor's sign: a whole number but for rounding.
+_OTHER_SIGN = f"{_FMOD} != {{zero}} and ({_FMOD} < {{zero}}) != ({{1}} < {{zero}})"
+_NEAR = f"(({{0}} - {_FMOD}) / {{1}} - ({{one}} if {_OTHER_SIGN} else {{zero}}))"
+_WHOLE = f"(math.floor({_NEAR}) + ({{one}} if {_NEAR} - math.floor({_NEAR}) > {{half}} else {{zero}}))"
+_ZERO = "math.copysign({zero}, {0} / {1})"
 _MATH = ("exp", "expm1", "log", "log1p", "sqrt", "tanh")
 
 GPU = Rows(
@@ -38,6 +43,7 @@ GPU = Rows(
         "round": _ROUND,
         # of the sign of the divisor
         "mod": f"({_FMOD} if {_FMOD} == {{zero}} or ({_FMOD} < {{zero}}) == ({{1}} < {{zero}}) else {_FMOD} + {{1}})",
+        "floor_divide": f"({{0}} / {{1}} if {{1}} == {{zero}} else ({_ZERO} if {_NEAR} == {{zero}} else {_WHOLE}))",
     },
     {
         **cpu.INTEGER,

@@ -24,6 +24,7 @@ SIGNS = {
     "sign.indicator": "{sign} is 1 where the condition c holds, and 0 elsewhere (Iverson's bracket).",
     "sign.rows": "{sign} is a matrix with the rows a b and c d: the bar ends a row.",
     "sign.sigmoid": "{sign} = 1 / (1 + exp(−z)), the sigmoid.",
+    "sign.floor_divide": "{sign} is a / b rounded down to a whole number.",
     "sign.kronecker": "{sign} is 1 for i = j, and 0 otherwise (Kronecker's delta).",
     "sign.lower_half": "{sign} is the lower triangle of A with half of its diagonal, and zeros above.",
     "sign.chol": "{sign} is the lower triangular matrix L with L Lᵀ = A and a diagonal above 0.",

@@ -20,6 +20,7 @@ SIGNS = {
     "sign.indicator": "{sign} 기호는 c 조건이 참이면 1, 거짓이면 0입니다(아이버슨 괄호).",
     "sign.rows": "{sign} 기호는 두 행을 가진 행렬이며, 세로줄은 행의 끝을 나타냅니다.",
     "sign.sigmoid": "{sign} 기호는 시그모이드 함수 1 / (1 + exp(−z)) 값을 뜻합니다.",
+    "sign.floor_divide": "{sign} 식은 a / b 값을 내림한 정수입니다.",
     "sign.kronecker": "{sign} 기호는 두 번호가 같으면 1, 다르면 0입니다(크로네커 델타).",
     "sign.lower_half": "{sign} 식은 A 행렬의 아래 삼각만 남기고 대각 성분을 반으로 줄인 행렬입니다.",
     "sign.chol": "{sign} 식은 L Lᵀ = A 식을 만족하고 대각 성분이 양수인 아래 삼각 행렬 L입니다.",
