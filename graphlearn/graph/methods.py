@@ -44,6 +44,21 @@ class ArrayMethods:
     def __getitem__(self, key: Any) -> Self:
         return self._call(np.ndarray.__getitem__, key)
 
+    def __floordiv__(self, other: Any) -> Self:
+        return self._call(np.floor_divide, other)
+
+    def __rfloordiv__(self, other: Any) -> Self:
+        node: Self = builder(np.floor_divide)(other, self)
+        return node
+
+    def __divmod__(self, other: Any) -> tuple[Self, Self]:
+        both: tuple[Self, Self] = builder(np.divmod)(self, other)
+        return both
+
+    def __rdivmod__(self, other: Any) -> tuple[Self, Self]:
+        both: tuple[Self, Self] = builder(np.divmod)(other, self)
+        return both
+
     @property
     def T(self) -> Self:  # NumPy's name
         """The transpose: axes in reverse order."""

@@ -156,18 +156,6 @@ class Node(_Referable):
     def __rmod__(self, other: Any) -> Node:
         return apply("mod", other, self)
 
-    def __floordiv__(self, other: Any) -> Node:
-        return apply("floor_divide", self, other)
-
-    def __rfloordiv__(self, other: Any) -> Node:
-        return apply("floor_divide", other, self)
-
-    def __divmod__(self, other: Any) -> tuple[Node, Node]:
-        return self // other, self % other
-
-    def __rdivmod__(self, other: Any) -> tuple[Node, Node]:
-        return other // self, other % self
-
     def __matmul__(self, other: Any) -> Node:
         return self._call(np.matmul, other)
 

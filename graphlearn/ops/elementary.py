@@ -179,7 +179,7 @@ mod = intrinsic(
     notation=Notation(r"{0} \bmod {1}", "{0} mod {1}", PRODUCT, (PRODUCT, PRODUCT + 1)),
 )  # fmt: skip
 floor_divide = intrinsic(
-    "floor_divide", without_bools(np.floor_divide), infer=infer_number, numpy=(np.floor_divide,), domain=(0.5, 2.0),
+    "floor_divide", without_bools(np.floor_divide), infer=infer_number, numpy=(np.floor_divide,), domain=(1.1, 1.9),
     doc="The largest whole number that is not above the exact x / y: 1 // 0.1 is 9, where 1 / 0.1 is rounded to 10. "
     "By 0 it is x / 0 of reals and 0 of whole numbers; of an infinite x it is NaN.",
     partials=(lambda m, x, y, z: 0, lambda m, x, y, z: 0),

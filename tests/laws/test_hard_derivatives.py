@@ -76,10 +76,12 @@ def true_derivatives(op: Op, k: int, point: Point) -> Truth | None:
     Quotients over two steps, and those to either side, tell: of a smooth function they are the same.
     """
     bell = min(abs(point[k]), 40.0) ** 2 * 0.5  # digits of exp(-x^2)
-    algebra = _algebra(50 * math.ceil((digits_lost(point) + bell + 5 * STEP) / 50))
+    # Jumps of a whole quotient lie closer together the larger it is.
+    digits = STEP + (digits_lost(point) if op.name == "floor_divide" else 0)
+    algebra = _algebra(50 * math.ceil((digits_lost(point) + bell + 5 * digits) / 50))
     numbers = [algebra.number(x) for x in point]
     scale = min(abs(numbers[k]) or 1, algebra.number(1))
-    h = scale * algebra.context.mpf(10) ** -STEP
+    h = scale * algebra.context.mpf(10) ** -digits
 
     def value(steps: int) -> Any:
         moved = [x + steps * h if j == k else x for j, x in enumerate(numbers)]
