@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
@@ -12,6 +13,9 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_choice
 from graphlearn.program.narration import Notes
 from graphlearn.program.training import TrainingStep
+
+# When the modules that plan and write code were imported: files that changed later are not those that run.
+IMPORTED = time.time()
 
 # Imported on first use: Numba takes 0.3 s, and a student who only derives never needs it.
 _MODULES = {
@@ -87,6 +91,11 @@ def load_backend(name: str) -> Backend:
         OptionError: no such backend.
     """
     return cast(Backend, importlib.import_module(_MODULES[check_choice(name, sorted(_MODULES), "backend")]))
+
+
+def load_planner() -> Any:
+    """What plans, writes and compiles for Numba: imported only where nothing is kept of an earlier process (30 ms)."""
+    return importlib.import_module("graphlearn.backends.numba.planner")
 
 
 def check_precision(precision: str) -> str:

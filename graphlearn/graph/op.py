@@ -172,8 +172,8 @@ OPS: dict[str, Op] = {}
 NUMPY_BUILDERS: dict[Any, Callable[..., Node]] = {}
 # What to write in place of a NumPy function that has no operation, by its name; filled by `graphlearn.ops`.
 NUMPY_CURES: dict[str, str] = {}
-# Names of the operations that come with graphlearn; nobody may define these anew. Filled by `graphlearn.ops`.
-BUILT_IN: set[str] = set()
+# The operations that come with graphlearn, by name; nobody may define these anew. Filled by `graphlearn.ops`.
+BUILT_IN: dict[str, Op] = {}
 
 
 def numpy_name(function: Any) -> str:

@@ -20,9 +20,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 STAGES = {
     ("graphlearn.learn.fit", "make_plan"): "gradients",
     ("graphlearn.learn.fit", "load_backend"): "backend",
-    ("graphlearn.backends.numba.backend", "build_training"): "plan",
-    ("graphlearn.backends.numba.backend", "emit_training"): "generate",
-    ("graphlearn.backends.numba.backend", "compile_native"): "compile",
+    ("graphlearn.backends.numba.backend", "load_planner"): "backend",
+    ("graphlearn.backends.numba.backend", "identify_training"): "identify",
+    ("graphlearn.backends.numba.backend", "recall"): "compile",
+    ("graphlearn.backends.numba.backend", "remember"): "compile",
+    ("graphlearn.backends.numba.planner", "plan_training"): "plan",
+    ("graphlearn.backends.numba.planner", "emit_training"): "generate",
+    ("graphlearn.backends.numba.planner", "compile_native"): "compile",
 }
 
 

@@ -34,12 +34,13 @@ COLUMNS = {
     "graph": "build graph",
     "gradients": "gradients",
     "backend": "import backend",
+    "identify": "identify",
     "plan": "plan",
     "generate": "generate",
     "compile": "compile or load",
     "rest": "rest with first step",
 }
-_FIT = ("gradients", "backend", "plan", "generate", "compile", "rest")
+_FIT = ("gradients", "backend", "identify", "plan", "generate", "compile", "rest")
 # What is to be kept: in words, in which state of the cache, the columns that are summed, seconds.
 TARGETS = (
     ("`import graphlearn`, over `import numpy`", "warm", ("library",), 0.04),

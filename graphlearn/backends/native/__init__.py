@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from graphlearn.backends.native.blas import blas_threads
-from graphlearn.backends.native.compile import compile_native
+from graphlearn.backends.native.compile import compile_native, recall, remember
 from graphlearn.backends.native.function import NativeFunction
 from graphlearn.backends.native.memory import aligned_zeros
 from graphlearn.backends.native.signature import Signature
 from graphlearn.backends.native.store import CacheInfo, cache_clear, cache_info
+from graphlearn.backends.native.texts import fingerprint
 from graphlearn.backends.native.width import lanes_for
 
 __all__ = [
@@ -19,5 +20,8 @@ __all__ = [
     "cache_clear",
     "cache_info",
     "compile_native",
+    "fingerprint",
     "lanes_for",
+    "recall",
+    "remember",
 ]

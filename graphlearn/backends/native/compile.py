@@ -6,41 +6,33 @@ import functools
 import hashlib
 import json
 import os
-import pkgutil
 import sys
 import threading
+import time
 import weakref
-from collections.abc import Callable
+from typing import Any
 
 from graphlearn.backends.native import blas, objects, store
 from graphlearn.backends.native.frontend import MachineCode, compile_source
 from graphlearn.backends.native.function import NativeFunction
 from graphlearn.backends.native.signature import Signature
-from graphlearn.errors import EngineError, OptionError
+from graphlearn.backends.native.texts import fingerprint
+from graphlearn.errors import EngineError
 
-# The files whose text decides what machine code a source becomes.
-_GENERATOR = ("frontend.py", "function.py", "intrinsics.py", "lanes.py", "machine.py", "objects.py", "vector_math.py")
+_IMPORTED = time.time()
 _LOCK = threading.RLock()
 _LIVE: weakref.WeakValueDictionary[str, NativeFunction] = weakref.WeakValueDictionary()
 
 
 def compile_native(
-    source: str | Callable[[], str],
-    entry: str,
-    signature: Signature,
-    *,
-    key: str | None = None,
-    fast: bool = False,
-    straight: bool = False,
+    source: str, entry: str, signature: Signature, *, fast: bool = False, straight: bool = False
 ) -> NativeFunction:
     """Compile a function of a source text, or fetch it where it was compiled before.
 
     Args:
-        source: Python text over the names of `intrinsics.namespace` and nothing else; or, with a key, a function that
-            returns it and is called only where it must be compiled.
+        source: Python text over the names of `intrinsics.namespace` and nothing else.
         entry: name of the function.
         signature: its parameters and result; pointers are indexed in elements (``A[i]``).
-        key: stands for the source in the caches, so equal keys must mean equal sources; None: the source does.
         fast: whether sums may be reordered everywhere. Without it, only `radd` may be.
         straight: whether straight-line code is turned into vectors too: for unrolled code (1.3 x on XOR).
 
@@ -49,27 +41,57 @@ def compile_native(
 
     Raises:
         EngineError: the source cannot be compiled, or Numba, llvmlite or SciPy is missing.
-        OptionError: a source that is a function came without a key.
     """
-    if callable(source) and key is None:
-        raise OptionError("a source given as a function needs key=, which stands for it in the cache.")
-    text = key if key is not None else str(source)
-    identity = identify(text, entry, signature, fast, keyed=key is not None, straight=straight)
+    identity = identify(source, entry, signature, fast, straight=straight)
     with _LOCK:
         function = _LIVE.get(identity)
         if function is None:
             function = _from_cache(identity, source, entry, signature) or _compiled(
-                identity, source() if callable(source) else source, entry, signature, fast, straight
+                identity, source, entry, signature, fast, straight
             )
             _LIVE[identity] = function
         return function
 
 
-def _from_cache(
-    identity: str, source: str | Callable[[], str], entry: str, signature: Signature
-) -> NativeFunction | None:
+def remember(key: str, function: NativeFunction, notes: Any) -> None:
+    """Keep on disk which function something became, so that `recall` finds it without its source.
+
+    Args:
+        key: says what it was, and by which code it became the source; equal keys must mean equal sources and notes.
+        function: what `compile_native` gave.
+        notes: what else the caller needs to know, as JSON.
+    """
+    if function.note:
+        return  # it was not stored, so that there is nothing to come back to
+    content = {
+        "identity": function.identity, "entry": function.entry, "parameters": function.signature.parameters,
+        "result": function.signature.result, "notes": notes,
+    }  # fmt: skip
+    store.save(_identify_key(key), store.StoredObject(json.dumps(content), "", frozenset(), b""))
+
+
+def recall(key: str) -> tuple[NativeFunction, Any] | None:
+    """The function kept under a key, and its notes; None where there is none, or its object is gone."""
+    stored = store.load(_identify_key(key))
+    if stored is None:
+        return None
+    try:
+        content = json.loads(stored.source)
+        identity, entry, notes = str(content["identity"]), str(content["entry"]), content["notes"]
+        signature = Signature(tuple(map(str, content["parameters"])), str(content["result"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+    with _LOCK:
+        function = _LIVE.get(identity) or _from_cache(identity, None, entry, signature)
+        if function is None:
+            return None
+        _LIVE[identity] = function
+        return function, notes
+
+
+def _from_cache(identity: str, source: str | None, entry: str, signature: Signature) -> NativeFunction | None:
     stored = store.load(identity)
-    if stored is None or (isinstance(source, str) and stored.source != source):
+    if stored is None or (source is not None and stored.source != source):
         return None
     if objects.unresolvable(stored.names):
         return None
@@ -77,8 +99,8 @@ def _from_cache(
     if not address:
         return None
     return NativeFunction(
-        entry=entry, source=stored.source, signature=signature, address=address, bare=True, engine=engine,
-        uses_blas=bool(stored.names & blas.SYMBOLS), origin="object cache",
+        identity=identity, entry=entry, source=stored.source, signature=signature, address=address, bare=True,
+        engine=engine, uses_blas=bool(stored.names & blas.SYMBOLS), origin="object cache",
     )  # fmt: skip
 
 
@@ -90,8 +112,8 @@ def _compiled(
     code = compile_source(source, entry, signature, name=f"<graphlearn {identity[:12]}>", fast=fast, straight=straight)
     names, note = _store(identity, source, code)
     return NativeFunction(
-        entry=entry, source=source, signature=signature, address=code.address, bare=code.bare, engine=code.engine,
-        uses_blas=bool(names & blas.SYMBOLS), origin="memory", note=note,
+        identity=identity, entry=entry, source=source, signature=signature, address=code.address,
+        bare=code.bare, engine=code.engine, uses_blas=bool(names & blas.SYMBOLS), origin="memory", note=note,
     )  # fmt: skip
 
 
@@ -109,12 +131,18 @@ def _store(identity: str, source: str, code: MachineCode) -> tuple[frozenset[str
     return names, store.save(identity, store.StoredObject(source, code.symbol, names, code.data))
 
 
-def identify(text: str, entry: str, signature: Signature, fast: bool, *, keyed: bool, straight: bool = False) -> str:
-    """Hash everything that decides the machine code: the source or its key, the versions, the CPU, Numba's settings."""
-    parts = {**_surroundings(), "text": text, "keyed": keyed, "entry": entry, "signature": str(signature)}
-    parts |= {"fast": str(fast), "straight": str(straight)}
+def identify(source: str, entry: str, signature: Signature, fast: bool, *, straight: bool = False) -> str:
+    """Hash everything that decides the machine code: the source, the versions, the CPU, Numba's settings."""
+    return _hashed(source=source, entry=entry, signature=str(signature), fast=fast, straight=straight)
+
+
+def _identify_key(key: str) -> str:
+    return _hashed(key=key)
+
+
+def _hashed(**parts: str | bool) -> str:
     settings = {name: value for name, value in os.environ.items() if name.startswith("NUMBA_")}
-    return hashlib.sha256(json.dumps([parts, settings], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([_surroundings(), parts, settings], sort_keys=True).encode()).hexdigest()
 
 
 @functools.cache
@@ -123,14 +151,15 @@ def _surroundings() -> dict[str, str]:
         import llvmlite.binding as llvm
     except ImportError as error:
         raise EngineError("compiled code needs llvmlite, which comes with Numba. Run: pip install numba") from error
-    files = b"".join(pkgutil.get_data(__package__, name) or b"" for name in _GENERATOR)
+    generator = fingerprint(os.path.dirname(__file__), (".",), _IMPORTED)
     return {
         **_versions(("graphlearn", "numba", "llvmlite")),
         "python": sys.version,
         "triple": llvm.get_process_triple(),
         "cpu": llvm.get_host_cpu_name(),
         "features": llvm.get_host_cpu_features().flatten(),
-        "generator": hashlib.sha256(files).hexdigest(),
+        # Files that have changed since they were imported are not those that compile: nothing that is kept may fit.
+        "generator": generator or f"{os.getpid()} {time.time_ns()}",
     }
 
 

@@ -88,6 +88,7 @@ class NativeFunction:
     The interpreter lock is released during the call, and BLAS runs with `blas_threads` threads.
 
     Args:
+        identity: what it is kept by; see `compile.identify`.
         entry: its name.
         source: the text that it was compiled from.
         signature: its parameters and result.
@@ -100,13 +101,15 @@ class NativeFunction:
     """
 
     __slots__ = (
-        "__weakref__", "_blas", "_count", "_engine", "_invoke", "entry", "note", "origin", "signature", "source"
+        "__weakref__", "_blas", "_count", "_engine", "_invoke", "entry", "identity", "note", "origin", "signature",
+        "source",
     )  # fmt: skip
 
     def __init__(
-        self, *, entry: str, source: str, signature: Signature, address: int, bare: bool, engine: Any,
+        self, *, identity: str, entry: str, source: str, signature: Signature, address: int, bare: bool, engine: Any,
         uses_blas: bool, origin: str, note: str = "",
     ) -> None:  # fmt: skip
+        self.identity = identity
         self.entry = entry
         self.source = source
         self.signature = signature

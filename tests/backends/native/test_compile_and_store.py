@@ -16,8 +16,19 @@ import numba.core.codegen
 import numpy as np
 import pytest
 
-from graphlearn.backends.native import Signature, cache_clear, cache_info, compile_native, frontend, store, trust
-from graphlearn.errors import EngineError, OptionError
+from graphlearn.backends.native import (
+    Signature,
+    cache_clear,
+    cache_info,
+    compile_native,
+    frontend,
+    recall,
+    remember,
+    store,
+    texts,
+    trust,
+)
+from graphlearn.errors import EngineError
 
 ROOT = Path(__file__).parents[3]
 SOURCE = "def run(A, n):\n    for i in range(n):\n        A[i] = ftanh_f64(A[i])\n    return n\n"
@@ -65,32 +76,65 @@ def test_everything_that_decides_the_code_is_in_the_key(monkeypatch):
     assert origin() == "memory"
     assert origin(SOURCE + "\n") == "memory"
     assert origin(fast=True) == "memory"
-    assert origin(key="k") == "memory"
-    assert origin(key=SOURCE) == "memory", "a key that reads like a source is still a key"
     monkeypatch.setenv("NUMBA_OPT", "2")
     assert origin() == "memory"
     monkeypatch.delenv("NUMBA_OPT")
-    assert origin() == origin(fast=True) == origin(key="k") == "object cache"
+    assert origin() == origin(fast=True) == "object cache"
     assert compile_native(SOURCE, "run", Signature(("float64*", "int32"), "int64")).origin == "memory"
 
 
-def test_a_key_spares_the_source(folder):
-    calls = []
+def test_a_function_is_found_by_what_it_was_made_of(folder):
+    function = compiled()
+    remember("network 1", function, {"starts": [0, 64], "name": "h1"})
+    found = recall("network 1")
+    assert found == (function, {"starts": [0, 64], "name": "h1"}) and found[0] is function
+    del function, found
+    gc.collect()
+    function, notes = recall("network 1")
+    assert (function.origin, function.source, notes["starts"]) == ("object cache", SOURCE, [0, 64])
+    a = np.array([0.5])
+    assert function(a, 1) == 1 and np.allclose(a, np.tanh(0.5))
+    assert recall("network 2") is None and recall(SOURCE) is None
+    assert cache_info().files == 2
 
-    def source():
-        calls.append(1)
-        return SOURCE
 
-    assert origin(source, key="network 1") == "memory" and len(calls) == 1
-    assert origin(source, key="network 1") == "object cache" and len(calls) == 1
-    assert compiled(source, key="network 1").source == SOURCE
-    changed = SOURCE.replace("return n", "return n + 0")
-    assert origin(changed, key="network 1") == "memory", "a text that differs from the stored one is compiled"
+def test_notes_without_their_object_or_damaged_are_a_miss(folder):
+    function = compiled()
+    remember("network 1", function, [])
+    notes, code = sorted(folder.glob("*.native"), key=lambda path: path.stat().st_size)
+    whole = code.read_bytes()
+    del function
+    gc.collect()
+    code.write_bytes(whole[:-1])
+    assert recall("network 1") is None
+    code.write_bytes(whole)
+    assert recall("network 1") is not None
+    for text in ("", "[]", "{}", '{"identity": "x", "entry": "run", "parameters": ["float128*"], "notes": 0}'):
+        store.save(notes.stem, store.StoredObject(text, "", frozenset(), b""))
+        assert recall("network 1") is None
+    notes.unlink()
+    assert recall("network 1") is None
 
 
-def test_a_lazy_source_needs_a_key():
-    with pytest.raises(OptionError, match="needs key="):
-        compile_native(lambda: SOURCE, "run", SIGNATURE)
+def test_nothing_is_noted_of_a_function_that_is_not_stored(folder, monkeypatch):
+    monkeypatch.setenv("GRAPHLEARN_CACHE_LIMIT", "0")
+    remember("network 1", compiled(), [])
+    monkeypatch.delenv("GRAPHLEARN_CACHE_LIMIT")
+    assert recall("network 1") is None and not folder.exists()
+
+
+def test_files_that_changed_since_they_were_imported_have_no_fingerprint(tmp_path):
+    (tmp_path / "rules").mkdir()
+    path = tmp_path / "rules" / "one.py"
+    path.write_text("x = 1")
+    later = time.time() + 5
+    first = texts.fingerprint(str(tmp_path), ("rules",), later)
+    assert len(first) == 64 and first == texts.fingerprint(str(tmp_path), ("rules/one.py",), later)
+    assert texts.fingerprint(str(tmp_path), ("rules",), time.time() - 5) == ""
+    assert texts.fingerprint(str(tmp_path), ("rules", "gone"), later) == ""
+    path.write_text("x = 2")
+    texts.fingerprint.cache_clear()
+    assert texts.fingerprint(str(tmp_path), ("rules",), later) not in ("", first)
 
 
 PROGRAM = f"""

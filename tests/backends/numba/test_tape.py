@@ -9,7 +9,7 @@ import pytest
 
 import graphlearn as gl
 from graphlearn.backends.numba import tape
-from graphlearn.backends.numba.backend import NumbaFunction
+from graphlearn.backends.numba.functions import NumbaFunction
 from graphlearn.backends.numba.tape import LEAST, TapeFunction, instructions, loop_source, record_tape
 from graphlearn.backends.rows import BOOLEAN, FLOAT
 from graphlearn.graph.traverse import leaves

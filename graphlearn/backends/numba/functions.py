@@ -1,0 +1,64 @@
+"""A graph as one compiled function of its leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from graphlearn.backends.native import aligned_zeros, compile_native
+from graphlearn.backends.numba.emit import emit_function
+from graphlearn.backends.steps import lengths_of
+from graphlearn.errors import ShapeError
+from graphlearn.graph.node import Node
+from graphlearn.program.build import build_function
+from graphlearn.program.program import Program
+from graphlearn.program.steps import Buffer, arena_of
+
+
+class NumbaFunction:
+    """Outputs of a graph as one compiled function; may be called from several threads."""
+
+    def __init__(self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> None:
+        self._leaves = tuple(leaves)
+        self.program = build_function(outputs, leaves, precision)
+        self._emitted = emit_function(self.program)
+        self.source = self._emitted.source
+        self._run = compile_native(self.source, self._emitted.entry, self._emitted.signature)
+        self._constants = [stored(b) for b in self.program.constants]
+
+    def __call__(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+        """Compute the outputs from one checked array per leaf."""
+        program = self.program
+        lengths = lengths_of(program.axes, sizes)
+        _require_nonempty(program, sizes)
+        given = [as_stored(arrays[leaf], program.given[leaf]) for leaf in self._leaves]
+        outputs = [np.empty(_shape(b, sizes), arena_of(b.dtype)) for b in program.outputs]
+        totals = program.arena_sizes(sizes)
+        arenas = [aligned_zeros(totals[dtype], dtype) for dtype in self._emitted.arenas]
+        self._run(*given, *self._constants, *outputs, *arenas, *lengths)
+        return tuple(_declared(array, b) for array, b in zip(outputs, program.outputs, strict=True))
+
+
+def stored(buffer: Buffer) -> np.ndarray:
+    """The array of a constant, as its arena holds it."""
+    return as_stored(buffer.node.attr("value").array, buffer)
+
+
+def as_stored(array: np.ndarray, buffer: Buffer) -> np.ndarray:
+    """An array in a buffer's dtype, as its arena holds it."""
+    return np.ascontiguousarray(array, buffer.dtype).view(arena_of(buffer.dtype))
+
+
+def _declared(array: np.ndarray, buffer: Buffer) -> np.ndarray:
+    return array.view(buffer.dtype)
+
+
+def _shape(buffer: Buffer, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(sizes[d] if isinstance(d, str) else d for d in buffer.shape)
+
+
+def _require_nonempty(program: Program, sizes: Mapping[str, int]) -> None:
+    for axis in program.nonempty:
+        if sizes[axis] == 0:
+            raise ShapeError(f"a maximum along the axis {axis!r} needs at least one entry; got none. Give more data.")

@@ -1,0 +1,112 @@
+"""Graphs planned, written and compiled for Numba; loaded only where nothing is kept of an earlier process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from graphlearn.backends.native import NativeFunction, compile_native
+from graphlearn.backends.numba.emit import Batches, Emitted, emit_training, is_laned
+from graphlearn.backends.numba.functions import NumbaFunction, stored
+from graphlearn.backends.numba.identity import Request
+from graphlearn.backends.numba.layout import Constant, Layout, Place
+from graphlearn.backends.numba.tape import TapeFunction, record_tape
+from graphlearn.backends.numba.tiles import objection
+from graphlearn.graph.node import Node
+from graphlearn.program.build import Batching, build_training
+from graphlearn.program.canonical import Telling
+from graphlearn.program.expand import expand
+from graphlearn.program.narration import Notes
+from graphlearn.program.notes import Annotations
+from graphlearn.program.program import Program
+from graphlearn.program.rules import COPY
+from graphlearn.program.steps import Buffer, arena_of
+from graphlearn.program.training import TrainingStep
+
+_SCALAR = """# The training one number at a time, as plain loops; below it what runs: the same on several rows at once.
+
+"""
+_LANED = """# What runs: a lane is a row of the batch, and every operation works on all lanes of a vector.
+
+"""
+
+
+def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> NumbaFunction | TapeFunction:
+    """Outputs as a function of the leaves; a tape where they are a huge scalar graph."""
+    tape = record_tape(outputs, leaves, precision)
+    return NumbaFunction(outputs, leaves, precision) if tape is None else TapeFunction(tape, leaves)
+
+
+def plan_training(step: TrainingStep, request: Request) -> Program:
+    """The program of a training step."""
+    return build_training(step, request.precision, _batching(request))
+
+
+def _batching(request: Request) -> Batching:
+    return Batching(request.rows, request.full, request.gather, request.sizes, together=True, tiles=objection)
+
+
+def _batches(request: Request) -> Batches:
+    return Batches(request.rows, request.full, request.gather)
+
+
+def compile_training(step: TrainingStep, request: Request) -> tuple[Program, NativeFunction, Layout]:
+    """The program of a training step, its machine code, and what that needs to know."""
+    program = plan_training(step, request)
+    emitted = emit_training(program, _batches(request), request.precision)
+    run = compile_native(emitted.source, emitted.entry, emitted.signature, straight=emitted.straight)
+    return program, run, _lay_out(program, emitted)
+
+
+def explain_training(step: TrainingStep, request: Request, program: Program, notes: Notes) -> str:
+    """The text of a program with notes in its comments; before a text on lanes the same steps as plain loops."""
+    text = emit_training(program, _batches(request), request.precision, Annotations(program, notes)).source
+    if not is_laned(program):
+        return text
+    return f"{_SCALAR}{scalar_training(step, request, notes)[1].source}\n\n{_LANED}{text}"
+
+
+def scalar_training(step: TrainingStep, request: Request, notes: Notes) -> tuple[Program, Emitted]:
+    """A training step one number at a time, as plain loops, and its text."""
+    program = build_training(step, request.precision, replace(_batching(request), tiles=None))
+    annotations, batches = Annotations(program, notes), _batches(request)
+    return program, emit_training(program, batches, request.precision, annotations, entry="train_scalar", scalar=True)
+
+
+def _lay_out(program: Program, emitted: Emitted) -> Layout:
+    totals = program.arena_sizes()
+    constants = [Constant(arena_of(b.dtype), b.start, stored(b).ravel()) for b in program.constants]
+    return Layout(
+        {dtype: totals[dtype] for dtype in emitted.arenas},
+        tuple(_place(leaf, buffer) for leaf, buffer in program.given.items()),
+        tuple(constants),
+        emitted.padded,
+    )
+
+
+def _place(leaf: Node, buffer: Buffer) -> Place:
+    if buffer.role == "given":
+        return Place(leaf, buffer.dtype)
+    return Place(leaf, buffer.dtype, buffer.start, tuple(int(d) for d in buffer.shape))
+
+
+def tell_expanded(step: TrainingStep, request: Request) -> list[Any]:
+    """What the operations of a step consist of, as plain data: at a batch of free and of fixed length.
+
+    Raises:
+        Untold: an attribute that cannot be told.
+    """
+    lengths = [request.sizes, {**request.sizes, step.axis: request.rows}]
+    told = []
+    for sizes in lengths if step.axis else lengths[:1]:
+        graph = expand(step.roots, request.precision, sizes)
+        telling = Telling(graph.roots, known=frozenset([COPY]))
+        old = Telling(step.roots, known=frozenset(n.op for names in graph.origin.values() for n in names))
+        origin = [
+            [telling.numbers[new], [old.numbers[node] for node in nodes]]
+            for new, nodes in graph.origin.items()
+            if new in telling.numbers
+        ]
+        told.append([telling.graph, origin])
+    return told
