@@ -18,6 +18,7 @@ import pytest
 import graphlearn as gl
 from graphlearn.backends import native
 from graphlearn.backends.numba import backend as numba_backend
+from graphlearn.backends.numba import planner
 from graphlearn.errors import NonFiniteError, OptionError
 from graphlearn.learn import fit as fit_module
 from graphlearn.learn.progress import Pace
@@ -151,7 +152,7 @@ def test_a_changed_number_compiles_nothing_and_is_used(
     model.fit(data, optimizer=kind(**numbers), epochs=2, batch_size=8, backend=backend)
     model.reset()
     with monkeypatch.context() as patch:
-        for module, function in ((native, "compile_native"), (numba_backend, "compile_native")):
+        for module, function in ((native, "compile_native"), (planner, "compile_native"), (numba_backend, "recall")):
             patch.setattr(module, function, lambda *_, **__: pytest.fail("it was compiled anew"))
         if within:
             model.fit(data, optimizer=optimizer, epochs=5, batch_size=8, backend=backend, callbacks=[change])
