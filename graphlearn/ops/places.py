@@ -101,14 +101,14 @@ def require_whole_power(base: str, exponent: np.ndarray, what: str = "pow of who
     """Refuse whole numbers to the power of negative ones, as NumPy does.
 
     Args:
-        base: dtype of the base; powers of real numbers may have any exponent.
+        base: dtype of the base; powers of real and complex numbers may have any exponent.
         exponent: real or whole numbers.
         what: how the message names the power.
 
     Raises:
         DataError: names the least exponent.
     """
-    if exponent.dtype.kind == "f" or base.startswith("float") or not np.any(exponent < 0):
+    if exponent.dtype.kind == "f" or base.startswith(("float", "complex")) or not np.any(exponent < 0):
         return
     raise DataError(
         f"{what} needs exponents of 0 or more, since their inverses are no whole numbers; got {np.min(exponent)}. Make "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphlearn.teach.differences import Curve, ends_here, one_sided, slope
+from graphlearn.teach.differences import Curve, ends_here, is_bent, one_sided, slope
 
 TOLERANCE = 1e-6
 _GOOD = 1e-9  # an agreement that needs no more careful measurement
@@ -61,7 +61,7 @@ def judge(curve: Curve, gradient: np.ndarray, direction: np.ndarray) -> Verdict:
             relative = absolute / max(abs(graph), abs(measured), floor, nothing)
         # At a kink that is alike on both sides the central difference is what the convention says, but no derivative.
         agrees = relative < TOLERANCE
-        kink = _is_bent(curve, direction) if agrees else _lies_at_kink(curve, direction, graph)
+        kink = is_bent(curve, direction) if agrees else _lies_at_kink(curve, direction, graph)
         edge = not np.isfinite(absolute) and ends_here(curve, direction)
     return Verdict(graph, measured, absolute, relative if np.isfinite(relative) else np.inf, kink, edge)
 
@@ -85,18 +85,3 @@ def _lies_at_kink(curve: Curve, direction: np.ndarray, graph: float) -> bool:
     size = max(1.0, abs(left), abs(right))
     margin = 1e-5 * size
     return abs(left - right) > 1e-4 * size and min(left, right) - margin <= graph <= max(left, right) + margin
-
-
-def _is_bent(curve: Curve, direction: np.ndarray) -> bool:
-    """Whether the slopes on both sides differ, and as much at a step that is a hundred times as long.
-
-    What a smooth curve bends grows with the step, and what rounding adds shrinks with it; only a kink stays.
-    """
-    if not curve.may_bend:
-        return False
-    gaps = []
-    for part in (1e-7, 1e-5):
-        left, right = one_sided(curve, direction, part)
-        gaps.append(abs(left - right) / max(abs(left), abs(right), 1e-300))
-    near, far = gaps
-    return near > 1e-4 and near / 2 < far < near * 2

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import DisconnectedError, DTypeError, ShapeError
+from graphlearn.errors import DisconnectedError, DTypeError, NonFiniteError, ShapeError
 from graphlearn.graph.binding import At, bind
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_choice
@@ -22,7 +22,10 @@ from graphlearn.teach.wide import compute_complex, compute_wide, evaluate_wide
 METHODS = ("central", "complex", "ridders")
 _EPSILON = float(np.finfo(np.float64).eps)
 _CENTRAL_STEP = _EPSILON ** (1 / 3)  # where the errors of truncation, h^2, and of rounding, eps/h, are equal
-_IMAGINARY_STEP = 1e-30  # its square vanishes beside any float64
+# The imaginary step's square vanishes beside any float64. It is a part of the entry's own size, so that it also does
+# beside log's or sqrt's own argument, but no more than 1e-30 and no less than keeps all digits.
+_IMAGINARY_STEP, _IMAGINARY_LEAST, _IMAGINARY_LARGEST_PART = 1e-30, 2.0**-1000, 2.0**-26
+_IMAGINARY_AGREEMENT = 1e-11  # of the slopes by a step and by one of its 1024th part, where it is short enough
 _RIDDERS_STEP = 0.1
 _SHRINK, _ROWS, _SAFE = 1.4, 10, 2.0  # constants of Press et al. (2007), Numerical Recipes, section 5.7
 # Weights of the five-point central difference; its error is h^4 f^(5) / 30: see Fornberg (1988), Table 1. With this
@@ -51,8 +54,10 @@ def numeric_grad(
         wrt: a node or several of a real dtype; leaves or inner nodes.
         at: leaf or full name -> array, or a model.
         method: ``"central"``: two values per entry, a step of eps^(1/3) times the entry's size, about 10 digits.
-            ``"complex"``: one value per entry, all digits, but only through analytic operations; it runs their textbook
-            formulas, not their kernels. ``"ridders"``: up to 20 values per entry, about 13 digits.
+            ``"complex"``: two values per entry (more where a step is too long), all digits, but only through analytic
+            operations; it runs their textbook formulas, not their kernels. NaN where the function has no value, an
+            infinite one, or no derivative: outside of its domain, at its end (sqrt at 0), at a kink (the norm of
+            zeros). ``"ridders"``: up to 20 values per entry, about 13 digits.
         seed: of the random numbers that the graph draws, as of `fit`.
         step: of the training whose random numbers are drawn, from 0 on.
 
@@ -66,6 +71,8 @@ def numeric_grad(
         DisconnectedError: a ``wrt`` is no part of the graph.
         OptionError: no such method.
         UnsupportedOp: ``"complex"`` met an operation that is not analytic, such as abs; use ``"central"``.
+        NonFiniteError: ``"complex"`` met a textbook formula that overflows where the function is finite, such as
+            ``log(1 + exp(800))``; use ``"central"`` or ``"ridders"``.
 
     Sources: Ridders (1982), Accurate computation of F'(x) and F'(x) F''(x), Advances in Engineering Software 4(2);
     Squire and Trapp (1998), Using complex variables to estimate derivatives of real functions, SIAM Review 40(1).
@@ -78,7 +85,11 @@ def numeric_grad(
     for target in targets:
         compute = compute_complex if method == "complex" else compute_wide
         curve = OutputCurve(output, target, values, binding.sizes, compute)
-        slopes = [slope(curve, direction, method) for direction in curve.units()]
+        if method == "complex" and curve.may_bend:
+            real = OutputCurve(output, target, values, binding.sizes, compute_wide)
+            slopes = [_unless_bent(curve, real, direction) for direction in curve.units()]
+        else:
+            slopes = [slope(curve, direction, method) for direction in curve.units()]
         gradients.append(np.array(slopes, np.float64).reshape(curve.start.shape))
     return gradients[0] if isinstance(wrt, Node) else tuple(gradients)
 
@@ -113,7 +124,8 @@ class Curve(ABC):
     def size_along(self, direction: np.ndarray) -> float:
         """The length in which steps are measured: the entry's own size, but not far below its neighbours'."""
         finite = np.where(np.isfinite(self.start), self.start, 0.0)
-        typical = float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0
+        largest = float(np.max(np.abs(finite), initial=0.0))
+        typical = largest * float(np.sqrt(np.mean(np.square(finite / largest)))) if largest else 0.0  # no overflow
         return max(float(np.max(np.abs(finite * direction), initial=0.0)), typical / 100) or 1.0
 
     @functools.cached_property
@@ -233,7 +245,7 @@ def slope(curve: Curve, direction: np.ndarray, method: str) -> float:
     is smooth.
     """
     if method == "complex":
-        return float(np.imag(curve.at(curve.start + 1j * _IMAGINARY_STEP * direction))) / _IMAGINARY_STEP
+        return _by_complex_step(curve, direction)
     scale = curve.size_along(direction)
     if method == "stencil":
         step = _power_of_two(_STENCIL_STEP * scale)
@@ -256,6 +268,18 @@ def one_sided(curve: Curve, direction: np.ndarray, part: float = 1e-7) -> tuple[
     return left, right
 
 
+def is_bent(curve: Curve, direction: np.ndarray) -> bool:
+    """Whether the slopes on both sides differ, and as much at a step that is a hundred times as long.
+
+    What a smooth curve bends grows with the step, and what rounding adds shrinks with it; only a kink stays.
+    """
+    if not curve.may_bend:
+        return False
+    near, far = (one_sided(curve, direction, part) for part in (1e-7, 1e-5))
+    gap, further = abs(near[0] - near[1]), abs(far[0] - far[1])
+    return gap > 1e-4 * max(abs(near[0]), abs(near[1])) and gap / 2 < further < gap * 2
+
+
 def ends_here(curve: Curve, direction: np.ndarray) -> bool:
     """Whether the curve has a value at its start and on one side, but not on the other, however near."""
     found = []
@@ -263,6 +287,56 @@ def ends_here(curve: Curve, direction: np.ndarray) -> bool:
         step = _power_of_two(part * curve.size_along(direction))
         found.append([bool(np.isfinite(curve.at(curve.start + sign * step * direction))) for sign in (-1, 1)])
     return bool(np.isfinite(curve.level)) and found[0] == found[1] and sum(found[0]) == 1
+
+
+def _by_complex_step(curve: Curve, direction: np.ndarray) -> float:
+    """The imaginary part over the step, of a step at which a shorter one finds the same; NaN where none is."""
+    size = min(curve.size_along(direction), 1.0)
+    step = min(max(_IMAGINARY_STEP * size, _IMAGINARY_LEAST), _IMAGINARY_LARGEST_PART * size)
+    first = found = finer = _rise(curve, direction, step)
+    while np.isfinite(found):
+        finer = _rise(curve, direction, step / 1024)
+        if abs(found - finer) <= _IMAGINARY_AGREEMENT * abs(found):
+            return found or _beyond_underflow(curve, direction, step)
+        step *= 2.0**-100
+        if step < _IMAGINARY_LEAST:
+            break
+        found = _rise(curve, direction, step)
+    # Shorter steps find ever less where the slope is 0, as of x^1.5 at 0, and ever more where it is infinite.
+    return finer if abs(finer) < 1e-20 * abs(first) else float("nan")
+
+
+def _unless_bent(curve: Curve, real: Curve, direction: np.ndarray) -> float:
+    """The slope by the complex step, and NaN at a kink, which over complex numbers may look smooth, as the norm's does.
+
+    Args:
+        curve: over complex numbers.
+        real: the same over real ones.
+        direction: of the slope.
+    """
+    try:
+        found = slope(curve, direction, "complex")
+    except NonFiniteError:
+        if not is_bent(real, direction):
+            raise
+        return float("nan")
+    return float("nan") if is_bent(real, direction) else found
+
+
+def _beyond_underflow(curve: Curve, direction: np.ndarray, step: float) -> float:
+    """The slope where a step that is short beside a tiny entry finds 0: x² at 1e-200 needs a longer one."""
+    if step >= _IMAGINARY_STEP / 2:
+        return 0.0
+    try:
+        found, finer = (_rise(curve, direction, longer) for longer in (_IMAGINARY_STEP, _IMAGINARY_STEP / 1024))
+    except NonFiniteError:  # so far away is another function
+        return 0.0
+    return found if abs(found - finer) <= _IMAGINARY_AGREEMENT * abs(found) else 0.0
+
+
+def _rise(curve: Curve, direction: np.ndarray, step: float) -> float:
+    exact = _power_of_two(step)
+    return float(np.imag(curve.at(curve.start + 1j * exact * direction))) / exact
 
 
 def _power_of_two(step: float) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphlearn.backends.numpy.interpreter import resolve
-from graphlearn.errors import UnsupportedOp
+from graphlearn.errors import NonFiniteError, UnsupportedOp
 from graphlearn.graph.binding import Binding
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import Node, make, new_node
@@ -114,10 +114,13 @@ class ComplexAlgebra:
 
     Args:
         caller: the operation whose formula runs, for messages.
+
+    ``left`` is true at the entries where something on the way was not finite or left the real numbers.
     """
 
     def __init__(self, caller: Op) -> None:
         self._caller = caller
+        self.left: Any = False
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -127,7 +130,18 @@ class ComplexAlgebra:
             return functools.partial(op.formula, self)
         if op is None or op.reference is None:
             raise UnsupportedOp(f"a formula used m.{name}, which has no NumPy reference.")
-        return functools.partial(_analytic, op, self._caller)
+        return functools.partial(self._apply, op)
+
+    def _apply(self, op: Op, *operands: Any) -> Any:
+        result = _analytic(op, self._caller, *operands)
+        if np.iscomplexobj(result):
+            real = op.reference(*map(_real_part, operands)) if op.reference is not None else result
+            self.left = self.left | ~np.isfinite(result) | np.isnan(real)
+        return result
+
+
+def _real_part(x: Any) -> Any:
+    return np.real(x) if np.iscomplexobj(x) else x
 
 
 def _analytic(op: Op, caller: Op, *operands: Any, **attrs: Any) -> Any:
@@ -154,18 +168,47 @@ def _analytic(op: Op, caller: Op, *operands: Any, **attrs: Any) -> Any:
 def compute_complex(node: Node, operands: Sequence[Any], sizes: Mapping[str, int]) -> Any:
     """One node over complex numbers, by its textbook formula.
 
+    The real part is what the node's reference gives for the real parts of the operands, so that only slopes hang on the
+    formula; both parts are NaN where the reference has no value, and the imaginary one where it is infinite.
+
     Raises:
         UnsupportedOp: the operation is not analytic.
+        NonFiniteError: the formula overflows or leaves the real numbers where the reference has a finite value.
     """
     op = node.op
+    left: Any = False
     if op.formula is not None:
-        result = op.formula(ComplexAlgebra(op), *operands)
-        return np.broadcast_to(result, np.broadcast_shapes(*map(np.shape, (result, *operands))))  # also of one unread
-    if op.name == "cast":
+        algebra = ComplexAlgebra(op)
+        result = op.formula(algebra, *operands)
+        result = np.broadcast_to(result, np.broadcast_shapes(*map(np.shape, (result, *operands))))  # also of one unread
+        left = algebra.left
+    elif op.name == "cast":
         return _cast(node, operands[0])
-    if op.expand is not None:
-        return _expanded(node, operands, sizes)
-    return _analytic(op, op, *operands, **resolve(node.attrs, sizes))
+    elif op.expand is not None:
+        result = _expanded(node, operands, sizes)
+    else:
+        result = _analytic(op, op, *operands, **resolve(node.attrs, sizes))
+    return _settled(node, result, [_real_part(x) for x in operands], sizes, left) if np.iscomplexobj(result) else result
+
+
+def _settled(node: Node, result: Any, operands: Sequence[Any], sizes: Mapping[str, int], left: Any) -> Any:
+    """A complex result over the real value of the node; refused where only the real value is finite."""
+    real = np.broadcast_to(compute_wide(node, operands, sizes), np.shape(result))
+    lost = np.isfinite(real) & (left | ~np.isfinite(result))
+    if np.any(lost):
+        place = tuple(int(k) for k in np.argwhere(lost)[0])
+        where = f" at {list(place)}" if place else ""
+        raise NonFiniteError(
+            f"the complex step runs textbook formulas, and that of {node.op.name} overflows or leaves the real numbers "
+            f"here, where the function itself is finite: {float(real[place]):.6g}{where}. Use method='central' or "
+            "'ridders'.",
+            nodes=(node,),
+        )
+    settled = np.empty(real.shape, np.complex128)
+    # A 0 keeps the square of the step, if any: below a root it tells a kink, as in sqrt(x * x).
+    settled.real = np.where((real == 0) & np.isfinite(result), np.real(result), real)
+    settled.imag = np.where(np.isfinite(real), np.imag(result), np.nan)
+    return settled
 
 
 def _cast(node: Node, operand: Any) -> Any:

@@ -10,6 +10,7 @@ from graphlearn.errors import (
     DisconnectedError,
     DTypeError,
     MissingValueError,
+    NonFiniteError,
     OptionError,
     ShapeError,
     UnsupportedOp,
@@ -23,6 +24,7 @@ from graphlearn.ops.linear import matmul
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
 from graphlearn.ops.reductions import max_, mean, sum_
 from graphlearn.ops.shape import cast, reshape, transpose
+from graphlearn.ops.statistics import norm, std
 from graphlearn.teach.check import check_grad, numeric_grad
 
 GENERATOR = np.random.Generator(np.random.Philox(7))
@@ -104,6 +106,66 @@ def test_the_complex_step_refuses_what_is_not_analytic_by_name(build, name):
         UnsupportedOp, match=f"needs analytic operations; got {name}, which is not. Use method='central'"
     ):
         numeric_grad(sum_(build(z)), z, {z: [0.5, 1.5, -0.5]}, "complex")
+
+
+NO_NUMBER = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("build", "point", "truth"),
+    [
+        (GRAPH.sqrt, 1e-300, 5e149),
+        (GRAPH.log, 1e-30, 1e30),
+        (GRAPH.log, 1e-308, 1e308),
+        (lambda s: GRAPH.log(s + 1e-35), 0.0, 1e35),
+        (lambda s: s**-2, -2.0, 0.25),
+        (lambda s: s**2, 1e-200, 2e-200),
+        (lambda s: GRAPH.sin(s * 1e-3), 1e35, 1e-3 * np.cos(1e32)),
+        (lambda s: GRAPH.log(GRAPH.softplus(s)), -40.0, 1.0),  # the formula's own value has no digit left here
+        (lambda s: s**1.5, 0.0, 0.0),
+        (lambda s: s**3, 0.0, 0.0),
+        (GRAPH.log, -1.0, NO_NUMBER),
+        (GRAPH.sqrt, -1.0, NO_NUMBER),
+        (lambda s: s**0.5, -1.0, NO_NUMBER),
+        (GRAPH.acosh, 0.5, NO_NUMBER),
+        (lambda s: GRAPH.exp(GRAPH.log(s)), -1.0, NO_NUMBER),
+        (GRAPH.sqrt, 0.0, NO_NUMBER),
+        (GRAPH.asin, 1.0, NO_NUMBER),
+        (GRAPH.log, 0.0, NO_NUMBER),
+        (lambda s: 1 / s, 0.0, NO_NUMBER),
+        (lambda s: GRAPH.sqrt(s * s), 0.0, NO_NUMBER),
+    ],
+)
+def test_the_complex_step_finds_the_slope_or_no_number(build, point, truth):
+    s = input("s")
+    found = numeric_grad(build(s), s, {s: point}, "complex")
+    np.testing.assert_allclose(found, truth, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("build", "point", "truth"),
+    [
+        (norm, [0.0, 0.0, 0.0], [NO_NUMBER] * 3),
+        (std, [1.0, 1.0, 1.0], [NO_NUMBER] * 3),
+        (norm, [1e-200, 0.0, 0.0], [1.0, 0.0, 0.0]),
+        (norm, [1e200, 0.0, 0.0], [1.0, 0.0, 0.0]),
+        (std, [1.0, 2.0, 3.0], [-(6**-0.5), 0.0, 6**-0.5]),
+    ],
+)
+def test_the_complex_step_sees_the_kink_of_a_length(build, point, truth):
+    z = input("z", 3)
+    np.testing.assert_allclose(numeric_grad(build(z), z, {z: point}, "complex"), truth, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "point"),
+    [("softplus", 800.0), ("softplus", 710.0), ("log_sigmoid", -800.0), ("silu", -800.0), ("sech2", 800.0)],
+)
+def test_the_complex_step_says_where_a_textbook_formula_overflows(name, point):
+    z = input("z", 2)
+    said = rf"that of {name} overflows .*: \S+ at \[1\]. Use method='central' or 'ridders'"
+    with pytest.raises(NonFiniteError, match=said):
+        numeric_grad(sum_(getattr(GRAPH, name)(z)), z, {z: [0.5, point]}, "complex")
 
 
 def test_steps_follow_the_size_of_an_entry():
@@ -234,6 +296,8 @@ def test_a_smooth_bend_near_a_kink_is_none(size, level):
     assert report.ok
     assert report.entries[0].kinks == 0
     assert check_grad(sum_(GRAPH.maximum(s - 2.0, 0) * size + level), at=None).entries[0].kinks == 1
+    lowest = parameter("lowest", value=0.0)  # the slopes on both sides are opposite, and ever smaller
+    assert check_grad(GRAPH.maximum(lowest * lowest, -1.0) * size + level, at=None).entries[0].kinks == 0
 
 
 def test_where_a_function_ends_nothing_is_called_wrong():
