@@ -25,7 +25,7 @@ class Verdict:
         absolute: their distance; infinite where a number is not finite.
         relative: the same as a part of the slope's size.
         kink: there is no derivative to compare with, and the graph's slope lies between those to the left and right.
-        edge: the function has no value on one side, so that there is nothing to compare with.
+        edge: the function lacks values on one side or both, or has none here, so that there is nothing to compare with.
     """
 
     graph: float
@@ -51,11 +51,13 @@ def judge(curve: Curve, gradient: np.ndarray, direction: np.ndarray) -> Verdict:
     """
     with np.errstate(all="ignore"):
         graph = float(np.sum(np.where(direction == 0, 0.0, gradient * direction)))  # 0 · ∞ is no part of it
+        if not np.isfinite(curve.level):
+            return Verdict(graph, np.nan, np.inf, np.inf, kink=False, edge=True)
         # What a slope is measured against: itself, its neighbours, and the function's own size, which rounding follows.
         largest = float(np.max(np.abs(gradient[np.isfinite(gradient)]), initial=0.0))
         floor = max(largest / 100, curve.height / curve.size_along(direction) / 1000, 1e-300)
         measured, absolute = _measure(curve, direction, graph, floor)
-        relative = absolute / max(abs(graph), abs(measured), floor)
+        relative = absolute / max(abs(graph), abs(measured), floor) if absolute else 0.0
         if not relative < TOLERANCE:  # the numbers that cancel where all of these are 0 take two more values to find
             nothing = NOTHING * curve.nearby / curve.size_along(direction)
             relative = absolute / max(abs(graph), abs(measured), floor, nothing)
@@ -71,7 +73,7 @@ def _measure(curve: Curve, direction: np.ndarray, graph: float, floor: float) ->
     found = []
     for method in ("stencil", "ridders"):
         measured = slope(curve, direction, method)
-        error = abs(measured - graph)
+        error = abs(measured - graph) if measured != graph else 0.0  # both may be beyond float64
         found.append((error if np.isfinite(error) else np.inf, measured))
         if found[-1][0] < _GOOD * max(abs(graph), floor):
             break

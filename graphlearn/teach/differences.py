@@ -124,9 +124,14 @@ class Curve(ABC):
     def size_along(self, direction: np.ndarray) -> float:
         """The length in which steps are measured: the entry's own size, but not far below its neighbours'."""
         finite = np.where(np.isfinite(self.start), self.start, 0.0)
+        return max(float(np.max(np.abs(finite * direction), initial=0.0)), self._typical / 100) or 1.0
+
+    @functools.cached_property
+    def _typical(self) -> float:
+        """The root of the mean square of the entries, without overflow."""
+        finite = np.where(np.isfinite(self.start), self.start, 0.0)
         largest = float(np.max(np.abs(finite), initial=0.0))
-        typical = largest * float(np.sqrt(np.mean(np.square(finite / largest)))) if largest else 0.0  # no overflow
-        return max(float(np.max(np.abs(finite * direction), initial=0.0)), typical / 100) or 1.0
+        return largest * float(np.sqrt(np.mean(np.square(finite / largest)))) if largest else 0.0
 
     @functools.cached_property
     def nearby(self) -> float:
@@ -281,12 +286,12 @@ def is_bent(curve: Curve, direction: np.ndarray) -> bool:
 
 
 def ends_here(curve: Curve, direction: np.ndarray) -> bool:
-    """Whether the curve has a value at its start and on one side, but not on the other, however near."""
+    """Whether the curve has a value at its start, but not on both sides, however near."""
     found = []
     for part in (1e-7, 1e-14):
         step = _power_of_two(part * curve.size_along(direction))
         found.append([bool(np.isfinite(curve.at(curve.start + sign * step * direction))) for sign in (-1, 1)])
-    return bool(np.isfinite(curve.level)) and found[0] == found[1] and sum(found[0]) == 1
+    return bool(np.isfinite(curve.level)) and found[0] == found[1] and not all(found[0])
 
 
 def _by_complex_step(curve: Curve, direction: np.ndarray) -> float:
@@ -373,7 +378,7 @@ def _extrapolate(difference: Callable[[float], float], step: float) -> tuple[flo
         row = [difference(step)]
         ratio = _SHRINK**2
         for old in above:
-            row.append((ratio * row[-1] - old) / (ratio - 1))
+            row.append(row[-1] + (row[-1] - old) / (ratio - 1))  # (ratio * new - old) / (ratio - 1) may overflow
             estimate = max(abs(row[-1] - row[-2]), abs(row[-1] - old))
             if estimate <= error:
                 best, error = row[-1], estimate

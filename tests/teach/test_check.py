@@ -258,17 +258,39 @@ def test_modes_that_disagree_are_found(monkeypatch):
     assert "WRONG: forward mode differs from reverse mode by 0.00" in str(report)
 
 
-def test_large_arrays_are_checked_along_one_direction(wrong):
+def test_large_arrays_are_checked_along_random_directions(wrong):
     big = parameter("big", (20, 20))
     at = {big: np.linspace(-1, 1, 400).reshape(20, 20)}
     report = check_grad(sum_(GRAPH.sin(big)), at=at)
     assert report.ok
     assert report.entries[0].projected
-    assert "one random projection" in str(report)
+    assert report.entries[0].compared == 32
+    assert "32 random directions" in str(report)
+    assert "임의의 방향 32개" in report.to_text("ko")
     assert not check_grad(sum_(wrong(big)), at=at)
     assert "WRONG: graph" in str(check_grad(sum_(wrong(big)), at=at))
     edge = parameter("edge", (300,))
     assert not check_grad(sum_(edge**2), at={edge: np.ones(300)}).entries[0].projected
+
+
+@pytest.mark.parametrize(
+    ("size", "place", "factor"),
+    [(400, slice(None), 1.0001), (5000, 137, 1.01), (5000, 4999, 1.01), (5000, slice(0, None, 50), 1.001)],
+)
+@pytest.mark.parametrize("reduce", [sum_, mean])
+def test_errors_of_all_entries_and_of_one_among_thousands_are_found(size, place, factor, reduce):
+    """Along a single direction the slopes may cancel, and one entry is no part of 5,000."""
+    z, scale = input("z", size), np.ones(size)
+    scale[place] = factor
+    scaled = elementwise(
+        "scaled_slope", formula=lambda m, x, k: m.sin(x), partials=(lambda m, x, k, y: m.cos(x) * k, None)
+    )
+    try:
+        at = {z: np.linspace(0, 3, size)}
+        assert check_grad(reduce(scaled(z, np.ones(size))), at=at).ok
+        assert check_grad(reduce(scaled(z, scale)), at=at).entries[0].wrong
+    finally:
+        del OPS["scaled_slope"], FUNCTIONS["scaled_slope"]
 
 
 def test_an_entry_at_a_kink_is_named_and_not_called_wrong():
@@ -306,12 +328,48 @@ def test_where_a_function_ends_nothing_is_called_wrong():
         report = check_grad(sum_(build(s)), at=None)
         assert not report.ok, "an entry was not compared"
         assert report.entries[0].edges == 1
-        said = f"nothing to compare at [0]: the function has no value on one side; the graph says {graph}"
+        said = f"nothing to compare at [0]: the function lacks values on one side or both; the graph says {graph}"
         assert said in str(report)
         assert str(report).endswith("The gradient could not be compared everywhere; what was compared agrees.")
         assert "위치 [0]" in report.to_text("ko")
+    many = np.repeat([0.0, 4.0], 200)  # some of which move up while others move down
+    report = check_grad(sum_(GRAPH.sqrt(input("many", 400))), at={"many": many})
+    assert not report.ok
+    assert not report.entries[0].wrong
     alone = parameter("alone", value=0.0)
     assert str(check_grad(GRAPH.sqrt(alone), at=None)).endswith("could not be compared with finite differences.")
+
+
+@pytest.mark.parametrize(
+    ("build", "points"),
+    [(GRAPH.exp, [709.7]), (GRAPH.exp, [709.78]), (lambda z: 1 / z, [1e-308]), (GRAPH.cosh, [710.0, 1.0])],
+)
+def test_a_right_gradient_beside_an_overflow_is_found_right(build, points):
+    z = input("z", len(points))
+    report = check_grad(sum_(build(z)), at={z: points})
+    assert report.ok, report
+
+
+@pytest.mark.parametrize(
+    ("build", "points"),
+    [
+        (lambda z: z**2, [1e200]),
+        (GRAPH.log, [-1.0, 1.0, 2.0]),
+        (GRAPH.log, [0.0]),
+        (GRAPH.exp, [710.0]),
+        (GRAPH.asin, [2.0]),
+        (GRAPH.log, [-1.0] * 400),
+    ],
+)
+def test_where_a_function_has_no_value_nothing_is_called_wrong(build, points):
+    z = input("z", len(points))
+    report = check_grad(sum_(build(z)), at={z: points})
+    assert not report.ok
+    assert not report.entries[0].wrong
+    assert report.entries[0].nothing
+    assert "nothing to compare: the function has no finite value here" in str(report)
+    assert str(report).endswith("The gradient could not be compared with finite differences.")
+    assert "이 점에서 유한한 함숫값이 없음" in report.to_text("ko")
 
 
 def test_a_wrong_slope_beside_an_edge_is_called_wrong(wrong):
