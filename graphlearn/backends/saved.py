@@ -1,0 +1,240 @@
+"""Generated code as a file that is run alone: the code as it stands, what it starts from, and a few lines that run it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import pathlib
+import pprint
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphlearn.backends import repeating
+from graphlearn.backends.plain import plain_definitions, plain_math
+from graphlearn.errors import OptionError
+
+_WRITTEN = 4096  # numbers up to which arrays are written into the file itself; more lie in a file beside it
+
+
+@dataclass(frozen=True)
+class Form:
+    """A generated training loop, and where it expects what.
+
+    Args:
+        entry: name of the function.
+        source: its text.
+        parameters: types of its parameters, as in `Signature`.
+        options: how it is compiled.
+        arenas: name -> dtype and length, in the order of the parameters.
+        places: name -> arena, first element and shape of everything that stays from step to step.
+        carried: names of parameters and states among them.
+        data: names of the inputs that are taken from the data, in the order of the parameters.
+        columns: length of a column of the data, which then lies column by column; 0: row by row.
+        constants: name -> array that is known beforehand.
+    """
+
+    entry: str
+    source: str
+    parameters: tuple[str, ...]
+    options: Mapping[str, bool]
+    arenas: Mapping[str, tuple[str, int]]
+    places: Mapping[str, tuple[str, int, tuple[int, ...]]]
+    carried: tuple[str, ...]
+    data: tuple[str, ...]
+    columns: int
+    constants: Mapping[str, np.ndarray]
+
+    def text(self) -> str:
+        """What the saved file says of it."""
+        parts = {k: getattr(self, k) for k in ("parameters", "arenas", "places", "carried", "data", "columns")}
+        return pprint.pformat({**parts, "options": dict(self.options)}, width=110, sort_dicts=False)
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A training that was made, and so can be repeated.
+
+    Args:
+        forms: what ran; before it the same for Python alone, where that is another text.
+        start: name -> value before the first step, constants included.
+        data: name of an input -> its array.
+        counts: rows in each step.
+        order: row numbers of all steps; None: every step takes all rows.
+        chunk: steps of an epoch.
+    """
+
+    forms: tuple[Form, ...]
+    start: Mapping[str, np.ndarray]
+    data: Mapping[str, np.ndarray]
+    counts: np.ndarray
+    order: np.ndarray | None
+    chunk: int
+
+
+_HEAD = '''"""A training, saved by graphlearn: the code that it generated, what it started from, and the lines that run it.
+
+    python {name}            compiles `{entry}` (graphlearn must be installed) and makes every step: the same bits
+    python {name} --plain    makes them in Python, by `{plain}`: needs NumPy alone, and takes its time
+
+Both print the loss and write the values at the end to a file; --out FILE says which. Sums are added up in another
+order without lanes, and the elementary functions are NumPy's: a step differs by a few units in the last place.
+"""
+
+import argparse
+import inspect
+import math
+import pathlib
+import sys
+import types
+
+import numpy as np
+from numpy import float32, float64, inf, int32, int64, nan, uint32, uint64
+'''
+
+_TAIL = '''
+def main():
+    """Repeat the training, print losses and write the values."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--plain", action="store_true", help="run in Python, without graphlearn and its compiler")
+    parser.add_argument("--out", default=str(pathlib.Path(__file__).with_suffix(".values.npz")), help="where values go")
+    options = parser.parse_args()
+    if options.plain:
+        with np.errstate(all="ignore"):
+            losses, values = repeat_training({plain}, FORMS["{plain}"], np.zeros, START, DATA, COUNTS, ORDER, CHUNK)
+    else:
+        from graphlearn.backends.native import Signature, aligned_zeros, compile_native
+
+        form = FORMS["{entry}"]
+        text, signature = inspect.getsource({entry}), Signature(form["parameters"], "int64")
+        function = compile_native(text, "{entry}", signature, **form["options"])
+        losses, values = repeat_training(function, form, aligned_zeros, START, DATA, COUNTS, ORDER, CHUNK)
+    for step in range(0, len(losses), max(1, len(losses) // 10)):
+        print(f"step {{step + 1:8}}   loss {{losses[step]:.9g}}")
+    np.savez(options.out, losses=losses, **values)
+    print(f"{{options.out}} holds the losses and, by name, the values after {{len(losses)}} steps")
+
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+def save_repetition(path: str | pathlib.Path, made: Repetition) -> pathlib.Path:
+    """Write a training as a Python file; beside it an ``.npz`` where there are many numbers.
+
+    Args:
+        path: a name that ends with ``.py``.
+        made: the training.
+
+    Returns:
+        The path.
+
+    Raises:
+        OptionError: another ending, or a place where nothing can be written.
+    """
+    target = pathlib.Path(path)
+    if target.suffix != ".py":
+        raise OptionError(f"save_source needs a name that ends with .py; got {target.name!r}. Rename it.")
+    arrays = {f"start: {k}": v for k, v in made.start.items()} | {f"data: {k}": v for k, v in made.data.items()}
+    if made.order is not None:
+        arrays |= {"order": made.order, "counts": made.counts}
+    beside = target.with_suffix(".npz") if sum(a.size for a in arrays.values()) > _WRITTEN else None
+    if beside is not None:
+        write_whole(beside, lambda draft: np.savez(draft, **arrays))  # type: ignore[arg-type]  # arrays by name
+    text = _text(target.name, made, beside)
+    write_whole(target, lambda draft: draft.write_text(text, encoding="utf-8"))
+    return target
+
+
+def _text(name: str, made: Repetition, beside: pathlib.Path | None) -> str:
+    entry, plain = made.forms[-1].entry, made.forms[0].entry
+    called = plain_math(made.forms[0].source)
+    shim = ", ".join(f"{f}=np.{f}" if hasattr(np, f) else f"{f}=math.{f}" for f in called)
+    if shim:
+        shim = f"math = types.SimpleNamespace(inf=math.inf, nan=math.nan, {shim})  # without errors at the borders\n"
+    return "\n\n".join(
+        [
+            _HEAD.format(name=name, entry=entry, plain=plain),
+            _rule("what the generated code calls, for --plain; compiled, it calls the compiler's own"),
+            plain_definitions(made.forms[0].source) + "\n" * bool(shim),
+            shim,
+            *(part for form in made.forms for part in (_rule(f"generated code: {form.entry}"), form.source)),
+            _rule("where it expects what: arena, first element, shape"),
+            "FORMS = {\n" + "".join(f"    {form.entry!r}: {_indented(form.text())},\n" for form in made.forms) + "}\n",
+            _rule("what it starts from"),
+            _values(made, beside),
+            _rule("running it"),
+            inspect.getsource(repeating.lay_out),
+            inspect.getsource(repeating.repeat_training).replace("Callable[..., Any]", "object").replace("Mapping[str, Any]", "dict").replace("Callable[[int, str], np.ndarray]", "object").replace("Mapping[str, np.ndarray]", "dict"),
+            _TAIL.strip("\n").format(entry=entry, plain=plain) + "\n",
+        ]
+    )
+
+
+def _rule(text: str) -> str:
+    return f"# ==== {text} ".ljust(110, "=")
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n    ")
+
+
+def _values(made: Repetition, beside: pathlib.Path | None) -> str:
+    if beside is None:
+        order = "None" if made.order is None else array_text(made.order)
+        same = made.order is None and len(made.counts)
+        counts = f"np.full({len(made.counts)}, {made.counts[0]})" if same else array_text(made.counts)
+        lines = [_table("START", made.start), _table("DATA", made.data), f"ORDER = {order}", f"COUNTS = {counts}"]
+    else:
+        lines = [
+            'SAVED = np.load(pathlib.Path(__file__).with_suffix(".npz"))',
+            'START = {name.removeprefix("start: "): SAVED[name] for name in SAVED.files if name.startswith("start: ")}',
+            'DATA = {name.removeprefix("data: "): SAVED[name] for name in SAVED.files if name.startswith("data: ")}',
+            'ORDER = SAVED["order"] if "order" in SAVED.files else None',
+            f'COUNTS = np.full({len(made.counts)}, {made.counts[0]}) if ORDER is None else SAVED["counts"]',
+        ]
+    return "\n".join([*lines, f"CHUNK = {made.chunk}  # steps of an epoch\n"])
+
+
+def _table(name: str, arrays: Mapping[str, np.ndarray]) -> str:
+    rows = "".join(f"    {key!r}: {array_text(array)},\n" for key, array in arrays.items())
+    return f"{name} = {{\n{rows}}}"
+
+
+def array_text(array: np.ndarray) -> str:
+    """An array as an expression that gives the same bits: the shortest decimals that are read back as they were."""
+    if not array.size:
+        return f"np.zeros({array.shape}, {str(array.dtype)!r})"
+    return f"np.array({_nested(array)}, {str(array.dtype)!r})"
+
+
+def _nested(array: np.ndarray) -> str:
+    if array.ndim == 0:
+        return str(array[()])
+    return f"[{', '.join(_nested(part) for part in array)}]"
+
+
+def write_whole(path: pathlib.Path, write: Any) -> None:
+    """Write a file in one piece: a draft beside it takes its place, and vanishes where writing fails.
+
+    Args:
+        path: the file.
+        write: writes the draft whose path it is given.
+
+    Raises:
+        OptionError: nothing can be written there.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=".draft-", dir=path.parent) as folder:
+            draft = pathlib.Path(folder) / path.name
+            write(draft)
+            os.replace(draft, path)
+    except OSError as error:
+        raise OptionError(
+            f"save_source needs a file that can be written; {str(path)!r} cannot: {error.strerror or error}. Give another "
+            "path."
+        ) from error
