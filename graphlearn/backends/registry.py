@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from graphlearn.backends.forms import Form
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_choice
 from graphlearn.program.narration import Notes
@@ -63,6 +64,10 @@ class TrainingRun(Protocol):
             The number of steps whose updates were made. It is smaller than ``len(counts)`` when a loss was not finite:
             that step's loss is written, its updates are not made, and the run stops.
         """
+        ...
+
+    def forms(self, notes: Notes) -> Sequence[Form]:
+        """The text with all that is needed to run it alone; empty where the backend's code needs the backend."""
         ...
 
     def explain(self, notes: Notes) -> str:

@@ -1,57 +1,24 @@
-"""Generated code as a file that is run alone: the code as it stands, what it starts from, and a few lines that run it."""
+"""Generated code as a file that is run alone: the code as it stands, what it starts from, and what runs it."""
 
 from __future__ import annotations
 
 import inspect
 import os
 import pathlib
-import pprint
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphlearn.backends import repeating
+from graphlearn.backends.forms import Form
 from graphlearn.backends.plain import plain_definitions, plain_math
 from graphlearn.errors import OptionError
 
+ULPS = 32  # within which the two ways of running agree after one step (18 measured), in ULPs of the largest entry
 _WRITTEN = 4096  # numbers up to which arrays are written into the file itself; more lie in a file beside it
-
-
-@dataclass(frozen=True)
-class Form:
-    """A generated training loop, and where it expects what.
-
-    Args:
-        entry: name of the function.
-        source: its text.
-        parameters: types of its parameters, as in `Signature`.
-        options: how it is compiled.
-        arenas: name -> dtype and length, in the order of the parameters.
-        places: name -> arena, first element and shape of everything that stays from step to step.
-        carried: names of parameters and states among them.
-        data: names of the inputs that are taken from the data, in the order of the parameters.
-        columns: length of a column of the data, which then lies column by column; 0: row by row.
-        constants: name -> array that is known beforehand.
-    """
-
-    entry: str
-    source: str
-    parameters: tuple[str, ...]
-    options: Mapping[str, bool]
-    arenas: Mapping[str, tuple[str, int]]
-    places: Mapping[str, tuple[str, int, tuple[int, ...]]]
-    carried: tuple[str, ...]
-    data: tuple[str, ...]
-    columns: int
-    constants: Mapping[str, np.ndarray]
-
-    def text(self) -> str:
-        """What the saved file says of it."""
-        parts = {k: getattr(self, k) for k in ("parameters", "arenas", "places", "carried", "data", "columns")}
-        return pprint.pformat({**parts, "options": dict(self.options)}, width=110, sort_dicts=False)
 
 
 @dataclass(frozen=True)
@@ -75,21 +42,23 @@ class Repetition:
     chunk: int
 
 
-_HEAD = '''"""A training, saved by graphlearn: the code that it generated, what it started from, and the lines that run it.
+_HEAD = '''"""A training, saved by graphlearn: the code that it generated, what it started from, and what runs it.
 
     python {name}            compiles `{entry}` (graphlearn must be installed) and makes every step: the same bits
     python {name} --plain    makes them in Python, by `{plain}`: needs NumPy alone, and takes its time
 
-Both print the loss and write the values at the end to a file; --out FILE says which. Sums are added up in another
-order without lanes, and the elementary functions are NumPy's: a step differs by a few units in the last place.
+Both print the loss and write the values at the end to a file; --out FILE says which. In Python sums are added up in
+another order and the elementary functions are NumPy's: one step changes each value to within {ulps} units in the last
+place of the largest entry of its array.
 """
 
 import argparse
 import inspect
 import math
 import pathlib
-import sys
 import types
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy import float32, float64, inf, int32, int64, nan, uint32, uint64
@@ -155,13 +124,14 @@ def _text(name: str, made: Repetition, beside: pathlib.Path | None) -> str:
     called = plain_math(made.forms[0].source)
     shim = ", ".join(f"{f}=np.{f}" if hasattr(np, f) else f"{f}=math.{f}" for f in called)
     if shim:
-        shim = f"math = types.SimpleNamespace(inf=math.inf, nan=math.nan, {shim})  # without errors at the borders\n"
+        shim = (
+            f"\n\nmath = types.SimpleNamespace(inf=math.inf, nan=math.nan, {shim})  # without errors at the borders\n"
+        )
     return "\n\n".join(
         [
-            _HEAD.format(name=name, entry=entry, plain=plain),
+            _HEAD.format(name=name, entry=entry, plain=plain, ulps=ULPS),
             _rule("what the generated code calls, for --plain; compiled, it calls the compiler's own"),
-            plain_definitions(made.forms[0].source) + "\n" * bool(shim),
-            shim,
+            f"{plain_definitions(made.forms[0].source)}\n{shim}",
             *(part for form in made.forms for part in (_rule(f"generated code: {form.entry}"), form.source)),
             _rule("where it expects what: arena, first element, shape"),
             "FORMS = {\n" + "".join(f"    {form.entry!r}: {_indented(form.text())},\n" for form in made.forms) + "}\n",
@@ -169,7 +139,7 @@ def _text(name: str, made: Repetition, beside: pathlib.Path | None) -> str:
             _values(made, beside),
             _rule("running it"),
             inspect.getsource(repeating.lay_out),
-            inspect.getsource(repeating.repeat_training).replace("Callable[..., Any]", "object").replace("Mapping[str, Any]", "dict").replace("Callable[[int, str], np.ndarray]", "object").replace("Mapping[str, np.ndarray]", "dict"),
+            inspect.getsource(repeating.repeat_training),
             _TAIL.strip("\n").format(entry=entry, plain=plain) + "\n",
         ]
     )
@@ -235,6 +205,6 @@ def write_whole(path: pathlib.Path, write: Any) -> None:
             os.replace(draft, path)
     except OSError as error:
         raise OptionError(
-            f"save_source needs a file that can be written; {str(path)!r} cannot: {error.strerror or error}. Give another "
-            "path."
+            f"save_source needs a file that can be written; {str(path)!r} cannot: {error.strerror or error}. Give "
+            "another path."
         ) from error

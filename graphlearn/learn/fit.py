@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from graphlearn.backends.forms import Form
 from graphlearn.backends.registry import TrainingRun, load_backend, lowered
+from graphlearn.backends.saved import Repetition, save_repetition
 from graphlearn.errors import NonFiniteError, OptionError
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
@@ -71,6 +74,30 @@ class Trainer:
         if run.program is None:
             return run.source
         return run.explain(narrate(plan.given, plan.parameters, plan.step))
+
+    def save_source(self, path: str | pathlib.Path, loop: Loop) -> pathlib.Path:
+        """Write the steps of a loop of the latest run as a file that repeats them.
+
+        Raises:
+            OptionError: a place where nothing can be written, or a backend whose code needs the backend.
+        """
+        forms: Sequence[Form] = ()
+        if self._latest is not None:
+            (plan, *_), data, run = self._latest
+            forms = run.forms(narrate(plan.given, plan.parameters, plan.step)) if run.program is not None else ()
+        if self._latest is None or not forms:
+            raise OptionError('save_source needs a training by compiled CPU code. Call fit with backend="numba" first.')
+        step, values = loop.origin
+        counts, order = loop.take(step, loop.done)
+        start = {
+            leaf.full_name: np.asarray(array, lowered(leaf.dtype, self._precision)) for leaf, array in values.items()
+        }
+        known = {name: array for form in forms for name, array in form.constants.items()}
+        given = {
+            leaf.full_name: np.asarray(array, lowered(leaf.dtype, self._precision)) for leaf, array in data.items()
+        }
+        made = Repetition(tuple(forms), start | known, given, counts, order, loop.batches.steps_per_epoch)
+        return save_repetition(path, made)
 
     @property
     def description(self) -> str:

@@ -39,6 +39,8 @@ class Loop:
         # latest.
         self._snapshots = [(0, {**carried, **self._scalars})]
         self._due = time.perf_counter() + _PATIENCE * (time.perf_counter() - started)
+        # step and values from which on nobody but the steps themselves has changed anything
+        self.origin = self._snapshots[0]
 
     @property
     def losses(self) -> np.ndarray:
@@ -91,6 +93,7 @@ class Loop:
         self._scalars |= {leaf: array for leaf, array in values.items() if leaf not in carried}
         before = [s for s in self._snapshots if s[0] < self.done]
         self._snapshots = [*before[-1:], (self.done, {**carried, **self._scalars})]
+        self.origin = self._snapshots[-1]
 
     def rewind(self, step: int) -> dict[Node, np.ndarray]:
         """Go to the beginning of a step before which all were made, by repeating from the latest snapshot before it."""

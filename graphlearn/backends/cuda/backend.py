@@ -11,12 +11,14 @@ import numpy as np
 from graphlearn.backends.cuda import device
 from graphlearn.backends.cuda.functions import emit_function
 from graphlearn.backends.cuda.training import emit_training
+from graphlearn.backends.forms import Form
 from graphlearn.backends.registry import lowered
 from graphlearn.backends.steps import check_steps, lengths_of
 from graphlearn.errors import DataError, ShapeError
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
 from graphlearn.program.build import Batching, build_function, build_training
+from graphlearn.program.narration import Notes
 from graphlearn.program.program import Program
 from graphlearn.program.steps import Buffer, Slot, arena_of, padded
 from graphlearn.program.training import TrainingStep
@@ -167,6 +169,14 @@ class CudaRun:
         self._loops: dict[bool, _Loop] = {}
         self._lock = threading.Lock()
         self._current = self._loop(gather=self._rows is not None and capacity < self._rows)
+
+    def explain(self, notes: Notes) -> str:
+        """The text: its comments name nodes and operations, and no steps of a derivation."""
+        return self.source
+
+    def forms(self, notes: Notes) -> tuple[Form, ...]:
+        """None: a kernel needs this backend, and a GPU."""
+        return ()
 
     @property
     def source(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphlearn.backends.forms import Form
 from graphlearn.backends.native import NativeFunction, aligned_zeros, recall, remember
 from graphlearn.backends.numba.identity import Request, identify_training
 from graphlearn.backends.numba.layout import Layout, pack, unpack
@@ -107,6 +108,11 @@ class NumbaRun:
         """The text with notes in its comments; before a text on lanes the same steps as plain loops."""
         current = self._current
         return str(load_planner().explain_training(self._step, current.request, current.program, notes))
+
+    def forms(self, notes: Notes) -> tuple[Form, ...]:
+        """The same with all that is needed to run it alone."""
+        current = self._current
+        return tuple(load_planner().form_training(self._step, current.request, current.program, notes))
 
     def _compiled(self, gather: bool, fixed: bool) -> _Compiled:
         """The loop of this kind, compiled when it is first needed."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from graphlearn.backends import rows
+from graphlearn.backends.forms import Form
 from graphlearn.backends.native import NativeFunction, compile_native
 from graphlearn.backends.numba.emit import Batches, Emitted, emit_training, is_laned
 from graphlearn.backends.numba.functions import NumbaFunction, stored
@@ -61,10 +63,18 @@ def compile_training(step: TrainingStep, request: Request) -> tuple[Program, Nat
 
 def explain_training(step: TrainingStep, request: Request, program: Program, notes: Notes) -> str:
     """The text of a program with notes in its comments; before a text on lanes the same steps as plain loops."""
-    text = emit_training(program, _batches(request), request.precision, Annotations(program, notes)).source
-    if not is_laned(program):
-        return text
-    return f"{_SCALAR}{scalar_training(step, request, notes)[1].source}\n\n{_LANED}{text}"
+    texts = [emitted.source for _, emitted in _explained(step, request, program, notes)]
+    return texts[0] if len(texts) == 1 else f"{_SCALAR}{texts[0]}\n\n{_LANED}{texts[1]}"
+
+
+def form_training(step: TrainingStep, request: Request, program: Program, notes: Notes) -> list[Form]:
+    """The same with all that is needed to run it alone."""
+    return [_form(each, emitted) for each, emitted in _explained(step, request, program, notes)]
+
+
+def _explained(step: TrainingStep, request: Request, program: Program, notes: Notes) -> list[tuple[Program, Emitted]]:
+    runs = program, emit_training(program, _batches(request), request.precision, Annotations(program, notes))
+    return [scalar_training(step, request, notes), runs] if is_laned(program) else [runs]
 
 
 def scalar_training(step: TrainingStep, request: Request, notes: Notes) -> tuple[Program, Emitted]:
@@ -72,6 +82,28 @@ def scalar_training(step: TrainingStep, request: Request, notes: Notes) -> tuple
     program = build_training(step, request.precision, replace(_batching(request), tiles=None))
     annotations, batches = Annotations(program, notes), _batches(request)
     return program, emit_training(program, batches, request.precision, annotations, entry="train_scalar", scalar=True)
+
+
+def _form(program: Program, emitted: Emitted) -> Form:
+    """A training loop, and where its parameters, states, scalars, constants and data have their places."""
+    sizes = program.arena_sizes()
+    kept = {leaf.full_name: buffer for leaf, buffer in program.given.items() if buffer.role == "kept"}
+    constants = {f"{emitted.entry}/{b.name}": b for b in program.constants}
+    return Form(
+        entry=emitted.entry,
+        source=emitted.source,
+        parameters=emitted.signature.parameters,
+        options={"straight": emitted.straight},
+        arenas={rows.ARENAS[dtype]: (dtype, sizes[dtype]) for dtype in emitted.arenas},
+        places={
+            name: (rows.ARENAS[arena_of(b.dtype)], b.start, tuple(int(d) for d in b.shape))
+            for name, b in (*kept.items(), *constants.items())
+        },
+        carried=tuple(leaf.full_name for leaf in program.given if leaf.op.name in ("parameter", "state")),
+        data=tuple(leaf.full_name for leaf, b in program.given.items() if b.role == "given"),
+        columns=emitted.padded,
+        constants={name: stored(b) for name, b in constants.items()},
+    )
 
 
 def _lay_out(program: Program, emitted: Emitted) -> Layout:

@@ -210,9 +210,8 @@ class TileWriter:
         kind = lanes_of(step.out.dtype, lanes)
         where = source.unique(f"rows_of_{step.data.name}")
         begin = "row" if first == "0" else f"row + {first}"
-        source.line(
-            f"{where} = rows_{lanes_of('int64', lanes)}(order, {begin}, row + {length} - 1, {width})  # of this batch"
-        )
+        source.line(f"# {step.out.name}: the rows of this batch")
+        source.line(f"{where} = rows_{lanes_of('int64', lanes)}(order, {begin}, row + {length} - 1, {width})")
         for j in range(width):
             self.assign(step.out, j, Text(f"take_{kind}({source.name_of(step.data)}, {where}, {j})", True))
 
