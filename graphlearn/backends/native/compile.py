@@ -109,18 +109,19 @@ def _compiled(
 ) -> NativeFunction:
     if any(routine in source for routine in ("gemm_", "gemv_")):
         blas.register()
-    code = compile_source(source, entry, signature, name=f"<graphlearn {identity[:12]}>", fast=fast, straight=straight)
+    code = compile_source(source, entry, signature, identity=identity, fast=fast, straight=straight)
     names, note = _store(identity, source, code)
     return NativeFunction(
         identity=identity, entry=entry, source=source, signature=signature, address=code.address,
-        bare=code.bare, engine=code.engine, uses_blas=bool(names & blas.SYMBOLS), origin="memory", note=note,
+        bare=code.bare, engine=code.engine, uses_blas=bool(names & blas.SYMBOLS),
+        origin="Numba's cache" if code.kept else "memory", note=note,
     )  # fmt: skip
 
 
 def _store(identity: str, source: str, code: MachineCode) -> tuple[frozenset[str], str]:
-    """Store the object if it may be; return the names that it leaves open and why it was not stored."""
+    """Store the object if it may be; return the names that it leaves open and why it was not stored as such."""
     if code.data is None:
-        return blas.SYMBOLS, "this Numba gives no access to the compiled object"
+        return blas.SYMBOLS, f"this Numba gives no access to the compiled object{code.note and f', and {code.note}'}"
     try:
         names = objects.undefined_symbols(code.data)
     except ValueError as error:

@@ -2,8 +2,8 @@
 
 The entry function is compiled bare: C calling convention with Numba's two extra pointers (result, exception) and no
 wrapper, so nothing in the object refers to Python. That path uses names that Numba does not promise to keep
-(`PrivatePathGone` says when they change); without it the public ``cfunc`` compiles in memory, with vectors of LLVM's
-preferred width and without an object to store.
+(`PrivatePathGone` says when they change); without it the public ``cfunc`` compiles, with vectors of LLVM's preferred
+width and without an object to store: Numba's own cache then keeps what it can.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from graphlearn.backends.native import numba_cache
 from graphlearn.backends.native.intrinsics import namespace
 from graphlearn.backends.native.lanes import lane_names
 from graphlearn.backends.native.signature import Signature
@@ -39,6 +40,8 @@ class MachineCode:
         data: the object file; None where only the code in memory exists.
         bare: whether it has Numba's calling convention (result and exception pointers first) or C's.
         engine: what must live as long as the address is used.
+        kept: whether Numba's cache had it.
+        note: why not even Numba's cache keeps it; empty where one place or the other does.
     """
 
     address: int
@@ -46,10 +49,12 @@ class MachineCode:
     data: bytes | None
     bare: bool
     engine: Any
+    kept: bool = False
+    note: str = ""
 
 
 def compile_source(
-    source: str, entry: str, signature: Signature, *, name: str, fast: bool, straight: bool = False
+    source: str, entry: str, signature: Signature, *, identity: str, fast: bool, straight: bool = False
 ) -> MachineCode:
     """Compile a function of a source text.
 
@@ -57,7 +62,7 @@ def compile_source(
         source: Python text over the names of `intrinsics.namespace`.
         entry: name of the function.
         signature: its parameters and result.
-        name: of the source, in error messages.
+        identity: what it is kept by.
         fast: whether floating-point sums may be reordered.
         straight: whether straight-line code is turned into vectors too, as loops are.
 
@@ -67,13 +72,13 @@ def compile_source(
     _require_numba()
     from numba.core.errors import NumbaError
 
-    function = _load(source, entry, name)
+    function = _load(source, entry, f"<graphlearn {identity[:12]}>")
     flags = {"contract", "reassoc"} if fast else {"contract"}
     try:
         try:
             return _compile_bare(function, signature, flags, straight)
         except PrivatePathGone:
-            return _compile_public(function, signature, flags)
+            return _compile_public(source, entry, signature, flags, identity)
     except NumbaError as error:
         raise EngineError(f"Numba could not compile {entry!r} with the signature {signature}: {error}") from error
 
@@ -110,7 +115,8 @@ def _spare_scipy() -> None:
 
 def _load(source: str, entry: str, name: str) -> Any:
     """The function object of the text; the text is known to tracebacks."""
-    names = {**namespace(), **lane_names(source)}
+    # The module to which Numba's cache says that the function belongs, which it imports when it loads it.
+    names = {**namespace(), **lane_names(source), "__name__": namespace.__module__}
     try:
         exec(compile(source, name, "exec"), names)
     except Exception as error:
@@ -179,9 +185,18 @@ def _compile_bare(function: Any, signature: Signature, fastmath: set[str], strai
         raise PrivatePathGone(str(error)) from error
 
 
-def _compile_public(function: Any, signature: Signature, fastmath: set[str]) -> MachineCode:
+def _compile_public(source: str, entry: str, signature: Signature, fastmath: set[str], identity: str) -> MachineCode:
     from numba import cfunc
 
     parameters, result = _numba_types(signature)
-    compiled = cfunc(result(*parameters), error_model="numpy", fastmath=fastmath)(function)
-    return MachineCode(compiled.address, compiled.native_name, None, False, compiled)
+    prepare = functools.partial(cfunc, result(*parameters), error_model="numpy", fastmath=fastmath)
+    place, reason = numba_cache.open_place(identity, source)
+    if place is not None:
+        function = _load(source, entry, str(place))
+        compiled = numba_cache.compile_kept(place, lambda: prepare(cache=True)(function))
+        if compiled is not None:
+            kept = bool(compiled.cache_hits)
+            return MachineCode(compiled.address, compiled.native_name, None, False, compiled, kept)
+        reason = "Numba's cache failed"
+    compiled = prepare()(_load(source, entry, f"<graphlearn {identity[:12]}>"))
+    return MachineCode(compiled.address, compiled.native_name, None, False, compiled, note=reason)

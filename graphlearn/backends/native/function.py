@@ -96,7 +96,8 @@ class NativeFunction:
         bare: whether the code takes Numba's result and exception pointers first; see `frontend`.
         engine: kept alive with the function.
         uses_blas: whether the code calls BLAS.
-        origin: ``"memory"`` where this process compiled it, ``"object cache"`` where it was loaded from disk.
+        origin: ``"memory"`` where this process compiled it, ``"object cache"`` or ``"Numba's cache"`` where it was
+            loaded from disk.
         note: why a compiled function was not stored; empty where it was.
     """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sys
 import time
 from contextlib import suppress
@@ -19,6 +20,7 @@ from graphlearn.backends.native.trust import distrust, read_owned
 
 MAGIC = b"graphlearn object 1\n"
 SUFFIX = ".native"
+FOLDER_SUFFIX = ".numba"  # of folders with what Numba's own cache keeps of one source
 LIMIT = 256 * 2**20
 # A temporary file older than this was left behind by a process that died.
 ABANDONED = 3600.0
@@ -175,11 +177,30 @@ def save(identity: str, stored: StoredObject) -> str:
 def _entries(folder: Path) -> list[tuple[float, int, Path]]:
     """Time of last use, bytes and path of each stored object, oldest first; what vanishes meanwhile is left out."""
     found = []
-    for path in folder.glob("*" + SUFFIX):
+    for path in (*folder.glob("*" + SUFFIX), *folder.glob("*" + FOLDER_SUFFIX)):
         with suppress(OSError):
             status = path.stat()
-            found.append((status.st_mtime, status.st_size, path))
+            size = sum(p.stat().st_size for p in path.rglob("*")) if path.is_dir() else status.st_size
+            found.append((status.st_mtime, size, path))
     return sorted(found)
+
+
+def _drop(path: Path) -> bool:
+    """Remove a stored object; whether it is gone."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        return True
+    return False
+
+
+def evict() -> None:
+    """Remove what was not used for longest, until the cache is within its limit."""
+    folder, _ = usable_folder()
+    if folder is not None:
+        _evict(folder, cache_limit())
 
 
 def _evict(folder: Path, limit: int) -> None:
@@ -188,8 +209,7 @@ def _evict(folder: Path, limit: int) -> None:
     for _, size, path in entries:
         if excess <= 0:
             break
-        with suppress(OSError):
-            path.unlink()
+        _drop(path)
         excess -= size
     for path in folder.glob("*.tmp"):
         with suppress(OSError):
@@ -221,9 +241,4 @@ def cache_clear() -> int:
         How many objects were removed.
     """
     folder, _ = usable_folder()
-    removed = 0
-    for _, _, path in _entries(folder) if folder else []:
-        with suppress(OSError):
-            path.unlink()
-            removed += 1
-    return removed
+    return sum(_drop(path) for _, _, path in (_entries(folder) if folder else []))
