@@ -149,19 +149,29 @@ def count_rows(layout: Layout, arrays: Mapping[Node, np.ndarray], what: str = "d
     return next(iter(lengths.values()), 1)
 
 
-def check_targets(roots: Iterable[Node], arrays: Mapping[Node, np.ndarray], what: str = "data") -> None:
-    """Check that targets are what the losses among the roots demand, indices places, and whole powers not negative.
+class TargetCheck:
+    """What a graph demands of the data for its targets, indices and powers of whole numbers, found once.
 
-    Raises:
-        DataError: names the row, the number and the cure.
+    Args:
+        roots: outputs of the graph.
     """
-    roots = tuple(roots)
-    for node in gathers(topological(roots)):
-        needed = leaves([node.inputs[1]], "input", "parameter", "state", "run")
+
+    def __init__(self, roots: Iterable[Node]) -> None:
+        roots = tuple(roots)
         # Along the free axis, indices number the rows of a batch, whose length is not known yet.
-        known = is_whole_power(node) or isinstance(indexed_length(node), int)
-        if known and all(leaf in arrays for leaf in needed):
-            check_indices(node, bind([node.inputs[1]], {leaf: arrays[leaf] for leaf in needed}, what=what), what)
-    for demand in demands(roots):
-        if all(leaf in arrays for leaf in leaves([demand.target])):  # data alone decide it
-            check_demand(demand, bind([demand.target], arrays, what=what), what)
+        known = [n for n in gathers(topological(roots)) if is_whole_power(n) or isinstance(indexed_length(n), int)]
+        self._indices = [(n, leaves([n.inputs[1]], "input", "parameter", "state", "run")) for n in known]
+        self._demands = [(demand, leaves([demand.target])) for demand in demands(roots)]
+
+    def __call__(self, arrays: Mapping[Node, np.ndarray], what: str = "data") -> None:
+        """Check what data alone decide.
+
+        Raises:
+            DataError: names the row, the number and the cure.
+        """
+        for node, needed in self._indices:
+            if all(leaf in arrays for leaf in needed):
+                check_indices(node, bind([node.inputs[1]], {leaf: arrays[leaf] for leaf in needed}, what=what), what)
+        for demand, needed in self._demands:
+            if all(leaf in arrays for leaf in needed):
+                check_demand(demand, bind([demand.target], arrays, what=what), what)

@@ -31,6 +31,7 @@ class Loop:
         self.compute_seconds = 0.0
         self._run = run
         self._losses = np.empty(self.total)
+        self._latest: tuple[int, dict[Node, np.ndarray]] | None = None  # the step, and the values at its beginning
         run.load(values)
         started = time.perf_counter()
         carried = run.read()
@@ -83,8 +84,10 @@ class Loop:
         return made == steps
 
     def values(self) -> dict[Node, np.ndarray]:
-        """Parameters and states now."""
-        return self._run.read()
+        """Parameters and states now; not to be changed."""
+        if self._latest is None or self._latest[0] != self.done:
+            self._latest = (self.done, self._run.read())
+        return self._latest[1]
 
     def change(self, values: Mapping[Node, np.ndarray]) -> None:
         """Go on with other parameters, states or scalars; what was before can still be reached."""
@@ -103,7 +106,8 @@ class Loop:
         if step > start:
             self._run.run(*self.take(start, step), np.empty(step - start))
         self.done = step
-        return self._run.read()
+        self._latest = None
+        return self.values()
 
     def _snapshot(self) -> None:
         started = time.perf_counter()

@@ -16,7 +16,7 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.streams import check_seed
 from graphlearn.graph.traverse import find_leaf, leaves, symbols
 from graphlearn.learn.batches import Batches, make_batches
-from graphlearn.learn.data import check_targets, count_rows, read_inputs
+from graphlearn.learn.data import TargetCheck, count_rows, read_inputs
 from graphlearn.learn.fit import Borders, Fit, Trainer, check_optimizer, check_whole, start_values
 from graphlearn.learn.functions import Functions, Outputs
 from graphlearn.learn.history import History
@@ -73,6 +73,7 @@ class Model:
         self._values = Values(carried, self.precision, self.seed)
         self._trainer = Trainer(loss, self.parameters, self.precision)
         self._functions = Functions(self.precision)
+        self._targets: TargetCheck | None = None  # made by the first fit
         self._training = threading.Lock()
 
     # --- values -------------------------------------------------------------------------------------------------------
@@ -261,7 +262,9 @@ class Model:
 
     def _read(self, plan: Plan, data: Data, what: str) -> tuple[dict[Node, np.ndarray], int]:
         arrays = read_inputs(self._table, plan.layout.inputs, data, self.precision, what)
-        check_targets([require_loss(self.loss)], arrays, what)
+        if self._targets is None:
+            self._targets = TargetCheck([require_loss(self.loss)])
+        self._targets(arrays, what)
         return arrays, count_rows(plan.layout, arrays, what)
 
     def _validator(self, plan: Plan, data: Data, backend: str) -> Callable[[], float]:
@@ -322,7 +325,7 @@ class Model:
             inputs = {needed[0]: inputs}
         table = {**self._table, **symbols(*outputs.nodes)}
         arrays = read_inputs(table, needed, inputs, self.precision, "inputs")
-        check_targets(outputs.nodes, arrays, "inputs")
+        TargetCheck(outputs.nodes)(arrays, "inputs")
         values = self._functions.compute(nodes, {**self.leaf_values(), **arrays}, backend, seed, step)
         return outputs.arrange(values)
 
