@@ -227,6 +227,8 @@ def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
             f"{what} needs numbers for {kind}; got {dtype_words(array.dtype)}{odd}. {dtype_cure(array.dtype)}"
         )
     check_fits(array.shape, kind, what)
+    if array.dtype == kind.dtype and array.flags.c_contiguous:
+        return array.view()
     with np.errstate(invalid="ignore", over="ignore"):
         cast = array.astype(kind.dtype, copy=False)
     if not kind.is_float and not np.array_equal(array, cast):

@@ -11,12 +11,12 @@ import numpy as np
 from graphlearn.backends.numpy.interpreter import check_demand, check_indices
 from graphlearn.backends.registry import lowered
 from graphlearn.errors import DataError, MissingValueError, ShapeError, UnknownNameError
-from graphlearn.graph.binding import bind, check_array
+from graphlearn.graph.binding import bind, check_array, entry
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import depends_on_axis, find_leaf, leaves, topological
 from graphlearn.learn.finite import lower
 from graphlearn.ops.places import gathers, indexed_length, is_whole_power
-from graphlearn.ops.targets import demands
+from graphlearn.ops.targets import check_target, demands
 from graphlearn.types import format_shape
 
 
@@ -173,5 +173,7 @@ class TargetCheck:
             if all(leaf in arrays for leaf in needed):
                 check_indices(node, bind([node.inputs[1]], {leaf: arrays[leaf] for leaf in needed}, what=what), what)
         for demand, needed in self._demands:
-            if all(leaf in arrays for leaf in needed):
+            if demand.target in arrays:
+                check_target(demand, arrays[demand.target], entry(what, demand.target))
+            elif all(leaf in arrays for leaf in needed):
                 check_demand(demand, bind([demand.target], arrays, what=what), what)

@@ -22,9 +22,11 @@ def lower(array: np.ndarray, dtype: str, leaf: Node, what: str, cure: str) -> np
     Raises:
         DataError: names the first entry that is not finite, or that the dtype cannot hold.
     """
-    with np.errstate(over="ignore"):  # an overflow is found, and named, below
-        lowered = np.ascontiguousarray(array, dtype).reshape(array.shape)
-    if not leaf.type.is_float or np.all(np.isfinite(lowered)):
+    lowered = array
+    if array.dtype != dtype or not array.flags.c_contiguous:
+        with np.errstate(over="ignore"):  # an overflow is found, and named, below
+            lowered = np.ascontiguousarray(array, dtype).reshape(array.shape)
+    if not leaf.type.is_float or np.isfinite(lowered).all():
         return lowered
     bad = np.argwhere(~np.isfinite(lowered))
     place = tuple(int(k) for k in bad[0])

@@ -190,7 +190,7 @@ class Fit:
         try:
             with Interrupt() as interrupt, progress:
                 self._run(progress, interrupt)
-            if not all(np.all(np.isfinite(a)) for a in self._loop.values().values() if a.dtype.kind == "f"):
+            if not all(np.isfinite(a).all() for a in self._loop.values().values() if a.dtype.kind == "f"):
                 raise self._failure()
         finally:
             self._store()

@@ -6,6 +6,7 @@ from graphlearn.backends.native.blas import blas_threads
 from graphlearn.backends.native.compile import compile_native, recall, remember
 from graphlearn.backends.native.function import NativeFunction
 from graphlearn.backends.native.memory import aligned_zeros
+from graphlearn.backends.native.near import has_near
 from graphlearn.backends.native.signature import Signature
 from graphlearn.backends.native.store import CacheInfo, cache_clear, cache_info
 from graphlearn.backends.native.texts import fingerprint
@@ -21,6 +22,7 @@ __all__ = [
     "cache_info",
     "compile_native",
     "fingerprint",
+    "has_near",
     "lanes_for",
     "recall",
     "remember",

@@ -19,6 +19,7 @@ from typing import Any
 from graphlearn.backends.native import numba_cache
 from graphlearn.backends.native.intrinsics import namespace
 from graphlearn.backends.native.lanes import lane_names
+from graphlearn.backends.native.near import near_names
 from graphlearn.backends.native.signature import Signature
 from graphlearn.backends.native.width import WIDE_FEATURE
 from graphlearn.errors import EngineError
@@ -116,7 +117,7 @@ def _spare_scipy() -> None:
 def _load(source: str, entry: str, name: str) -> Any:
     """The function object of the text; the text is known to tracebacks."""
     # The module to which Numba's cache says that the function belongs, which it imports when it loads it.
-    names = {**namespace(), **lane_names(source), "__name__": namespace.__module__}
+    names = {**namespace(), **lane_names(source), **near_names(source), "__name__": namespace.__module__}
     try:
         exec(compile(source, name, "exec"), names)
     except Exception as error:

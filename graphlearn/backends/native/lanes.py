@@ -186,7 +186,7 @@ def _load(name: str, kind: str, count: int) -> Any:
     def emit(builder: Any, pointer: Any, at: Any) -> Any:
         return _read(builder, pointer, at, kind, count)
 
-    return _simple(name, parameters, lane_type()(kind, count), emit)
+    return simple(name, parameters, lane_type()(kind, count), emit)
 
 
 def _place(builder: Any, pointer: Any, at: Any, kind: str, count: int) -> Any:
@@ -222,7 +222,7 @@ def _put(name: str, kind: str, count: int, first: int, number: int) -> Any:
         part = value if number == count else _shuffle(builder, value, value, range(first, first + number))
         builder.store(part, _place(builder, pointer, at, kind, number)).align = _element_size(kind)
 
-    return _simple(name, parameters, types.void, emit)
+    return simple(name, parameters, types.void, emit)
 
 
 @functools.cache
@@ -233,7 +233,7 @@ def _lane(name: str, kind: str, count: int, number: int) -> Any:
     def emit(builder: Any, value: Any) -> Any:
         return builder.extract_element(value, ir.Constant(ir.IntType(32), number))
 
-    return _simple(name, (lane_type()(kind, count),), scalar_of(kind), emit)
+    return simple(name, (lane_type()(kind, count),), scalar_of(kind), emit)
 
 
 @functools.cache
@@ -244,7 +244,7 @@ def _splat(name: str, kind: str, count: int) -> Any:
     def emit(builder: Any, value: Any) -> Any:
         return widened(builder, result, scalar_of(kind), value)
 
-    return _simple(name, (scalar_of(kind),), result, emit)
+    return simple(name, (scalar_of(kind),), result, emit)
 
 
 @functools.cache
@@ -265,7 +265,7 @@ def _rows(name: str, kind: str, count: int) -> Any:
             lanes = builder.insert_element(lanes, row, ir.Constant(ir.IntType(32), k))
         return lanes
 
-    return _simple(name, (types.CPointer(integer), integer, integer, integer), result, emit)
+    return simple(name, (types.CPointer(integer), integer, integer, integer), result, emit)
 
 
 @functools.cache
@@ -284,7 +284,7 @@ def _take(name: str, kind: str, count: int) -> Any:
             lanes = builder.insert_element(lanes, builder.load(builder.gep(pointer, [at])), index)
         return lanes
 
-    return _simple(name, parameters, lane_type()(kind, count), emit)
+    return simple(name, parameters, lane_type()(kind, count), emit)
 
 
 @functools.cache
@@ -297,7 +297,7 @@ def _live(name: str, kind: str, count: int) -> Any:
         numbers = ir.Constant(ir.VectorType(ir.IntType(64), count), list(range(count)))
         return builder.icmp_signed("<", numbers, splat(builder, number, count))
 
-    return _simple(name, (types.int64,), lane_type()("i1", count), emit)
+    return simple(name, (types.int64,), lane_type()("i1", count), emit)
 
 
 @functools.cache
@@ -344,15 +344,15 @@ def _real(name: str, kind: str, count: int) -> Any:
 def _total(name: str, kind: str, count: int, number: int) -> Any:
     """``total_n(v1, ..., vn)``: the sums over the lanes of up to ``count`` values, one after the other in the lanes.
 
-    Pairs are folded into one value with half of the lanes each, as long as there are pairs: 3 instructions per value
-    instead of log2(count) * 2.
+    Pairs are folded into one value with half of the lanes each, as long as there are pairs: a blend, a shuffle and a
+    sum per value instead of log2(count) * 2.
     """
     lanes = lane_type()(kind, count)
 
     def emit(builder: Any, *values: Any) -> Any:
         return _fold(builder, [*values], count)
 
-    return _simple(name, (lanes,) * number, lanes, emit)
+    return simple(name, (lanes,) * number, lanes, emit)
 
 
 def _fold(builder: Any, values: list[Any], count: int) -> Any:
@@ -369,14 +369,13 @@ def _fold(builder: Any, values: list[Any], count: int) -> Any:
 
 def _fold_pair(builder: Any, pair: list[Any], count: int, width: int) -> Any:
     """``width`` sums of each of two values side by side; alone, a value is folded with itself."""
-    starts = range(0, count, 2 * width)
-    picks = [g + k + half for g in starts for half in (0, count) for k in range(width)]
-    first = _shuffle(builder, pair[0], pair[-1], picks)
-    second = _shuffle(builder, pair[0], pair[-1], [p + width for p in picks])
-    return builder.fadd(first, second)
+    groups = [(g, k) for g in range(0, count, 2 * width) for k in (*range(width), *range(width, 2 * width))]
+    near = [g + k + (count if k >= width else 0) for g, k in groups]  # every lane stays where it is: no shuffle
+    far = [g + k + width if k < width else g + k - width + count for g, k in groups]
+    return builder.fadd(_shuffle(builder, pair[0], pair[-1], near), _shuffle(builder, pair[0], pair[-1], far))
 
 
-def _simple(name: str, parameters: tuple[Any, ...], result: Any, emit: Callable[..., Any]) -> Any:
+def simple(name: str, parameters: tuple[Any, ...], result: Any, emit: Callable[..., Any]) -> Any:
     """An intrinsic of fixed types; a literal integer counts as an integer."""
     from numba import types
 

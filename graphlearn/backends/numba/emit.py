@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from graphlearn.backends import rows
 from graphlearn.backends.native import Signature, lanes_for
@@ -61,8 +62,13 @@ def _arenas(program: Program) -> tuple[str, ...]:
     return tuple(dtype for dtype in rows.ARENAS if dtype in used)
 
 
-def is_laned(program: Program) -> bool:
-    """Whether rows of the batch are worked on several at once."""
+def is_laned(program: Program, precision: str) -> bool:
+    """Whether something is worked on several numbers at once: rows of the batch, or an update."""
+    updates = [step for step, name in zip(program.steps, program.sections, strict=True) if name == "update"]
+    return _is_tiled(program) or any(isinstance(step, FusedLoop) and is_straight(step, precision) for step in updates)
+
+
+def _is_tiled(program: Program) -> bool:
     return any(isinstance(step, Tile) for step in program.steps)
 
 
@@ -114,10 +120,10 @@ def emit_training(
     kinds = [f"{dtype}*" for dtype in arenas] + [f"const {arena_of(b.dtype)}*" for b in data]
     names += ["order", "counts", "steps", "losses"]
     kinds += ["const int64*", "const int64*", "int64", "float64*"]
-    tiled = is_laned(program)
-    lanes = lanes_for(precision, batches.rows) if tiled else 0
-    padded = -(-batches.rows // lanes) * lanes if tiled and not batches.gather else 0
+    tiled = _is_tiled(program)
     tiny = not scalar and not tiled and is_tiny(program)
+    lanes = 0 if scalar else lanes_for(precision, batches.rows) if tiled else lanes_for(precision)
+    padded = -(-batches.rows // lanes) * lanes if tiled and not batches.gather else 0
     with source.block(f"def {entry}({', '.join(names)}):"):
         source.legend()
         if tiny:
@@ -125,19 +131,25 @@ def emit_training(
         else:
             source.line("row = 0  # where the row numbers of the next batch begin")
             with source.block("for step in range(steps):"):
-                _write_training_step(source, program, loss, _Lanes(lanes, precision, padded, batches))
+                _write_training_step(source, program, loss, _Lanes(lanes, precision, padded, batches, tiled))
             source.line("return steps")
     return Emitted(source.text(), entry, Signature(tuple(kinds), "int64"), arenas, tiny, padded)
 
 
 @dataclass(frozen=True)
 class _Lanes:
-    """How a tile is written: so many rows at a time, of columns that are so long, or of rows taken by number."""
+    """How many numbers are worked on at a time, and how long the columns of the data are where rows are in tiles."""
 
     count: int
     dtype: str
     padded: int
     batches: Batches
+    tiled: bool
+
+    def suits(self, step: Step, section: str) -> TypeGuard[FusedLoop]:
+        """Whether a step is written on lanes: an update, or beside a tile any loop, that walks straight on."""
+        wanted = self.count and (self.tiled or section == "update")
+        return bool(wanted) and isinstance(step, FusedLoop) and is_straight(step, self.dtype)
 
 
 def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: _Lanes) -> None:
@@ -158,7 +170,7 @@ def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: 
             tile = TileWriter(source, step, lanes.count, lanes.batches.rows, lanes.batches.full, lanes.padded)
             tile.write()
             vectors = tile.vectors
-        elif lanes.count and isinstance(step, FusedLoop) and is_straight(step, lanes.dtype):
+        elif lanes.suits(step, name):
             write_straight(source, step, lanes.count, vectors, reciprocals=name == "update")
         else:
             _write_step(source, step, reciprocals=name == "update")

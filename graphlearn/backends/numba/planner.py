@@ -74,7 +74,7 @@ def form_training(step: TrainingStep, request: Request, program: Program, notes:
 
 def _explained(step: TrainingStep, request: Request, program: Program, notes: Notes) -> list[tuple[Program, Emitted]]:
     runs = program, emit_training(program, _batches(request), request.precision, Annotations(program, notes))
-    return [scalar_training(step, request, notes), runs] if is_laned(program) else [runs]
+    return [scalar_training(step, request, notes), runs] if is_laned(program, request.precision) else [runs]
 
 
 def scalar_training(step: TrainingStep, request: Request, notes: Notes) -> tuple[Program, Emitted]:

@@ -5,8 +5,9 @@ Arrays of an arena begin on cache lines, so the last lanes may lie in the gap be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from graphlearn.backends.native import has_near
 from graphlearn.backends.numba.lanes import LaneWriter, Text, laned_values, lanes_of, named, obstacle, values_used
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ZERO, count
@@ -39,7 +40,8 @@ def write_straight(
         step: a loop that `is_straight`.
         lanes: how many entries are worked on at a time.
         vectors: dtype and place in the arena -> the local that holds what is there.
-        reciprocals: whether a division by a number becomes a product with its reciprocal: 1 ULP more.
+        reciprocals: whether a division by a number becomes a product with its reciprocal, and roots and divisions by
+            sums with a root are computed from estimates (`graphlearn.backends.native.near`): 1 ULP more.
     """
     _Straight(source, step, lanes, vectors, reciprocals).write()
 
@@ -103,6 +105,22 @@ class _Straight:
         node = value.node if isinstance(value, Compute) else None
         self._text[value] = named(self._source, text, self._source.local(), node)
 
+    def _shorter(self, value: Compute, operands: Sequence[Text]) -> Text | None:
+        """What takes less time and has 1 ULP more, where there is such a thing."""
+        texts, kind = [text.text for text in operands], lanes_of(value.dtype, self._lanes.count)
+        if not self._reciprocals or value not in self._walks:
+            return None
+        if value.op == "sqrt" and has_near(kind):
+            return Text(f"root_{kind}({texts[0]})", True)
+        if value.op != "div":
+            return None
+        divisor = value.operands[1]
+        if divisor in self._inverse:
+            return Text(f"({texts[0]} * {self._inverse[divisor]})", True)
+        if _near_root(divisor) and has_near(kind) and operands[0].laned:
+            return Text(f"quotient_{kind}({', '.join(texts)})", True)
+        return None
+
     def _expression(self, value: Value, at: int | str) -> Text:
         source = self._source
         if isinstance(value, Literal):
@@ -111,13 +129,20 @@ class _Straight:
             return Text(source.length(value.axis), False)
         if isinstance(value, Compute):
             operands = [self._text[v] for v in value.operands]
-            inverse = self._inverse.get(value.operands[1]) if value.op == "div" and self._reciprocals else None
-            return Text(f"({operands[0].text} * {inverse})", True) if inverse else self._lanes.compute(value, operands)
+            return self._shorter(value, operands) or self._lanes.compute(value, operands)
         if value not in self._walks:
             return Text(source.load(value.buffer, value.strides, ["0"] * len(value.strides), value.offset), False)
         known = self._vectors.get((value.dtype, value.buffer.start + at)) if isinstance(at, int) else None
         pointer, kind = source.place(value.buffer)[0], lanes_of(value.dtype, self._lanes.count)
         return Text(known or f"load_{kind}({pointer}, {_place(value.buffer, at)})", True)
+
+
+def _near_root(value: Value) -> bool:
+    """Whether a value is a root or a sum with one, which is never subnormal unless its other term is."""
+    return isinstance(value, Compute) and (
+        value.op == "sqrt"
+        or (value.op == "add" and any(isinstance(v, Compute) and v.op == "sqrt" for v in value.operands))
+    )
 
 
 def _place(buffer: Buffer, at: int | str) -> str:

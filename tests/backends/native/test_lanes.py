@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphlearn.backends.native import Signature, compile_native, lanes_for
+from graphlearn.backends.native import Signature, compile_native, has_near, lanes_for
 from graphlearn.backends.native.vector_math import FORMULAS
 from graphlearn.errors import EngineError
 
@@ -122,3 +122,34 @@ def test_few_rows_take_few_lanes():
     assert lanes_for("float64") * 2 == most
     assert [lanes_for("float32", rows) for rows in (1, 2, 3, 4, 5)] == [2, 2, 4, 4, min(8, most)]
     assert lanes_for("float32", 10_000) == most
+
+
+@pytest.mark.parametrize(("dtype", "count"), [("float32", 16), ("float64", 8)])
+def test_near_roots_and_quotients_stay_within_two_ulp_and_know_the_ends(dtype, count):
+    if not has_near(f"{SUFFIX[dtype]}x{count}"):  # a machine without AVX-512 has no such functions: none to test
+        with pytest.raises(EngineError):
+            run(["store_{k}(q, 0, root_{k}(load_{k}(p, 0)))"], "float32", 4, np.ones(4), 4)
+        return
+    info = np.finfo(dtype)
+    random = np.random.default_rng(0)
+    most = np.log(float(info.max)) * 0.99
+    divisors = np.exp(random.uniform(-most, most, 1 << 14)).astype(dtype)
+    ends = [0.0, -0.0, np.inf, np.nan, -1.0, info.smallest_subnormal, info.tiny, info.max]
+    divisors[: len(ends)] = ends
+    dividends = random.normal(size=divisors.size).astype(dtype)
+    lines = [
+        "for i in range(0, 16384, {n}):",
+        "    store_{k}(q, i, root_{k}(load_{k}(p, i)))",
+        "    store_{k}(q, 16384 + i, quotient_{k}(load_{k}(p, 16384 + i), load_{k}(p, i)))",
+    ]
+    roots, quotients = run(lines, dtype, count, [*divisors, *dividends], 1 << 15).reshape(2, -1)
+    with np.errstate(all="ignore"):
+        wanted = np.sqrt(divisors)
+        np.testing.assert_array_equal(np.isnan(roots), np.isnan(wanted))
+        np.testing.assert_array_max_ulp(roots[~np.isnan(wanted)], wanted[~np.isnan(wanted)], 2)
+        usual = ~(np.abs(divisors) < info.tiny) | (divisors == 0)
+        wanted = (dividends / divisors)[usual]
+        usual_quotients = quotients[usual]
+        np.testing.assert_array_equal(np.isnan(usual_quotients), np.isnan(wanted))
+        normal = ~np.isnan(wanted) & ~((wanted != 0) & (np.abs(wanted) < info.tiny))
+        np.testing.assert_array_max_ulp(usual_quotients[normal], wanted[normal], 2)
