@@ -92,6 +92,7 @@ class Loop:
     def change(self, values: Mapping[Node, np.ndarray]) -> None:
         """Go on with other parameters, states or scalars; what was before can still be reached."""
         self._run.load(values)
+        self._latest = None
         carried = self._run.read()
         self._scalars |= {leaf: array for leaf, array in values.items() if leaf not in carried}
         before = [s for s in self._snapshots if s[0] < self.done]
