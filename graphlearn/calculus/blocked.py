@@ -12,7 +12,7 @@ from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.lines import calls_to_user
 from graphlearn.graph.node import Node, new_node
 from graphlearn.graph.scope import no_scope
-from graphlearn.graph.traverse import topological
+from graphlearn.graph.traverse import consumers, topological
 
 _NAMED = 3  # operations and outputs that a warning names
 # What to do where zeros are meant and no option says so.
@@ -49,11 +49,21 @@ def warn_of_blocked(outputs: Sequence[Node], zero: Sequence[Node], *, what: str,
     """
     order = topological(outputs)
     present = set(order)
+    uses = consumers(order) if zero else {}
     for w in zero:
         ends = ends_of_influence(order, w) if w in present and w not in outputs else []
+        ends = [node for node in ends if not _is_derived(node, [use for use, _ in uses[node]])]
         if ends:
             said = ZeroGradientWarning(_message(outputs, w, ends, what, cure), nodes=(*outputs, *ends, w))
             warnings.warn(said, stacklevel=calls_to_user())
+
+
+def _is_derived(end: Node, uses: Sequence[Node]) -> bool:
+    """Whether differentiation made an operation, or made a mask of a comparison: its zeros are the truth.
+
+    The second derivative of relu is 0 by no convention: its first one is flat. What nobody wrote has no line.
+    """
+    return end.line is None or (end.dtype == "bool" and bool(uses) and all(use.line is None for use in uses))
 
 
 def _message(outputs: Sequence[Node], w: Node, ends: Sequence[Node], what: str, cure: str) -> str:

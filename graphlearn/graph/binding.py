@@ -12,10 +12,10 @@ from graphlearn.errors import DataError, DTypeError, MissingValueError, ShapeErr
 from graphlearn.graph.kin import Kin, kin
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_mapping
-from graphlearn.graph.origin import lost_leaves
+from graphlearn.graph.origin import lost_shapes
 from graphlearn.graph.streams import bind_run
 from graphlearn.graph.traverse import find_leaf, symbols_in, topological
-from graphlearn.types import TEXT, ArrayType, dtype_cure, dtype_words, format_shape
+from graphlearn.types import TEXT, ArrayType, Shape, dtype_cure, dtype_words, format_shape
 
 _SHOWN = 40  # letters of an entry that a message repeats
 
@@ -106,10 +106,10 @@ def bind(
 
 def _told_apart(
     entries: Mapping[Any, Any], roots: Sequence[Node], table: dict[str, Node], what: str
-) -> tuple[dict[Node, Any], dict[Node, Any]]:
-    """Values of leaves of the graph, and of others: those that it does not use, or that dropped out of it."""
+) -> tuple[dict[Node, Any], list[tuple[Shape, Any]]]:
+    """Values of leaves of the graph; shape and value of others, which it does not use or which dropped out of it."""
     given: dict[Node, Any] = {}
-    unused: dict[Node, Any] = {}
+    unused: list[tuple[Shape, Any]] = []
     families = _families(table)
     for key, value in entries.items():
         if not isinstance(key, (Node, str)):
@@ -121,13 +121,13 @@ def _told_apart(
             whole = table.get(key) if isinstance(key, str) else find_leaf(table, key, what)
             given.update({} if whole is None else {whole: value})  # a graph may have an array besides its entries
             continue
-        lost = lost_leaves(key, roots) if isinstance(key, str) and key not in table else []
+        lost = lost_shapes(key, roots) if isinstance(key, str) and key not in table else []
         leaf = None if lost else find_leaf(table, key, what)
         if leaf is not None:
             given[leaf] = value
         elif isinstance(key, Node):
-            unused[key] = value
-        unused.update(dict.fromkeys(lost, value))
+            unused.append((key.shape, value))
+        unused += [(shape, value) for shape in lost]
     return given, unused
 
 
@@ -141,10 +141,10 @@ def _entries(at: At | None, what: str, table: Mapping[str, Node]) -> Mapping[Any
     return entries
 
 
-def _take_lengths(unused: Mapping[Node, Any], sizes: dict[str, int]) -> None:
+def _take_lengths(unused: Iterable[tuple[Shape, Any]], sizes: dict[str, int]) -> None:
     """The gradient of mean(x) by x does not use x, and yet it needs to know how long x is."""
-    for leaf, value in unused.items():
-        for dim, length in zip(leaf.shape, np.shape(value), strict=False):
+    for shape, value in unused:
+        for dim, length in zip(shape, np.shape(value), strict=False):
             if isinstance(dim, str):
                 sizes.setdefault(dim, length)
 

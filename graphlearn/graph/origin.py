@@ -6,12 +6,33 @@ A side table, since a node holds mathematics alone: ``grad(w * x, w)`` is x, whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from weakref import WeakKeyDictionary, WeakSet
+from itertools import chain
+from weakref import WeakKeyDictionary, ref
 
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import topological
+from graphlearn.types import ArrayType, Shape
 
-_MADE_FROM: WeakKeyDictionary[Node, WeakSet[Node]] = WeakKeyDictionary()
+
+class _Source(ref[Node]):
+    """What something was made from, weakly: that may have been made from this in turn, and both would live for ever.
+
+    Of a leaf it keeps the name and the type, which are asked for when Python has freed it.
+    """
+
+    __slots__ = ("name", "type")
+
+    name: str
+    type: ArrayType
+
+    def __new__(cls, node: Node) -> _Source:
+        self = super().__new__(cls, node)
+        self.name = node.full_name if node.is_leaf else ""
+        self.type = node.type
+        return self
+
+
+_MADE_FROM: WeakKeyDictionary[Node, frozenset[_Source]] = WeakKeyDictionary()
 
 
 def remember_origin(made: Iterable[Node], order: Iterable[Node], wrt: Sequence[Node] = ()) -> None:
@@ -23,13 +44,23 @@ def remember_origin(made: Iterable[Node], order: Iterable[Node], wrt: Sequence[N
         wrt: by what it was differentiated.
     """
     nodes = list(order)
-    origin = WeakSet([*(n for n in nodes if not n.inputs and n.op.name in ("input", "parameter", "state")), *wrt])
-    for node in _known(nodes):
-        origin.update(_MADE_FROM[node])
+    new = [*(n for n in nodes if not n.inputs and n.op.name in ("input", "parameter", "state")), *wrt]
+    origin = _merged([_Source(n) for n in new], *(_MADE_FROM[node] for node in _known(nodes)))
     for node in made:
         known = _MADE_FROM.get(node)
         # Many derivatives share one set: copying it for each would cost their number times that of the leaves.
-        _MADE_FROM[node] = origin if known is None else WeakSet([*known, *origin])
+        _MADE_FROM[node] = origin if known is None else _merged(known, origin)
+
+
+def _merged(*sources: Iterable[_Source]) -> frozenset[_Source]:
+    """All sources; of freed leaves that are alike only one, so that what is made again and again stays small."""
+    kept: dict[object, _Source] = {}
+    for source in chain.from_iterable(sources):
+        if source() is not None:
+            kept[source] = source
+        elif source.name:
+            kept[source.name, source.type] = source
+    return frozenset(kept.values())
 
 
 def _known(nodes: list[Node]) -> list[Node]:
@@ -48,15 +79,19 @@ def was_made_from(order: Iterable[Node], output: Node, leaf: Node) -> bool:
         leaf: what is sought.
     """
     # A leaf counts only where it is the derivative itself: inside another graph it may stand for its own sake.
-    return leaf in _MADE_FROM.get(output, ()) or any(leaf in _MADE_FROM.get(node, ()) for node in order if node.inputs)
+    sought = ref(leaf)
+    return sought in _MADE_FROM.get(output, ()) or any(
+        sought in _MADE_FROM.get(node, ()) for node in order if node.inputs
+    )
 
 
-def lost_leaves(name: str, roots: Sequence[Node]) -> list[Node]:
-    """Leaves of a name that dropped out of a graph.
+def lost_shapes(name: str, roots: Sequence[Node]) -> list[Shape]:
+    """The shapes of leaves of a name that dropped out of a graph, whether or not Python has freed them since.
 
     Args:
         name: full name.
         roots: outputs of the graph.
     """
     nodes = [node for node in topological(roots) if node.inputs or node in roots]
-    return list({w: None for node in nodes for w in _MADE_FROM.get(node, ()) if w.is_leaf and w.full_name == name})
+    found = {s.type.shape: None for node in nodes for s in _MADE_FROM.get(node, ()) if s.name == name}
+    return sorted(found, key=str)

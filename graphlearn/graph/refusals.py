@@ -17,7 +17,7 @@ _DATA = "Compute it on the arrays before they come in."
 def _refusing(what: str, cure: str) -> Callable[..., NoReturn]:
     """A method that refuses: ``what`` the graph lacks, and the cure."""
 
-    def refuse(self: NotANumber, *others: object) -> NoReturn:
+    def refuse(self: NotANumber, *others: object, **options: object) -> NoReturn:
         raise GraphUseError(f"{what}: {self!r}. {cure}", nodes=(self,))
 
     return refuse

@@ -47,7 +47,7 @@ class Tale:
         output: the number that is differentiated.
         wrt: by what.
         count: how many paths there are.
-        trails: the paths; none where there are more than ``limit``.
+        trails: the paths; none where there are more than ``limit``, or none with a derivative.
         limit: how many paths are told at most.
         names: how shown nodes are written.
         values: node -> value; empty without values.
@@ -84,7 +84,8 @@ def _tale(tale: Tale, words: Phrases) -> list[Block]:
     number = f"{tale.count:,}"
     if not tale.trails:
         rows = [Row(left=symbol, right=_number(tale.total))] if tale.total is not None else []
-        said = words.say("paths.many", symbol=symbol, count=number, limit=f"{tale.limit:,}")
+        many = words.say("paths.many", symbol=symbol, count=number, limit=f"{tale.limit:,}")
+        said = many if tale.count else words.say("paths.none", symbol=symbol)
         return [Sentence(said), *([Formula(rows)] if rows else [])]
     key = "paths.one" if tale.count == 1 else "paths.sum"
     symbols = [_path_symbol(k, words) for k in range(1, len(tale.trails) + 1)]

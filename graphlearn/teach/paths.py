@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphlearn.backends.numpy.interpreter import interpret
+from graphlearn.calculus.blocked import IGNORE, warn_of_blocked
 from graphlearn.calculus.gradient import grad
 from graphlearn.calculus.paths import Edge, Path, Ways, local_derivative
 from graphlearn.calculus.reverse import differentiate
@@ -51,7 +52,7 @@ class Paths:
 
     @functools.cached_property
     def paths(self) -> tuple[Path, ...]:
-        """Every path: its nodes, its factors and their product, as graphs; none where there are more than the limit."""
+        """Every path with a derivative: its nodes, its factors and their product, as graphs; none beyond the limit."""
         return tuple(self._ways) if self.count <= self._limit else ()
 
     @property
@@ -61,7 +62,7 @@ class Paths:
 
     @functools.cached_property
     def total(self) -> Node:
-        """The derivative: the sum of the products, or `gl.grad` where there are too many."""
+        """The derivative: the sum of the products; `gl.grad` where there are too many, zero where there are none."""
         if not self.paths:
             return grad(self.output, self.wrt, disconnected="zero")  # type: ignore[return-value]  # one for one
         with no_scope():
@@ -195,13 +196,17 @@ def paths(
 
     Returns:
         `Paths`, or a tuple of them for several: ``.count``, ``.paths`` (each with ``.nodes``, ``.factors`` and
-        ``.product``, which are nodes), ``.total``, ``.values(at)``, ``.to_text(language)``.
+        ``.product``, which are nodes), ``.total``, ``.values(at)``, ``.to_text(language)``. A way through an operation
+        whose derivative is 0, such as floor, is no path. Where that is every way, the count and the derivative are 0.
 
     Raises:
         ShapeError: an array lies on the way. Scalarize the graph first.
-        DisconnectedError: there is no path.
+        DisconnectedError: ``wrt`` does not influence the output.
         DTypeError: a node that is not real.
         OptionError: a limit below 1; no seed or step.
+
+    Warns:
+        ZeroGradientWarning: no way has a derivative, as `grad` warns.
 
     Example:
         >>> import graphlearn as gl
@@ -217,5 +222,8 @@ def paths(
         raise OptionError(f"paths needs a limit of 1 or more; got {limit!r}. Leave it out for 100.")
     check_seed(seed)
     check_step(step)
-    found = tuple(Paths(Ways(root, target), limit, at, seed, step) for target in targets)
+    ways = [Ways(root, target) for target in targets]
+    blocked = [way.wrt for way in ways if not way.count]
+    warn_of_blocked([root], blocked, what="derivative", cure=IGNORE)
+    found = tuple(Paths(way, limit, at, seed, step) for way in ways)
     return found[0] if isinstance(wrt, Node) else found

@@ -90,6 +90,36 @@ def test_nothing_is_said_where_a_derivative_gets_through(build):
         gl.grad(gl.sum(gl.floor(x)), x, disconnected="zero")
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda v: gl.sum(gl.relu(v)),
+        lambda v: gl.sum(gl.leaky_relu(v) + gl.relu6(v) + gl.maximum(v, 0.25)),
+        lambda v: gl.sum(gl.where(v > 0.125, 3.0 * v, -v)),
+        lambda v: gl.sum(abs(v)),
+        gl.max,
+        gl.min,
+    ],
+)
+def test_nothing_is_said_of_second_derivatives_that_are_truly_zero(build):
+    """The masks that end the influence were made by differentiation, or made masks by it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        second = [
+            gl.hessian(build(x), x),
+            gl.jvp(gl.grad(build(x), x), x, np.ones(3)),
+            gl.grad(gl.sum(gl.grad(build(x), x)), x),
+            gl.jacobian(gl.grad(build(x), x), x),
+        ]
+    for found in second:
+        np.testing.assert_array_equal(gl.evaluate(found, AT), np.zeros(found.shape))
+
+
+def test_a_second_derivative_that_only_a_convention_makes_zero_is_told():
+    with pytest.warns(gl.ZeroGradientWarning, match="only through floor"):
+        gl.hessian(gl.sum(gl.floor(x) * x), x)
+
+
 def test_derive_and_fit_warn_too():
     b, t = gl.input("b", "batch"), gl.input("t", "batch")
     w, step = gl.parameter("w", value=1.0), gl.parameter("step", value=0.5)

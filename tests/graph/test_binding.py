@@ -1,5 +1,8 @@
 """Binding: what a caller gives becomes one checked array per leaf; every mistake is named, with its cure."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ import graphlearn as gl
 from graphlearn.errors import DTypeError, MissingValueError, NameClashError, ShapeError, UnknownNameError
 from graphlearn.graph.binding import HasValues, bind
 from graphlearn.graph.leaves import input, parameter, state
+from graphlearn.graph.origin import _MADE_FROM
 from graphlearn.graph.scope import scope
 
 x = input("x", ("batch", 2))
@@ -150,3 +154,36 @@ def test_a_leaf_that_dropped_out_of_a_derivative_is_known_by_name():
         )
     with pytest.raises(gl.UnknownNameError, match="'y'"):
         gl.evaluate(gl.grad(gl.mean(x), x), {"x": np.ones((3, 2)), "y": 1.0})
+
+
+def test_a_leaf_that_dropped_out_is_known_when_python_has_freed_it():
+    def gradient():
+        freed = gl.input("freed", ("batch", 2))
+        return gl.grad(gl.mean(freed), freed), weakref.ref(freed)
+
+    made, leaf = gradient()
+    gc.collect()
+    assert leaf() is None
+    given = {"freed": np.ones((3, 2))}
+    for graph in (made, made * 2, gl.simplify(made * 1.0)):
+        assert gl.evaluate(graph, given).shape == (3, 2)
+    assert gl.compile(made, backend="numpy")(freed=np.ones((3, 2))).shape == (3, 2)
+    with pytest.raises(gl.UnknownNameError, match="'fried'"):
+        gl.evaluate(made, {"fried": np.ones((3, 2))})
+
+
+def test_what_is_derived_again_and_again_remembers_each_name_once():
+    for _ in range(50):
+        again = gl.input("again", "n")
+        made = gl.grad(gl.mean(again), again)  # one object each time, since equal nodes are one
+        del again
+    assert len([source for source in _MADE_FROM[made] if source.name == "again"]) <= 2
+
+
+def test_leaves_made_of_each_other_are_freed():
+    v, w = gl.input("v"), gl.input("w")
+    by_w, by_v = gl.grad(v * w, w), gl.grad(v * w, v)  # v, which came from w, and the other way round
+    refs = [weakref.ref(v), weakref.ref(w)]
+    del v, w, by_w, by_v
+    gc.collect()
+    assert [ref() for ref in refs] == [None, None]

@@ -6,10 +6,11 @@ import pytest
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.gradient import grad
 from graphlearn.calculus.scalarize import scalarize
-from graphlearn.errors import DisconnectedError, DTypeError, GraphUseError, OptionError, ShapeError
+from graphlearn.errors import DisconnectedError, DTypeError, GraphUseError, OptionError, ShapeError, ZeroGradientWarning
 from graphlearn.graph.leaves import constant, input, parameter
 from graphlearn.graph.traverse import symbols
 from graphlearn.ops.activations import relu, sigmoid
+from graphlearn.ops.elementary import floor
 from graphlearn.ops.intrinsics import greater, log, sin, tanh, where
 from graphlearn.ops.random import normal
 from graphlearn.ops.reductions import mean, sum_
@@ -77,6 +78,21 @@ def test_no_path_leads_through_what_has_no_derivative():
     at = {x: 0.5}
     assert evaluate(found.total, at) == pytest.approx(np.cos(0.5))
     assert paths(sum_(x) + mean(x), x).count == 2
+
+
+def test_where_no_way_has_a_derivative_it_is_zero_and_said_so():
+    x = input("x")
+    with pytest.warns(ZeroGradientWarning, match="derivative of .* by 'x' is zero everywhere: .*through floor"):
+        found = paths(floor(x).named("y"), x, at={x: 0.5})
+    assert found.count == 0 and found.complete and found.paths == ()
+    assert evaluate(found.total, {x: 0.5}) == 0
+    text = found.to_text()
+    assert "∂y/∂x is 0: every way leads through an operation whose derivative is 0." in text
+    assert "∂y/∂x = 0" in text and "listed" not in text and "sum over" not in text.split("∂y/∂x is 0")[1]
+    korean = found.to_text("ko")
+    assert "∂y/∂x 값은 0입니다." in korean and "나열" not in korean
+    zero = paths(x * 0.0, x)  # no convention: the derivative is the number 0
+    assert zero.count == 0 and "is 0: every way" in str(zero)
 
 
 def test_the_branch_that_is_not_taken_makes_no_nan():

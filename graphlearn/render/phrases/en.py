@@ -309,6 +309,7 @@ SENTENCES = {
     "paths.forward": "What the names stand for:",
     "paths.one": "{symbol} has {count} path.",
     "paths.sum": "{symbol} is the sum over {count} paths.",
+    "paths.none": "{symbol} is 0: every way leads through an operation whose derivative is 0.",
     "paths.many": "{symbol} is the sum over {count} paths: more than {limit}, so they are counted and not listed.",
     "summary": "Gradients",
     "one.line": "In one line",

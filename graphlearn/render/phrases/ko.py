@@ -311,6 +311,7 @@ SENTENCES = {
     "paths.forward": "이름이 뜻하는 값:",
     "paths.one": "{symbol} 값에는 경로가 {count}개 있습니다.",
     "paths.sum": "{symbol} 값은 경로 {count}개의 합입니다.",
+    "paths.none": "{symbol} 값은 0입니다. 모든 경로가 미분이 0인 연산을 지나기 때문입니다.",
     "paths.many": "{symbol} 값은 경로 {count}개의 합입니다. {limit}개보다 많아서 세기만 하고 나열하지 않습니다.",
     "summary": "기울기",
     "one.line": "한 줄로 쓰면",
