@@ -130,6 +130,7 @@ from graphlearn.ops.rectifiers import (
     hard_tanh,
     leaky_relu,
     mish,
+    prelu,
     relu6,
     selu,
     silu,
@@ -166,7 +167,6 @@ __version__ = "0.1.0"
 
 abs, pow, remainder = absolute, power, mod  # NumPy's names
 subtract, multiply, divide, negative = sub, mul, div, neg  # NumPy's names
-prelu = leaky_relu  # with a parameter as slope
 
 # Loaded on first use: public name -> (module, name in it; empty for the module itself).
 _LAZY = {

@@ -86,6 +86,13 @@ def hessian(output: Node, wrt: Node | Sequence[Node]) -> Node | tuple[tuple[Node
         DTypeError: a node is not real.
     """
     targets = require_nodes(wrt, "a hessian by wrt")
+    for target in targets:
+        if _count(target.shape) is None:
+            raise ShapeError(
+                f"a hessian needs nodes of fixed lengths, since it has as many rows and columns; got {target!r}. Give "
+                "its free axis a length with gl.specialize, or take products with gl.jvp of gl.grad.",
+                nodes=(target,),
+            )
     firsts = tuple(grad(output, target) for target in targets)
     blocks = tuple(tuple(jacobian(first, target) for target in targets) for first in firsts)  # type: ignore[arg-type]
     return blocks[0][0] if isinstance(wrt, Node) else blocks  # type: ignore[return-value]  # nodes, one for one

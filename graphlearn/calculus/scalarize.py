@@ -16,7 +16,7 @@ from graphlearn.calculus.entries import Entries, Place, array_of, fitted, length
 from graphlearn.calculus.entry_choices import chosen
 from graphlearn.calculus.entry_rows import ROWS
 from graphlearn.calculus.probing import linear, moved
-from graphlearn.calculus.specialize import free_axes, specialize
+from graphlearn.calculus.specialize import free_axes, specialize_all
 from graphlearn.errors import ShapeError, UnsupportedOp
 from graphlearn.graph.kin import entry_of
 from graphlearn.graph.leaves import constant_array, typed_constant
@@ -53,7 +53,7 @@ def scalarize(outputs: Node | Sequence[Node], **sizes: int) -> Any:
     """
     roots = require_nodes(outputs, "scalarize")
     symbols(*roots)
-    nodes = specialize(roots, **sizes)
+    nodes = specialize_all(roots, sizes, "scalarize")
     free = free_axes(topological(nodes))
     if free:
         lengths = ", ".join(f"{name}=4" for name in free)

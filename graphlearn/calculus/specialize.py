@@ -38,15 +38,26 @@ def specialize(outputs: Node | Sequence[Node], **sizes: int) -> Any:
         >>> gl.specialize(gl.sum(x, axis=1), batch=4)[1:3]
         <slice float64[2]>
     """
-    roots = require_nodes(outputs, "specialize")
+    new = specialize_all(require_nodes(outputs, "specialize"), sizes, "specialize")
+    return new[0] if isinstance(outputs, Node) else new
+
+
+def specialize_all(roots: Sequence[Node], sizes: Mapping[str, object], what: str) -> tuple[Node, ...]:
+    """`specialize` for several nodes.
+
+    Args:
+        roots: nodes.
+        sizes: name of a free axis -> its length, as the caller wrote it.
+        what: who asks, for messages.
+    """
     symbols(*roots)
     order = topological(roots)
-    lengths = check_lengths(sizes, order, "specialize")
+    lengths = check_lengths(sizes, order, what)
     new: dict[Node, Node] = {}
     for node in order:
         new[node] = _with_lengths(node, tuple([new[n] for n in node.inputs]), lengths)
     carry_streams(new, roots)
-    return new[roots[0]] if isinstance(outputs, Node) else tuple(new[root] for root in roots)
+    return tuple(new[root] for root in roots)
 
 
 def free_axes(order: Sequence[Node]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def caller_line() -> Line | None:
         code = frame.f_code
         ours = _OURS.get(code.co_filename)
         if ours is None:
-            ours = _is_ours(code.co_filename)
+            ours = is_ours(code.co_filename)
         if not ours:
             # By id: the hash of a code object is that of all its constants. What is kept keeps its code alive.
             key = (id(code), frame.f_lasti)
@@ -69,7 +69,7 @@ def user_location() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         filename = frame.f_code.co_filename
-        if not _is_ours(filename):
+        if not is_ours(filename):
             return f", at {pathlib.Path(filename).name}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
@@ -79,12 +79,13 @@ def calls_to_user() -> int:
     """The stacklevel of a warning of its caller that is about the innermost frame outside this package."""
     frame: FrameType | None = sys._getframe(2)
     count = 2
-    while frame is not None and _is_ours(frame.f_code.co_filename):
+    while frame is not None and is_ours(frame.f_code.co_filename):
         frame, count = frame.f_back, count + 1
     return count
 
 
-def _is_ours(filename: str) -> bool:
+def is_ours(filename: str) -> bool:
+    """Whether a file belongs to this package, or to what Python and NumPy put between it and its callers."""
     ours = _OURS[filename] = filename.startswith((_PACKAGE + os.sep, *_NOT_USERS))
     return ours
 

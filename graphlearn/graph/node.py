@@ -9,7 +9,7 @@ import numpy as np
 
 from graphlearn.errors import DTypeError, GraphLearnError, GraphUseError, ShapeError
 from graphlearn.graph.beyond import fitting, is_beyond, within_reach
-from graphlearn.graph.blame import blame
+from graphlearn.graph.blame import blame, blame_value
 from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.interning import TABLE, Key
 from graphlearn.graph.lines import Line, caller_line, line_text
@@ -360,7 +360,7 @@ def as_node(value: Any) -> Node:
     try:
         return _wrap(value, "a constant")
     except DTypeError as error:
-        raise blame(error, "a constant", ()) from None
+        raise blame_value(error, "a constant") from None
 
 
 def _wrap(value: Any, what: str) -> Node:

@@ -23,7 +23,7 @@ from graphlearn.ops.intrinsics import maximum, minimum, sqrt
 from graphlearn.ops.normalised import log_softmax, logsumexp, one_hot, softmax, softmax_cross_entropy
 from graphlearn.ops.pooling import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d
 from graphlearn.ops.random import dropout
-from graphlearn.ops.rectifiers import leaky_relu
+from graphlearn.ops.rectifiers import prelu
 from graphlearn.ops.reductions import max_, min_
 from graphlearn.ops.running import cumsum
 from graphlearn.ops.shape import axis_size, broadcast_to, cast
@@ -72,7 +72,7 @@ _OWN: dict[str, _Function] = {
     "max_pool2d": max_pool2d,
     "one_hot": one_hot,
     "overlap_add": overlap_add,
-    "prelu": leaky_relu,
+    "prelu": prelu,
     "scatter_add": scatter_add,
     "softmax": softmax,
     "softmax_cross_entropy": softmax_cross_entropy,

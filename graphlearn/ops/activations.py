@@ -98,7 +98,7 @@ def _open_bce(node: Node) -> Opening:
 
 
 binary_cross_entropy = elementwise(
-    "bce",
+    "binary_cross_entropy",
     doc="Binary cross-entropy of the probability sigmoid(z) and a target t, from the logit z; finite for every z.",
     formula=lambda m, z, t: -(t * m.log(1 / (1 + m.exp(-z))) + (1 - t) * m.log(1 / (1 + m.exp(z)))),
     kernel=_bce_kernel,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import PRODUCT, Notation, Reach
 from graphlearn.ops.reach import any_over, padded
@@ -73,7 +74,8 @@ def matmul(a: Any, b: Any) -> Node:
     """
     left, right = as_node(a), as_node(b)
     if min(left.ndim, right.ndim) == 1 and max(left.ndim, right.ndim) > 2:
-        shape = matmul_shape(left.shape, right.shape)
+        with blaming("matmul", left, right):
+            shape = matmul_shape(left.shape, right.shape)
         left = expand_dims(left, 0) if left.ndim == 1 else left
         right = expand_dims(right, 1) if right.ndim == 1 else right
         return reshape(build(MATMUL, [left, right]), shape)

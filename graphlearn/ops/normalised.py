@@ -336,11 +336,12 @@ def one_hot(labels: Any, classes: int, dtype: str = "float64") -> Node:
         OptionError: a number of classes that is no whole number from 0 on.
     """
     labels = as_node(labels)
-    if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < 0:
-        raise OptionError(f"one_hot needs a number of classes from 0 on; got {classes!r}. Count the classes.")
-    if labels.dtype not in ("int32", "int64", "uint8"):
-        raise DTypeError(
-            f"one_hot needs integer class numbers; got {labels.type}. Declare the input with dtype='int64'."
-        )
+    with blaming("one_hot", labels):
+        if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < 0:
+            raise OptionError(f"one_hot needs a number of classes from 0 on; got {classes!r}. Count the classes.")
+        if labels.dtype not in ("int32", "int64", "uint8"):
+            raise DTypeError(
+                f"one_hot needs integer class numbers; got {labels.type}. Declare the input with dtype='int64'."
+            )
     rows = cast(equal(expand_dims(labels, -1), constant(np.arange(classes))), dtype)
     return numbering(rows, labels, classes)

@@ -64,6 +64,8 @@ def as_indices(indices: Any) -> Node:
     if isinstance(indices, Node):
         return indices
     array = as_array(indices, "an index")
+    if array.dtype.kind not in "biuf":
+        return as_node(indices)  # which says what it needs
     if array.size == 0 and not isinstance(indices, np.ndarray):
         array = array.astype(np.int64)
     narrow = array.dtype.kind in "iu" and str(array.dtype) not in WHOLE

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from graphlearn.graph.node import Node
 from graphlearn.ops.elementwise import elementwise
 
 # Of the paper: with them, activations of mean 0 and variance 1 stay so. The lower one is scale times alpha.
@@ -195,3 +196,21 @@ threshold = elementwise(
     ),
     kink="the derivative of threshold by its level is 0, also at the jump",
 )
+
+
+def prelu(x: Any, /, slope: Any = 0.01) -> Node:
+    """X above 0, else slope times x: `leaky_relu` whose slope is trained.
+
+    Args:
+        x: node, number or array of any shape.
+        slope: likewise, such as a parameter of one number or of one for each column; they broadcast.
+
+    Returns:
+        A node of their common shape.
+
+    Raises:
+        ShapeError: shapes that do not broadcast.
+
+    Source: He, Zhang, Ren and Sun (2015), Delving deep into rectifiers, ICCV.
+    """
+    return leaky_relu(x, slope)

@@ -54,7 +54,7 @@ def demands(roots: Iterable[Node]) -> tuple[Demand, ...]:
     for node in topological(roots):
         if node in _DEMANDS:
             found[_DEMANDS[node]] = None
-        elif node.op.name in ("bce", "cross_entropy"):
+        elif node.op.name in ("binary_cross_entropy", "cross_entropy"):
             target = node.inputs[1]
             found[_LABELS.get(target, Demand(target, 0))] = None
     return tuple(found)

@@ -8,11 +8,11 @@ from graphlearn.calculus.gradient import grad
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.calculus.simplify import rewrite_graph, simplify
 from graphlearn.errors import OptionError
-from graphlearn.graph.leaves import constant, input, parameter
+from graphlearn.graph.leaves import constant, input, parameter, typed_constant
 from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import topological
 from graphlearn.ops.algebra import GRAPH
-from graphlearn.ops.normalised import log_softmax, softmax
+from graphlearn.ops.normalised import log_softmax, softmax, softmax_cross_entropy
 from graphlearn.ops.reductions import mean, sum_
 from graphlearn.ops.shape import axis_size, reshape
 
@@ -115,3 +115,19 @@ def test_truths_are_not_added_before_they_are_numbers(build):
     at = {a: ones, b: ones, z: np.array([[0.5, -1.5], [2.0, 3.0]])}
     node = build(a, b, z)
     np.testing.assert_allclose(evaluate(simplify(node), at), evaluate(node, at), rtol=1e-15)
+
+
+def test_an_array_of_one_number_is_that_number():
+    """What a folded reshape or NumPy's ones and zeros come to, however many entries they have."""
+    v = input("v", 3)
+    for node in (v * np.ones(1), v * np.ones(3), v + np.zeros(3), v - np.zeros(1), v ** np.ones(1), v / np.ones(3)):
+        assert simplify(node) is v
+    assert simplify(v * np.zeros(3)) is simplify(v * 0.0)
+    assert simplify(x * np.ones((2, 3))).inputs == (x,)  # repeated, since the shape stays
+    assert simplify(v * np.array([1.0, 1.0, 2.0])).op.name == "mul"
+    assert simplify(constant([2.0, 2.0]) * constant([3.0, 3.0])).inputs == (typed_constant(6.0, "float64"),)
+
+
+def test_the_gradient_of_one_row_of_logits_is_prediction_minus_target():
+    z, t = input("z", 3), input("t", 3)
+    assert simplify(grad(softmax_cross_entropy(z, t, normalized=True), z)) is softmax(z) - t

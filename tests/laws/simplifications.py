@@ -207,10 +207,10 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     P(
         "binary_cross_entropy", lambda x, y: -(y * log(m.sigmoid(x)) + (1 - y) * log(1 - m.sigmoid(x))),
-        lambda x, y: apply("bce", x, y),
+        lambda x, y: apply("binary_cross_entropy", x, y),
     ),
     P(
         "binary_cross_entropy", lambda x, y: -y * log(m.sigmoid(x)) - (1 - y) * log(1 - m.sigmoid(x)),
-        lambda x, y: apply("bce", x, y),
+        lambda x, y: apply("binary_cross_entropy", x, y),
     ),
 )  # fmt: skip

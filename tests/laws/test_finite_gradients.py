@@ -24,7 +24,7 @@ def test_the_tails_that_textbook_forms_lose():
     assert gradient_at(GRAPH.softplus(x), x, 1000.0) == 1
     for target in (0.0, 1.0):
         for z in (1e4, -1e4):
-            assert gradient_at(GRAPH.bce(x, target), x, z) == (1.0 if z > 0 else 0.0) - target
+            assert gradient_at(GRAPH.binary_cross_entropy(x, target), x, z) == (1.0 if z > 0 else 0.0) - target
 
 
 def masked():

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import graphlearn as gl
-from graphlearn.errors import GraphLearnError
+from graphlearn.errors import DTypeError, GraphLearnError
 from graphlearn.graph.leaves import INPUT
 from graphlearn.graph.node import make, new_node
 from graphlearn.graph.op import Op
@@ -66,6 +66,7 @@ def test_a_refusal_names_the_op_the_operands_and_the_cure(op: Op) -> None:
         assert text.split("\n")[0].endswith("."), text
 
 
+_FREE = gl.input("f", ("n",))
 # Public names that are no functions of graphs, or open a browser or files.
 _OTHERS = {"Node", "ArrayType"}
 _PYTHONS_OWN = re.compile(
@@ -133,6 +134,9 @@ def test_a_public_function_refuses_in_its_own_words(name: str) -> None:
         (lambda x: gl.softmax(gl.input("m", (2, 3)), axis=(0, 1)), r"softmax needs one axis; got \(0, 1\)"),
         (lambda x: gl.concatenate(x), r"concatenate needs several, in a list; got <input x"),
         (lambda x: gl.grad(gl.scalarize(gl.sum(x * x)), x), r"It stands there as x\[0\], x\[1\], x\[2\]; diff"),
+        (lambda x: gl.scalarize(gl.mean(gl.input("f", ("n",))), m=2), "scalarize names the axis 'm'"),
+        (lambda x: gl.hessian(gl.sum(_FREE * _FREE), _FREE), r"a hessian needs nodes of fixed lengths.* got <input f"),
+        (lambda x: gl.one_hot(gl.input("i", 2, "int64"), -1), r"one_hot needs a number of classes.*\n.*i: int64\[2\]"),
         (lambda x: gl.sum(x, keepdims="no"), "sum with keepdims needs True or False; got 'no'"),
         (lambda x: gl.compile(x, backend=["numba"]), "backend needs one of cuda, numba, numpy; got"),
     ],
@@ -140,3 +144,69 @@ def test_a_public_function_refuses_in_its_own_words(name: str) -> None:
 def test_a_refusal_says_what_to_do(call: Callable[[Any], Any], message: str) -> None:
     with pytest.raises(GraphLearnError, match=message):
         call(gl.input("x", 3))
+
+
+_REDUCING = (
+    "sum", "mean", "max", "min", "norm", "any", "all", "argmax", "cumsum", "det", "diag", "flip", "dropout",
+    "logsumexp", "softmax", "prod", "var", "std", "transpose",
+)  # fmt: skip
+# What no constant can be made of, given to functions that build: name of the call -> the call and the nodes named.
+_VALUES: dict[str, tuple[Callable[[Any, Any, Any], Any], str]] = {
+    "matmul": (lambda x, m, s: x @ "a", "x"),
+    "concatenate": (lambda x, m, s: gl.concatenate([x, None]), "x"),
+    "stack": (lambda x, m, s: np.stack([x, "a"]), "x"),
+    "dot": (lambda x, m, s: x.dot("a"), "x"),
+    "inner": (lambda x, m, s: gl.inner(x, "a"), "x"),
+    "einsum": (lambda x, m, s: gl.einsum("i,i", x, "a"), "x"),
+    "solve": (lambda x, m, s: np.linalg.solve(m, "a"), "m"),
+    "hypot": (lambda x, m, s: np.hypot(x, "a"), "x"),
+    "pow": (lambda x, m, s: x ** "a", "x"),
+    "mod": (lambda x, m, s: x % None, "x"),
+    "take": (lambda x, m, s: gl.take(x, "a"), "x"),
+    "jvp": (lambda x, m, s: gl.jvp(s, s, "a"), "s"),
+    "mse": (lambda x, m, s: gl.losses.mse(x, "a"), "x"),
+    "exp": (lambda x, m, s: gl.exp([x, m]), "x m"),
+    **{
+        name: (lambda x, m, s, name=name: getattr(gl, name)([x, m]), "x m")
+        for name in _REDUCING
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _VALUES)
+def test_a_value_that_is_no_number_is_refused_by_what_was_called(name: str) -> None:
+    call, operands = _VALUES[name]
+    nodes = gl.input("x", 3), gl.input("m", (3, 3)), gl.input("s")
+    with pytest.raises(DTypeError) as caught:
+        call(*nodes)
+    first, second = str(caught.value).split("\n")
+    assert first.startswith(f"{name} needs a n"), first
+    types = {node.name: node.type for node in nodes}
+    for operand in operands.split():
+        assert f"{operand}: {types[operand]}" in second, second
+        assert operand in {node.name for node in caught.value.nodes}
+    assert second.startswith(f"  operands of {name}: "), second
+    assert ", at test_refusals.py:" in second, second
+
+
+_COMPOSED: dict[str, Callable[[Any, Any], Any]] = {
+    "matmul": lambda x, y: gl.input("a", (2, 2, 3)) @ y,
+    "conv1d": lambda x, y: gl.conv1d(gl.input("a", (2, 5, 3)), gl.input("b", (2, 4, 3))),
+    "slogdet": lambda x, y: gl.slogdet(x),
+    "prelu": lambda x, y: gl.prelu(x, y),
+    "binary_cross_entropy": lambda x, y: gl.binary_cross_entropy(x, y),
+    "logical_xor": lambda x, y: gl.logical_xor(x, y),
+    "hypot": lambda x, y: np.hypot(x, y),
+    "one_hot": lambda x, y: gl.one_hot(x, 3),
+}
+
+
+@pytest.mark.parametrize("name", _COMPOSED)
+def test_what_is_made_of_others_is_refused_by_its_own_name_and_operands(name: str) -> None:
+    with pytest.raises(GraphLearnError) as caught:
+        _COMPOSED[name](gl.input("x", 3), gl.input("y", 5))
+    first, second = str(caught.value).split("\n")
+    assert re.match(rf"({name}|broadcasting) needs ", first), first
+    assert second.startswith(f"  operands of {name}: "), second
+    assert "unnamed" not in second, second
+    assert caught.value.nodes

@@ -270,7 +270,12 @@ def test_it_shows_itself():
     assert str(DERIVATION) == DERIVATION.to_text()
     assert repr(DERIVATION) == f"<Derivation of L: {len(DERIVATION.steps)} steps>"
     assert isinstance(DERIVATION, Derivation)
-    assert {step.rule for step in DERIVATION.steps} >= {"seed", "chain.bce", "chain.matmul", "unbroadcast"}
+    assert {step.rule for step in DERIVATION.steps} >= {
+        "seed",
+        "chain.binary_cross_entropy",
+        "chain.matmul",
+        "unbroadcast",
+    }
 
 
 # --- size ------------------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def test_a_loss_is_opened_to_its_probability_which_has_a_free_name():
     found = shown(binary_cross_entropy(z, t).named("L"))
     assert [found.names[n] for n in found.nodes if not n.is_leaf] == ["z", "p", "L"]
     ((op, opening),) = found.openings.items()
-    assert op.op.name == "bce"
+    assert op.op.name == "binary_cross_entropy"
     assert found.names[opening.inner] == "p"
     p = parameter("p", ())
     taken = shown(binary_cross_entropy((z * p).named("y"), t).named("L"))
@@ -145,4 +145,4 @@ def test_numbers_are_plain_where_only_constants_and_lengths_make_them():
 def test_only_what_has_a_textbook_form_opens():
     z = matmul(x, w)
     order = topological([binary_cross_entropy(z, t), GRAPH.tanh(z)])
-    assert [node.op.name for node in open_operations(order)] == ["bce"]
+    assert [node.op.name for node in open_operations(order)] == ["binary_cross_entropy"]

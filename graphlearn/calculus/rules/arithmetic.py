@@ -8,7 +8,7 @@ import numpy as np
 
 from graphlearn.calculus.rules.patterns import Rule, both_ways, is_op, number, square_root_of
 from graphlearn.graph.frozen import FrozenArray
-from graphlearn.graph.leaves import constant_array
+from graphlearn.graph.leaves import constant_array, typed_constant
 from graphlearn.graph.node import Node, apply, as_node, make
 from graphlearn.graph.op import find_op
 from graphlearn.ops.shape import broadcast_to
@@ -31,7 +31,9 @@ def _fold(node: Node) -> Node | None:
     weak = node.type.weak
     literal = np.asarray(value, node.dtype)
     frozen = FrozenArray(literal.item() if weak else literal, weak=weak)
-    return make(find_op("constant"), (), (("value", frozen),), scope="")
+    folded = make(find_op("constant"), (), (("value", frozen),), scope="")
+    repeated = literal.ndim and number(folded) is not None
+    return broadcast_to(typed_constant(literal.flat[0], node.dtype), node.shape) if repeated else folded
 
 
 def _is_small(node: Node) -> bool:

@@ -56,9 +56,15 @@ def _saturates(node: Node) -> bool:
 
 
 def number(node: Node) -> float | None:
-    """The value of a scalar constant, also one that is broadcast; None for anything else."""
+    """The value of a constant of one number, once or repeated; None for anything else.
+
+    What takes its place must be of the node's shape: an array of ones is as long as it is.
+    """
     value = constant_array(unspread(node))
-    return float(value) if value is not None and value.shape == () else None
+    if value is None or value.size == 0:
+        return None
+    first = value.flat[0]
+    return float(first) if value.ndim == 0 or (value == first).all() else None
 
 
 def unspread(node: Node) -> Node:

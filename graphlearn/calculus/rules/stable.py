@@ -265,7 +265,7 @@ def _binary_cross_entropy(node: Node) -> Node | None:
         for (t, yes), (rest, no) in ((p, q) for p in both_ways(one) for q in both_ways(other)):
             logs = is_op(yes, "log_sigmoid") and is_op(no, "log_sigmoid")
             if logs and one_minus(rest) is t and opposite(yes.inputs[0], no.inputs[0]):
-                return -apply("bce", yes.inputs[0], t)
+                return -apply("binary_cross_entropy", yes.inputs[0], t)
     return None
 
 

@@ -78,7 +78,7 @@ TITLES = {
     "chain.gelu_tanh": "GELU by the formula with tanh",
     "chain.gaussian": "bell curve",
     "chain.guarded": "a number or what stands in for it",
-    "chain.bce": "sigmoid + binary cross-entropy",
+    "chain.binary_cross_entropy": "sigmoid + binary cross-entropy",
     "chain.broadcast_to": "broadcast",
     "chain.reshape": "reshape",
     "chain.transpose": "transpose",
@@ -235,7 +235,7 @@ SENTENCES = {
     "through": "{rule}, through {consumer}",
     "seed": "The output changes one for one with itself.",
     "product": "the product of both, simplified",
-    "textbook.bce": "prediction minus target",
+    "textbook.binary_cross_entropy": "prediction minus target",
     "textbook.cross_entropy": "the targets of each row sum to 1: prediction minus target",
     "blocked": (
         "{name} has influence on {output} only through: {ops}. The derivative there is 0 by convention, so no gradient "

@@ -78,7 +78,7 @@ TITLES = {
     "chain.gelu_tanh": "x 곱하기 정규 분포 함수의 쌍곡탄젠트 근사",
     "chain.gaussian": "종 모양 곡선 함수",
     "chain.guarded": "값 또는 그것을 대신하는 값",
-    "chain.bce": "시그모이드 + 이진 교차 엔트로피",
+    "chain.binary_cross_entropy": "시그모이드 + 이진 교차 엔트로피",
     "chain.broadcast_to": "브로드캐스트",
     "chain.reshape": "모양 바꾸기",
     "chain.transpose": "전치",
@@ -235,7 +235,7 @@ SENTENCES = {
     "through": "{rule}: {consumer} 노드를 지나는 경로",
     "seed": "출력은 자기 자신에 대해 1의 비율로 변합니다.",
     "product": "두 식의 곱을 정리한 결과",
-    "textbook.bce": "예측값 빼기 정답",
+    "textbook.binary_cross_entropy": "예측값 빼기 정답",
     "textbook.cross_entropy": "행마다 정답의 합이 1이므로: 예측값 빼기 정답",
     "blocked": (
         "{name} 값은 {output} 값에 다음 연산을 통해서만 영향을 줍니다: {ops}. 그 미분은 약속에 따라 0이므로 기울기가 "
