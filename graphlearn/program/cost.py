@@ -1,19 +1,23 @@
 """What a graph costs: floating-point operations and bytes of every node, by the conventions that stand here.
 
 - An elementwise operation takes one operation for each entry of its result and each ``+ - * /``, comparison, choice or
-  function (exp, tanh, ...) in its formula.
+  function (exp, tanh, ...) in its textbook formula.
 - A product of (m, k) and (k, n) takes ``2 m k n``: a multiplication and an addition each. A sum or a maximum of n
   entries takes ``n - 1``.
 - A random number takes one; what works on matrices of n rows takes the ``n**3`` of elimination.
-- What moves entries takes none; a compound takes what its expansion does.
-- A result takes bytes, but for views: ``broadcast_to``, ``reshape``, ``transpose`` and slices show another array.
+- What moves entries, or sets some to 0, takes none; a compound takes what its expansion does: softmax of n entries
+  ``5 n - 2``, a norm ``2 n``, a variance ``4 n``.
+- What a kernel does besides, so that nothing overflows and no digits are lost, is not counted: choices that are hardly
+  ever taken, and what they choose.
+- A result takes bytes, but for what is a view in NumPy: ``broadcast_to``, ``transpose`` and slices show another array,
+  and so does a reshape of entries that lie one after the other; of others (a transpose, a repeated array) it is a copy.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,13 +25,13 @@ import numpy as np
 from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.op import Op
-from graphlearn.graph.traverse import topological, topological_above
+from graphlearn.graph.traverse import topological
 from graphlearn.ops.algebra import GRAPH
 from graphlearn.ops.formulas import kinds_of_operands, placeholders
+from graphlearn.program.layouts import Layouts
 from graphlearn.types import Dim
 
 Sizes = Mapping[str, int]
-VIEWS = ("broadcast_to", "reshape", "transpose", "slice")
 
 
 class NodeCost(NamedTuple):
@@ -52,7 +56,11 @@ def count_costs(order: Iterable[Node], sizes: Sizes, precision: str) -> tuple[No
         sizes: length of every free axis.
         precision: what float64 is computed in.
     """
-    return tuple(NodeCost(n, 0 if n.is_leaf else flops(n, sizes), _bytes(n, sizes, precision)) for n in order)
+    layouts = Layouts(sizes)
+    return tuple(
+        NodeCost(n, 0 if n.is_leaf else flops(n, sizes), 0 if layouts.is_view(n) else _bytes(n, sizes, precision))
+        for n in order
+    )
 
 
 def entries(shape: Sequence[Dim], sizes: Sizes) -> int:
@@ -61,8 +69,6 @@ def entries(shape: Sequence[Dim], sizes: Sizes) -> int:
 
 
 def _bytes(node: Node, sizes: Sizes, precision: str) -> int:
-    if node.op.name in VIEWS:
-        return 0
     dtype = precision if node.dtype == "float64" else node.dtype
     return entries(node.shape, sizes) * np.dtype(dtype).itemsize
 
@@ -89,8 +95,28 @@ def flops(node: Node, sizes: Sizes) -> int:
             nodes=(node,),
         )
     graph = as_node(node.op.expand(node))
-    inner = topological_above([graph], set(node.inputs))
-    return sum(flops(n, sizes) for n in inner if n not in node.inputs and not n.is_leaf)
+    return sum(flops(n, sizes) for n in without_guards([graph], set(node.inputs)) if not n.is_leaf)
+
+
+def without_guards(roots: Iterable[Node], known: Collection[Node]) -> tuple[Node, ...]:
+    """The nodes that roots are made of, but for known ones and for what only guards digits or keeps from overflow.
+
+    Args:
+        roots: nodes.
+        known: where the search ends.
+    """
+    found: dict[Node, None] = {}
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node in found or node in known:
+            continue
+        if node.op.name == "guarded":
+            stack.append(node.inputs[2])
+            continue
+        found[node] = None
+        stack.extend(node.inputs)
+    return tuple(found)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -136,6 +162,19 @@ def _drawn(node: Node, sizes: Sizes) -> int:
     return entries(node.shape, sizes) if node.type.is_float else 0
 
 
+def _lines(each: int, per_line: int) -> _Row:
+    """So many operations for each entry of the operand, and so many for each line that becomes one number."""
+
+    def row(node: Node, sizes: Sizes) -> int:
+        x = node.inputs[0].shape
+        axis = node.attr("axis")
+        axes = {axis} if isinstance(axis, int) else set(axis)
+        lines = entries([d for k, d in enumerate(x) if k not in axes], sizes)
+        return max(each * entries(x, sizes) + per_line * lines, 0)
+
+    return row
+
+
 def _matmul(node: Node, sizes: Sizes) -> int:
     return 2 * entries(node.shape, sizes) * entries(node.inputs[0].shape[-1:], sizes)
 
@@ -161,9 +200,15 @@ def _cofactor_along(node: Node, sizes: Sizes) -> int:
 _ROWS: dict[str, _Row] = {
     **dict.fromkeys(
         ("axis_size", "broadcast_to", "cast", "concatenate", "inlay", "reshape", "slice", "take", "take_along_axis",
-         "transpose", "windows"), _none,
+         "transpose", "tril", "triu", "diag", "windows"), _none,
     ),
-    **dict.fromkeys(("sum", "max", "prod", "argmax", "argmin"), _reduced),
+    **dict.fromkeys(("sum", "max", "min", "prod", "argmax", "argmin"), _reduced),
+    # Largest, difference, exp, sum, quotient or logarithm; an entry times its target; squares, sum, root.
+    "softmax": _lines(5, -2),
+    "log_softmax": _lines(5, -1),
+    "logsumexp": _lines(4, 0),
+    "cross_entropy": _lines(7, -1),
+    "norm": _lines(2, 0),
     "cumsum": _along(1),
     "products_before": _along(1),
     "recurrence": _along(2),

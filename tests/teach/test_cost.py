@@ -8,9 +8,12 @@ from graphlearn.graph.op import CALL, Notation, Op
 from graphlearn.ops.activations import relu, sigmoid
 from graphlearn.ops.elementwise import elementwise
 from graphlearn.ops.intrinsics import tanh
-from graphlearn.ops.normalised import softmax
-from graphlearn.ops.reductions import mean, sum_
+from graphlearn.ops.normalised import log_softmax, logsumexp, softmax
+from graphlearn.ops.reductions import mean, min_, sum_
+from graphlearn.ops.repeating import repeat, tile
+from graphlearn.ops.statistics import norm, std, var
 from graphlearn.ops.structural import build
+from graphlearn.ops.triangles import tril
 from graphlearn.teach.cost import cost
 
 
@@ -45,12 +48,31 @@ def test_the_backward_pass_is_a_small_multiple(loss):
 def test_compounds_and_formulas_are_counted_by_what_they_consist_of():
     x = input("x", (4, 3))
     assert cost(relu(x)).flops == 12 and cost(sigmoid(x)).flops == 4 * 12
-    # max, is its size inf, are both equal, and, minus, where, exp, sum, over
-    assert cost(softmax(x)).flops == 4 * (2 + 1 + 1 + 3 + 3 + 3 + 3 + 3 + 2 + 3)
-    assert cost(x.T.reshape(2, 6)[0]).flops == cost(x.T.reshape(2, 6)[0]).bytes == 0
+    assert cost(softmax(x)).flops == 4 * (2 + 3 + 3 + 2 + 3)  # max, minus, exp, sum, over
+    assert cost(x.T.reshape(2, 6)[0]).flops == cost(x.reshape(2, 6)[0].T).bytes == 0
     assert cost(sum_(input("e", (0, 3)), axis=0)).flops == 0
     own = elementwise("cost_of_my_own", formula=lambda m, x: x / (1 + m.exp(-x)))
     assert cost(own(x)).flops == 12 * 4
+
+
+def test_what_guards_digits_is_not_counted():
+    x = input("x", (4, 3))
+    by_hand = {
+        norm: 12 + 11 + 1, var: (11 + 1) + 12 + 12 + 11 + 1, std: (11 + 1) + 12 + (12 + 11 + 1) + 1, min_: 11,
+        logsumexp: 4 * (2 + 3 + 3 + 2 + 1 + 1), log_softmax: 4 * (2 + 3 + 3 + 2 + 1 + 3), tril: 0,
+    }  # fmt: skip
+    for function, flops in by_hand.items():
+        assert cost(function(x)).flops == flops, function.__name__
+    assert cost(norm(x, axis=0)).flops == 3 * (4 + 3 + 1)
+
+
+def test_copies_take_bytes():
+    x = input("x", (4, 3))
+    for copied in (repeat(x, 2, axis=0), tile(x, 2), tile(x, (2, 1))):
+        assert cost(copied).bytes == 2 * 12 * 8
+    assert cost(x.T.reshape(12)).bytes == cost(x[:, :2].reshape(8)).bytes + 4 * 8 == 12 * 8
+    for view in (x.reshape(12), x.T.reshape(3, 1, 4), x.T[::2], x[1:3].reshape(6), x.reshape(2, 2, 3).T):
+        assert cost(view).bytes == 0
 
 
 def test_text_in_both_languages(loss):
