@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphlearn.graph.lines import is_ours
 from graphlearn.graph.methods import ArrayMethods
+from graphlearn.graph.op import NUMPY_BUILDERS
 
 if TYPE_CHECKING:
     from graphlearn.graph.node import Node
@@ -24,6 +25,7 @@ _BUILDERS = (str(_PACKAGE / "graph"), str(_PACKAGE / "ops"))
 _PROTOCOLS = {"__array_ufunc__": "ufunc", "__array_function__": "function"}  # their parameter for NumPy's function
 _OPERATORS = {"truediv": "div", "getitem": "indexing"}
 _REFLECTED = ("add", "sub", "mul", "truediv", "pow", "mod", "matmul")
+_INNER = ("apply", "build", "call", "make")  # what functions of operations are made of
 _DEPTH = 3  # sequences within sequences that are looked through for nodes
 
 
@@ -61,12 +63,14 @@ def _name_of(frame: FrameType) -> str:
     if name == "function" and "op" in frame.f_locals:  # of an elementwise operation: all are one piece of code
         return str(frame.f_locals["op"].name)
     if name in _PROTOCOLS:
-        return str(frame.f_locals[_PROTOCOLS[name]].__name__)
+        function = frame.f_locals[_PROTOCOLS[name]]
+        op = getattr(NUMPY_BUILDERS.get(function), "op", None)  # an operation has one name, whatever NumPy calls it
+        return str(function.__name__ if op is None else op.name)
     if name.startswith("__") and isinstance(frame.f_locals.get("self"), ArrayMethods):
         plain = name.strip("_")
         plain = plain[1:] if plain[1:] in _REFLECTED else plain
         return _OPERATORS.get(plain, plain)
-    return "" if name.startswith(("_", "<")) or name == "call" else name.rstrip("_")
+    return "" if name.startswith(("_", "<")) or name in _INNER else name.rstrip("_")
 
 
 def _arguments(frame: FrameType) -> Mapping[str, Any]:

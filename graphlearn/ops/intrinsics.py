@@ -190,7 +190,7 @@ _pow = intrinsic(
 
 
 @functools.wraps(_pow)
-def power(x: Any, y: Any, /) -> Node:
+def pow_(x: Any, y: Any, /) -> Node:
     """`_pow`, whose exponent is checked where it is known already."""
     exponent = constant_array(as_node(y))
     if exponent is not None:
@@ -199,7 +199,7 @@ def power(x: Any, y: Any, /) -> Node:
     return _pow(x, y)
 
 
-NUMPY_BUILDERS[np.power] = FUNCTIONS["pow"] = power
+NUMPY_BUILDERS[np.power] = FUNCTIONS["pow"] = power = pow_
 
 exp = intrinsic(
     "exp", np.exp, numpy=(np.exp,), doc="Exponential function.", partials=(lambda m, x, y: y,),

@@ -83,7 +83,7 @@ def test_free_axes_stay_whole():
         (lambda: gl.repeat(v, [1, 2]), "one count, or one for each of 5 entries; got 2"),
         (lambda: gl.repeat(v, -1), "counts from 0 on"),
         (lambda: gl.repeat(n, 2, 0), "repeat needs an axis of fixed length"),
-        (lambda: gl.repeat(n, 2), "reshape cannot infer"),
+        (lambda: gl.repeat(n, 2), "repeat cannot infer"),
         (lambda: gl.roll(n, 1, 0), "roll needs an axis of fixed length"),
         (lambda: gl.roll(x, (1, 2, 3), (0, 1)), r"one shift for each axis; got \(1, 2, 3\) for \(0, 1\)"),
         (lambda: gl.roll(x, 0.5), "whole numbers"),
