@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import textwrap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graphlearn.graph.node import Node
+from graphlearn.program.counts import Count, count, times, total
 from graphlearn.program.steps import (
     ITEM_SIZE,
     Buffer,
@@ -19,6 +22,7 @@ from graphlearn.program.steps import (
     padded,
     writes_of,
 )
+from graphlearn.types import Dim
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +73,15 @@ class Program:
         return totals
 
     def describe(self) -> str:
-        """What was done to the graph, then buffers, bytes, steps and floating-point operations, as text."""
-        from_listing = _Listing(self)
+        """What was done to the graph, then buffers, bytes, steps and operations on numbers, as text of 120 columns."""
+        listing = _Listing(self)
         remarks = [*self.remarks, ""] if self.remarks else []
-        return "\n".join([*remarks, *from_listing.buffers(), "", *from_listing.steps()])
+        lines = [*remarks, *listing.buffers(), "", *listing.steps(), "", listing.totals()]
+        wrap = functools.partial(textwrap.wrap, width=_WIDTH, subsequent_indent=" " * 4, break_on_hyphens=False)
+        return "\n".join(part for line in lines for part in (wrap(line) or [""]))
+
+
+_WIDTH = 120  # columns of a listing
 
 
 class _Listing:
@@ -80,31 +89,52 @@ class _Listing:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        known = all(slot.count.is_literal or program.capacity for slot in program.slots)
+        sizes = program.arena_sizes() if known else {}
+        self._arena = sum(n * ITEM_SIZE[dtype] for dtype, n in sizes.items())  # 0: not known
 
     def buffers(self) -> list[str]:
-        """One line per buffer, then the bytes of the arenas."""
-        lines = [f"{b.name:24} {b.dtype}[{','.join(map(str, b.shape))}] {_place(b)}" for b in self._program.buffers]
-        known = all(slot.count.is_literal or self._program.capacity for slot in self._program.slots)
-        if known:
-            sizes = self._program.arena_sizes()
-            total = sum(n * ITEM_SIZE[dtype] for dtype, n in sizes.items())
-            lines.append(f"arena: {total} bytes")
-        return lines
+        """One line per buffer, with its bytes."""
+        return [f"{b.name:24} {_kind(b):24} {_place(b):24} {_bytes(b)} bytes" for b in self._program.buffers]
 
     def steps(self) -> list[str]:
         """One line per step, with its operations."""
         lines = []
         for section, step in zip(self._program.sections, self._program.steps, strict=True):
             inner = step.steps if isinstance(step, Tile) else ()
-            lines.append(self._line(section, step, "" if inner else self._names(step)))
+            lines.append(self._line(section, step, "" if inner else self._names(step, section)))
             lines += [self._line("", each, self._names(each)) for each in inner]
         return lines
 
-    def _line(self, section: str, step: Step, names: str) -> str:
-        return f"{section:9} {type(step).__name__:10} {_work(step):24} {names}".rstrip()
+    def totals(self) -> str:
+        """All operations, and the bytes of the arenas where their lengths are known."""
+        terms = total([term for step in self._program.steps for term in _operations(step)])
+        work = f"{' + '.join(map(str, terms)) or '0'} operations on numbers"
+        capacity = self._program.capacity
+        if capacity and not all(term.is_literal for term in terms):
+            work += f", {sum(term.value(capacity) for term in terms):,} for a batch of {_joined(capacity.values())}"
+        if not self._program.slots:
+            return f"in all: {work}; no arena"
+        return f"in all: {work}; arena: {f'{self._arena:,} bytes' if self._arena else 'as large as the call needs'}"
 
-    def _names(self, step: Step) -> str:
-        return ", ".join(self._program.names.get(n, n.op.name) for n in step.nodes)
+    def _line(self, section: str, step: Step, names: str) -> str:
+        return f"{section:9} {type(step).__name__:10} {_work(step):28} {names}".rstrip()
+
+    def _names(self, step: Step, section: str = "") -> str:
+        if section == "update":
+            names = [b.node.full_name or b.name for b in writes_of(step)]
+            beside = len(step.nodes) // max(len(names), 1) - 1  # arrays that lie side by side are one to the loop
+            return ", ".join(names) + (f" and {beside} arrays beside each" if beside > 0 else "")
+        nodes = [n.inputs[0] if n.op.name == "copy" else n for n in step.nodes]
+        return ", ".join(self._program.names.get(n, n.op.name) for n in nodes)
+
+
+def _joined(dims: Iterable[Dim], sign: str = "x") -> str:
+    return sign.join(map(str, dims))
+
+
+def _kind(buffer: Buffer) -> str:
+    return f"{buffer.dtype}[{_joined(buffer.shape, ',')}]"
 
 
 def _place(buffer: Buffer) -> str:
@@ -114,12 +144,30 @@ def _place(buffer: Buffer) -> str:
     return f"{buffer.role} at {where}"
 
 
+def _bytes(buffer: Buffer) -> Count:
+    return times(buffer.count, Count(ITEM_SIZE[buffer.dtype]))
+
+
+def _operations(step: Step) -> list[Count]:
+    """Operations on numbers: one for each intrinsic and each term of a sum or maximum; none for what only moves."""
+    if isinstance(step, FusedLoop):
+        return [times(count(step.axes), Count(_each(step)))]
+    if isinstance(step, MatMul):
+        return [times(count((*step.batch, *step.sizes)), Count(2))]
+    if isinstance(step, Tile):
+        return [term for inner in step.steps for term in _operations(inner)]
+    return []
+
+
+def _each(step: FusedLoop) -> int:
+    return sum(isinstance(v, Compute) for v in step.body) + len(step.reductions)
+
+
 def _work(step: Step) -> str:
     if isinstance(step, FusedLoop):
-        each = sum(isinstance(v, Compute) for v in step.body) + len(step.reductions)
-        return f"{'x'.join(map(str, step.axes)) or '1'} x {each} ops"
+        return f"{_joined(step.axes) or '1'} x {_each(step)} ops"
     if isinstance(step, MatMul):
-        return f"2 x {'x'.join(map(str, (*step.batch, *step.sizes)))} flops"
+        return f"2 x {_joined((*step.batch, *step.sizes))} flops"
     if isinstance(step, Routine):
         return f"{step.items} items"
     if isinstance(step, Tile):

@@ -71,7 +71,8 @@ def _forward(run: Outline, told: Outline) -> Iterator[tuple[Node, Note]]:
     for node, opening in run.openings.items():
         if node not in made and opening.inner in made:
             name, formula = made[opening.inner]
-            yield node, Note("forward", name.text, f"{writer.write(node).text}, with {name.text} = {formula}")
+            label = node.op.name.replace("_", " ")
+            yield node, Note("forward", label, f"{writer.write(node).text}, with {name.text} = {formula}")
 
 
 def _equations(lines: Outline) -> Iterator[tuple[Node, int, str]]:

@@ -204,6 +204,8 @@ def test_offsets_are_numbers_where_lengths_are_known():
 
 def test_describe_lists_buffers_steps_and_bytes():
     text = trained(network(8, 16, 4)).describe()
+    assert text.splitlines()[-1].startswith("in all: ") and text.endswith(" bytes")
+    assert max(map(len, text.splitlines())) <= 120
     assert "arena:" in text
     assert "MatMul" in text
     assert "flops" in text
@@ -219,3 +221,13 @@ def test_a_deep_graph_is_planned_without_recursion():
     (loop,) = program.steps
     assert isinstance(loop, FusedLoop)
     assert sum(isinstance(v, Load) for v in loop.body) == 1
+
+
+def test_a_listing_fits_its_columns_whatever_the_names():
+    x = gl.input("x", ("batch", 2))
+    with gl.scope("a_scope_with_a_name_that_is_longer_than_one_would_like_it_to_be"):
+        y = gl.nn.MLP([40, 40, 1])(x)
+    text = gl.compile(y).program.describe()
+    assert max(map(len, text.splitlines())) <= 120
+    assert text.endswith("arena: as large as the call needs")
+    assert gl.compile(gl.input("z", (3,)) * 2.0).program.describe().endswith("3 operations on numbers; no arena")

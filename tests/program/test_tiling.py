@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import graphlearn as gl
@@ -86,5 +88,6 @@ def test_a_backend_may_object():
 
 def test_the_listing_shows_what_a_tile_does():
     text = mlp().describe()
+    assert re.search(r"^in all: \d+ \+ batch\*\d+ operations on numbers, [\d,]+ for a batch of", text, re.MULTILINE)
     assert "some rows of batch at once" in text
     assert text.count("MatMul") == 5

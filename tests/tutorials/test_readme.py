@@ -101,3 +101,17 @@ def test_a_shown_derivation_command_runs() -> None:
     )  # fmt: skip
     assert "✗" not in done.stdout
     assert "0.5898" in done.stdout
+
+
+def test_the_generated_code_is_what_is_shown(tool: ModuleType) -> None:
+    shown = re.findall(r"^```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[1]
+    example = re.sub(r"^(gl\.draw|print).*$", "", tool.example().replace("10_000", "2"), flags=re.MULTILINE)
+    names: dict[str, object] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    model = names["model"]
+    assert isinstance(model, gl.Model)
+    parts = shown.split("        [...]\n")
+    assert len(parts) == 2
+    for part in parts:
+        assert len(part.splitlines()) >= 4
+        assert part in model.source

@@ -65,6 +65,7 @@ class Tape:
                 f"tape of {len(self.code):,} instructions in {self.precision}: a scalar graph of more than {LEAST:,} "
                 "operations runs through one",
                 "loop that is compiled once, since compiling the operations themselves takes 3 ms for each",
+                f"in all: {len(self.code):,} operations on numbers",
                 f"{len(self.given):,} leaves, {len(self.constants):,} constants, {len(self.outputs):,} outputs, "
                 f"{size:,} bytes",
                 *(f"  {name:14} {count:,}" for count, name in most),

@@ -105,6 +105,8 @@ def test_a_tape_says_what_it_is():
     text = function.program.describe()
     assert text.startswith("tape of 2,000 instructions in float64")
     assert "more than 1,000 operations" in text
+    assert "in all: 2,000 operations on numbers" in text
+    assert max(map(len, text.splitlines())) <= 120
     assert "sin            1,000" in text
     assert "def run_tape" in function.source
     compile(function.source, "tape", "exec")
