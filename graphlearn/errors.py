@@ -105,5 +105,9 @@ class GraphLearnWarning(UserWarning):
         self.nodes = nodes
 
 
+class ConversionWarning(GraphLearnWarning):
+    """Large data has another dtype than the one in which it is computed, so a converted copy is made."""
+
+
 class ZeroGradientWarning(GraphLearnWarning):
     """A whole gradient is zero everywhere, because it leads only through operations such as floor and comparisons."""

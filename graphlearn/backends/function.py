@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphlearn.backends.numpy.interpreter import check_indices
-from graphlearn.backends.registry import check_precision, load_backend
+from graphlearn.backends.registry import check_precision, check_speed, load_backend
 from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
 from graphlearn.graph.binding import bind
 from graphlearn.graph.node import Node
@@ -24,6 +24,8 @@ class Function:
         updates: leaf -> next value, computed along with the outputs.
         backend: ``"numba"``, ``"numpy"`` or ``"cuda"``.
         precision: ``"float64"`` or ``"float32"``.
+        fast: whether sums and products may be computed in another order.
+        threads: the most that a matrix product may use.
     """
 
     def __init__(
@@ -33,8 +35,11 @@ class Function:
         updates: Mapping[Node, Node] | None,
         backend: str,
         precision: str,
+        fast: bool = False,
+        threads: int = 1,
     ) -> None:
         check_precision(precision)
+        speed = check_speed(fast, threads, backend)
         self._form = tuple(outputs) if isinstance(outputs, Iterator) else outputs
         self._outputs = require_nodes(self._form, "compile")
         if not self._outputs:
@@ -49,7 +54,9 @@ class Function:
         self._order = [n for n in order if n.is_leaf]
         self._require_free(symbols_in(order))
         self._require_known(inputs)
-        self._compiled = load_backend(backend).compile_function(self._roots, (*self._leaves, *self._run), precision)
+        self._compiled = load_backend(backend).compile_function(
+            self._roots, (*self._leaves, *self._run), precision, speed
+        )
         self.backend = backend
         self.precision = precision
 
@@ -101,8 +108,9 @@ class Function:
         if values is not None and named:
             raise NameClashError("call with one mapping, or with keywords; got both.")
         binding = bind(
-            self._roots, named if values is None else values, what="the call", seed=seed, step=step, order=self._order
-        )
+            self._roots, named if values is None else values, what="the call", seed=seed, step=step, order=self._order,
+            precision=self.precision,
+        )  # fmt: skip
         for node in self._gathers:
             check_indices(node, binding, "the call")
         results = self._compiled(binding.arrays, binding.sizes)
@@ -124,6 +132,8 @@ def compile_graph(
     updates: Mapping[Node, Node] | None = None,
     backend: str = "numba",
     precision: str = "float64",
+    fast: bool = False,
+    threads: int = 1,
 ) -> Function:
     """Compile a graph into a function.
 
@@ -133,6 +143,10 @@ def compile_graph(
         updates: parameter or state -> next value; returned beside the outputs.
         backend: ``"numba"`` (compiled for this CPU), ``"numpy"`` (the reference) or ``"cuda"``.
         precision: every float64 of the graph is computed in this precision; an explicit cast stays.
+        fast: whether sums and products may be computed in another order than the graph's, which changes last digits,
+            more of them where terms cancel (``(x + 1) - 1`` becomes ``x``), and the sign of a zero.
+        threads: the most that a matrix product may use, where that is faster: in products of 4 million multiplications
+            and more. ``f.program.describe()`` says so. The last bits depend on it.
 
     Returns:
         A `Function`: ``f(x=..., w=...)``, with ``.source`` and ``.program``.
@@ -148,4 +162,4 @@ def compile_graph(
         >>> float(f(x=[1.0, 2.0]))
         5.0
     """
-    return Function(outputs, inputs, updates, backend, precision)
+    return Function(outputs, inputs, updates, backend, precision, fast, threads)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
 from graphlearn.backends.forms import Form
+from graphlearn.errors import OptionError
 from graphlearn.graph.node import Node
-from graphlearn.graph.options import check_choice
+from graphlearn.graph.options import check_choice, check_flag
 from graphlearn.program.narration import Notes
 from graphlearn.program.training import TrainingStep
 
@@ -26,14 +28,37 @@ _MODULES = {
 }
 
 
+class Speed(NamedTuple):
+    """What may be done for speed.
+
+    Args:
+        fast: whether sums and products may be computed in another order.
+        threads: the most that a matrix product may use.
+    """
+
+    fast: bool = False
+    threads: int = 1
+
+
+PLAIN = Speed()
+
+
 class CompiledFunction(Protocol):
     """A graph that runs."""
 
     source: str
     program: Any
 
-    def __call__(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
-        """Compute the outputs from one checked array per leaf (see `graphlearn.graph.binding`)."""
+    def __call__(
+        self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int], out: Sequence[np.ndarray] | None = None
+    ) -> tuple[np.ndarray, ...]:
+        """Compute the outputs from one checked array per leaf (see `graphlearn.graph.binding`).
+
+        Args:
+            arrays: leaf -> C-ordered array of its dtype, lowered to the function's precision or not.
+            sizes: lengths of the free axes.
+            out: C-ordered arrays in the outputs' shapes and dtypes, to be written and returned; None: new ones.
+        """
         ...
 
 
@@ -78,12 +103,19 @@ class TrainingRun(Protocol):
 class Backend(Protocol):
     """What a backend's module offers."""
 
-    def compile_function(self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> CompiledFunction:
+    def compile_function(
+        self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str, speed: Speed = PLAIN
+    ) -> CompiledFunction:
         """Compile outputs as a function of the leaves."""
         ...
 
     def open_training(
-        self, step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int
+        self,
+        step: TrainingStep,
+        data: Mapping[Node, np.ndarray],
+        precision: str,
+        capacity: int,
+        speed: Speed = PLAIN,
     ) -> TrainingRun:
         """Compile a training loop over ``data`` (whole arrays, checked) with batches of at most ``capacity`` rows."""
         ...
@@ -110,6 +142,33 @@ def check_precision(precision: str) -> str:
         OptionError: anything else.
     """
     return check_choice(precision, ("float32", "float64"), "precision")
+
+
+def available() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_speed(fast: object, threads: object, backend: str) -> Speed:
+    """What a caller allows for the sake of speed.
+
+    Args:
+        fast: True or False. What a backend does not reorder, it computes in the order of the graph.
+        threads: a whole number from 1.
+        backend: its name.
+
+    Raises:
+        OptionError: something else, or threads for a backend that has none to share out.
+    """
+    count = threads if isinstance(threads, (int, np.integer)) and not isinstance(threads, bool) else 0
+    if count < 1:
+        raise OptionError(f"threads needs a whole number from 1; got {threads!r}. Write threads=2.")
+    if count > 1 and backend != "numba":
+        raise OptionError(
+            f"threads are those of compiled matrix products, so threads={count} needs backend='numba'; got "
+            f"{backend!r}. Leave threads out, or change the backend."
+        )
+    return Speed(check_flag(fast, "fast"), int(count))
 
 
 def lowered(dtype: str, precision: str) -> str:

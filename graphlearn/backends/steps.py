@@ -24,6 +24,13 @@ def lengths_of(axes: Sequence[str], sizes: Mapping[str, int]) -> list[int]:
     return [sizes[axis] for axis in axes]
 
 
+def write_out(found: Sequence[np.ndarray], out: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Write results into arrays that the caller has given."""
+    for result, array in zip(found, out, strict=True):
+        array[...] = result
+    return tuple(out)
+
+
 def check_steps(
     counts: np.ndarray, order: np.ndarray | None, losses: np.ndarray, *, rows: int | None, capacity: int
 ) -> None:

@@ -69,6 +69,7 @@ def bind(
     seed: int = 0,
     step: int = 0,
     order: Sequence[Node] | None = None,
+    precision: str | None = None,
 ) -> Binding:
     """Check the given values against the leaves of a graph.
 
@@ -84,6 +85,7 @@ def bind(
         seed: of the random numbers that the graph draws.
         step: of the training whose random numbers are drawn.
         order: the graph's leaves in topological order, for those who bind them often.
+        precision: the dtype to which float64 is converted; arrays that have it already are taken as they are.
 
     Raises:
         UnknownNameError, MissingValueError, ShapeError, DTypeError, OptionError: each names the culprit and the cure.
@@ -96,7 +98,8 @@ def bind(
     binding = Binding({}, check_mapping(sizes, f"{what} with sizes=", "Write {axis name: length}."))
     for leaf in table.values():
         known = leaf in given
-        array = check_array(given[leaf], leaf.type, entry(what, leaf)) if known else own_value(leaf, what, given)
+        kind = leaf.type if precision is None or leaf.dtype != "float64" else ArrayType(leaf.type.shape, precision)
+        array = check_array(given[leaf], kind, entry(what, leaf)) if known else own_value(leaf, what, given)
         _check_lengths(leaf, array, binding.sizes, what)
         binding.arrays[leaf] = array
     bind_run(order, binding.arrays, seed, step)
@@ -202,12 +205,32 @@ def own_value(leaf: Node, what: str, given: Collection[Node] = ()) -> np.ndarray
 
 
 def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
-    """Convert to an array of the leaf's dtype and rank, without losing anything.
+    """Convert to an array of the leaf's dtype and rank, without losing anything; the same one where it is that already.
 
     Raises:
         DTypeError: objects, strings, complex numbers, or fractions for an integer leaf.
         ShapeError: another rank or another fixed length.
         DataError: a masked array with masked entries.
+    """
+    array = check_numbers(value, kind, what)
+    if array.dtype == kind.dtype and array.flags.c_contiguous:
+        return array.view()
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = array.astype(kind.dtype, copy=False)
+    if not kind.is_float and cast is not array and not np.array_equal(array, cast):
+        first = tuple(int(k) for k in np.argwhere(array != cast)[0])
+        raise DTypeError(
+            f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast, such as "
+            f"{array[first]}{at_place(first)}. Round them, or declare a wider dtype."
+        )
+    return np.ascontiguousarray(cast).reshape(array.shape)
+
+
+def check_numbers(value: Any, kind: ArrayType, what: str) -> np.ndarray:
+    """An array of numbers of the leaf's rank, in the dtype that it has.
+
+    Raises:
+        DTypeError, ShapeError, DataError: as `check_array`.
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         masked = int(np.sum(np.ma.getmaskarray(value)))
@@ -227,17 +250,7 @@ def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
             f"{what} needs numbers for {kind}; got {dtype_words(array.dtype)}{odd}. {dtype_cure(array.dtype)}"
         )
     check_fits(array.shape, kind, what)
-    if array.dtype == kind.dtype and array.flags.c_contiguous:
-        return array.view()
-    with np.errstate(invalid="ignore", over="ignore"):
-        cast = array.astype(kind.dtype, copy=False)
-    if not kind.is_float and not np.array_equal(array, cast):
-        first = tuple(int(k) for k in np.argwhere(array != cast)[0])
-        raise DTypeError(
-            f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast, such as "
-            f"{array[first]}{at_place(first)}. Round them, or declare a wider dtype."
-        )
-    return np.ascontiguousarray(cast).reshape(array.shape)
+    return array
 
 
 def _first_odd(array: np.ndarray) -> str:

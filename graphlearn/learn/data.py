@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +11,17 @@ import numpy as np
 
 from graphlearn.backends.numpy.interpreter import check_demand, check_indices
 from graphlearn.backends.registry import lowered
-from graphlearn.errors import DataError, MissingValueError, ShapeError, UnknownNameError
-from graphlearn.graph.binding import bind, check_array, entry
+from graphlearn.errors import ConversionWarning, DataError, MissingValueError, ShapeError, UnknownNameError
+from graphlearn.graph.binding import bind, check_array, check_numbers, entry
+from graphlearn.graph.lines import calls_to_user
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import depends_on_axis, find_leaf, leaves, topological
 from graphlearn.learn.finite import lower
 from graphlearn.ops.places import gathers, indexed_length, is_whole_power
 from graphlearn.ops.targets import check_target, demands
 from graphlearn.types import format_shape
+
+_LARGE = 2**26  # bytes of a converted copy from which it is told
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def lay_out(loss: Node) -> Layout:
 def read_inputs(
     table: Mapping[str, Node], needed: tuple[Node, ...], given: object, precision: str, what: str = "data"
 ) -> dict[Node, np.ndarray]:
-    """One checked array per input that is needed, in the dtype in which it is computed.
+    """One checked array per input that is needed, in the dtype in which it is computed: converted once, if at all.
 
     Args:
         table: full name -> leaf, of everything that a key may mean.
@@ -88,6 +92,22 @@ def read_inputs(
     Raises:
         UnknownNameError, MissingValueError, DTypeError, ShapeError, DataError: each names the culprit and the cure.
     """
+    arrays = {}
+    for leaf, value in find_entries(table, needed, given, what).items():
+        where = f"{what}[{leaf.full_name!r}]"
+        raw = check_numbers(value, leaf.type, where)
+        arrays[leaf] = convert(leaf, raw, precision, where)
+        if arrays[leaf].nbytes >= _LARGE and arrays[leaf].dtype != raw.dtype:
+            _tell_conversion(leaf, raw, arrays[leaf], where)
+    return arrays
+
+
+def find_entries(table: Mapping[str, Node], needed: tuple[Node, ...], given: object, what: str) -> dict[Node, Any]:
+    """What was given for each input that is needed, as it was given.
+
+    Raises:
+        UnknownNameError, MissingValueError: something is unknown, or missing.
+    """
     entries = _by_leaf(table, needed, given, what)
     missing = [n.full_name for n in needed if n not in entries]
     if missing:
@@ -96,7 +116,7 @@ def read_inputs(
             f"{', '.join(n.full_name for n in entries) or 'nothing'}. Add it: {what}={{{missing[0]!r}: array}}.",
             nodes=needed,
         )
-    return {leaf: _read(leaf, entries[leaf], precision, f"{what}[{leaf.full_name!r}]") for leaf in needed}
+    return {leaf: entries[leaf] for leaf in needed}
 
 
 def _by_leaf(table: Mapping[str, Node], needed: tuple[Node, ...], given: object, what: str) -> dict[Node, Any]:
@@ -122,8 +142,28 @@ def _by_leaf(table: Mapping[str, Node], needed: tuple[Node, ...], given: object,
     return entries
 
 
-def _read(leaf: Node, value: object, precision: str, what: str) -> np.ndarray:
-    array = check_array(value, leaf.type, what)
+def _tell_conversion(leaf: Node, raw: np.ndarray, array: np.ndarray, what: str) -> None:
+    said = ConversionWarning(
+        f"{what} is {raw.dtype} and is computed in {array.dtype}, so a copy of {array.nbytes / 2**20:,.0f} MiB is "
+        f"made. Give it in {array.dtype}, or declare the input in its own dtype and gl.cast it in the graph.",
+        nodes=(leaf,),
+    )
+    warnings.warn(said, stacklevel=calls_to_user())
+
+
+def convert(leaf: Node, array: np.ndarray, precision: str, what: str, first_row: int = 0) -> np.ndarray:
+    """Numbers as they are computed with; the same array where it has that dtype and order.
+
+    Args:
+        leaf: what they are for.
+        array: numbers of its rank.
+        precision: every float64 is lowered to it.
+        what: how messages name the array.
+        first_row: number of the array's first row, for messages.
+
+    Raises:
+        DTypeError, DataError: they do not fit.
+    """
     if not array.size:
         raise DataError(
             f"{what} needs at least one entry; got an empty array of shape {format_shape(array.shape)}. Give at "
@@ -131,7 +171,9 @@ def _read(leaf: Node, value: object, precision: str, what: str) -> np.ndarray:
             nodes=(leaf,),
         )
     cure = "Drop these rows or fill the gaps first." if array.shape else "Give a number."
-    return lower(array, lowered(leaf.dtype, precision), leaf, what, cure)
+    if not leaf.type.is_float:
+        array = check_array(array, leaf.type, what)
+    return lower(array, lowered(leaf.dtype, precision), leaf, what, cure, first_row)
 
 
 def count_rows(layout: Layout, arrays: Mapping[Node, np.ndarray], what: str = "data") -> int:
@@ -162,8 +204,9 @@ class TargetCheck:
         known = [n for n in gathers(topological(roots)) if is_whole_power(n) or isinstance(indexed_length(n), int)]
         self._indices = [(n, leaves([n.inputs[1]], "input", "parameter", "state", "run")) for n in known]
         self._demands = [(demand, leaves([demand.target])) for demand in demands(roots)]
+        self.is_empty = not self._indices and not self._demands
 
-    def __call__(self, arrays: Mapping[Node, np.ndarray], what: str = "data") -> None:
+    def __call__(self, arrays: Mapping[Node, np.ndarray], what: str = "data", precision: str | None = None) -> None:
         """Check what data alone decide.
 
         Raises:
@@ -171,9 +214,10 @@ class TargetCheck:
         """
         for node, needed in self._indices:
             if all(leaf in arrays for leaf in needed):
-                check_indices(node, bind([node.inputs[1]], {leaf: arrays[leaf] for leaf in needed}, what=what), what)
+                given = {leaf: arrays[leaf] for leaf in needed}
+                check_indices(node, bind([node.inputs[1]], given, what=what, precision=precision), what)
         for demand, needed in self._demands:
             if demand.target in arrays:
                 check_target(demand, arrays[demand.target], entry(what, demand.target))
             elif all(leaf in arrays for leaf in needed):
-                check_demand(demand, bind([demand.target], arrays, what=what), what)
+                check_demand(demand, bind([demand.target], arrays, what=what, precision=precision), what)

@@ -8,8 +8,10 @@ from graphlearn.errors import DataError
 from graphlearn.graph.binding import at_place
 from graphlearn.graph.node import Node
 
+_BLOCK = 2**18  # entries that are looked at together: their truths stay in the cache
 
-def lower(array: np.ndarray, dtype: str, leaf: Node, what: str, cure: str) -> np.ndarray:
+
+def lower(array: np.ndarray, dtype: str, leaf: Node, what: str, cure: str, first_row: int = 0) -> np.ndarray:
     """A C-ordered array of another dtype; the same one where it is that already.
 
     Args:
@@ -18,6 +20,7 @@ def lower(array: np.ndarray, dtype: str, leaf: Node, what: str, cure: str) -> np
         leaf: what it is for.
         what: how messages name the array.
         cure: what to do where a number is NaN or infinite.
+        first_row: number of the array's first row, for messages.
 
     Raises:
         DataError: names the first entry that is not finite, or that the dtype cannot hold.
@@ -26,16 +29,25 @@ def lower(array: np.ndarray, dtype: str, leaf: Node, what: str, cure: str) -> np
     if array.dtype != dtype or not array.flags.c_contiguous:
         with np.errstate(over="ignore"):  # an overflow is found, and named, below
             lowered = np.ascontiguousarray(array, dtype).reshape(array.shape)
-    if not leaf.type.is_float or np.isfinite(lowered).all():
+    bad = _not_finite(lowered) if leaf.type.is_float else np.empty(0, np.int64)
+    if not bad.size:
         return lowered
-    bad = np.argwhere(~np.isfinite(lowered))
-    place = tuple(int(k) for k in bad[0])
+    place = tuple(int(k) for k in np.unravel_index(bad[0], lowered.shape))
+    shown = at_place((place[0] + first_row, *place[1:]) if place else place)
     if np.isfinite(array[place]):
         raise DataError(
-            f"{what} needs numbers that {dtype} can hold; got {float(array[place]):g}{at_place(place)}. Scale them, or "
+            f"{what} needs numbers that {dtype} can hold; got {float(array[place]):g}{shown}. Scale them, or "
             "use precision='float64'.",
             nodes=(leaf,),
         )
-    rows = len({int(k[0]) for k in bad}) if place else 1
+    rows = len(np.unique(bad // (lowered.size // len(lowered)))) if place else 1
     more = f", {len(bad)} such entries in {rows} row{'s' if rows > 1 else ''} in all" if len(bad) > 1 else ""
-    raise DataError(f"{what} needs finite numbers; got {lowered[place]}{at_place(place)}{more}. {cure}", nodes=(leaf,))
+    raise DataError(f"{what} needs finite numbers; got {lowered[place]}{shown}{more}. {cure}", nodes=(leaf,))
+
+
+def _not_finite(array: np.ndarray) -> np.ndarray:
+    """Places in row-major order; by blocks, so that an array larger than memory is no obstacle."""
+    flat = array.reshape(-1)
+    starts = range(0, flat.size, _BLOCK)
+    found = [k + np.flatnonzero(~np.isfinite(flat[k : k + _BLOCK])) for k in starts]
+    return np.concatenate(found) if found else np.empty(0, np.int64)

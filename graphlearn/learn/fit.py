@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from graphlearn.backends.forms import Form
-from graphlearn.backends.registry import TrainingRun, load_backend, lowered
+from graphlearn.backends.mapped import is_mapped
+from graphlearn.backends.registry import PLAIN, Speed, TrainingRun, load_backend, lowered
 from graphlearn.backends.saved import Repetition, save_repetition
 from graphlearn.errors import NonFiniteError, OptionError
 from graphlearn.graph.names import Names
@@ -43,7 +44,7 @@ class Trainer:
         self._parameters = tuple(parameters)
         self._precision = precision
         self._plans: dict[tuple[object, ...], Plan] = {}
-        self._latest: tuple[tuple[Plan, str, int], dict[Node, np.ndarray], TrainingRun] | None = None
+        self._latest: tuple[tuple[Plan, str, int, Speed], dict[Node, np.ndarray], TrainingRun] | None = None
 
     def plan(self, optimizer: Optimizer) -> Plan:
         """The training step; made once for all optimizers of one structure."""
@@ -53,15 +54,17 @@ class Trainer:
             self._plans[key] = make_plan(loss, lay_out(loss), self._parameters, optimizer)
         return self._plans[key]
 
-    def open(self, plan: Plan, arrays: Arrays, backend: str, capacity: int) -> TrainingRun:
+    def open(self, plan: Plan, arrays: Arrays, backend: str, capacity: int, speed: Speed = PLAIN) -> TrainingRun:
         """A compiled run over these arrays: the latest one, if it is the same training on the same data."""
         data = {leaf: arrays[leaf] for leaf in plan.layout.batched}
-        key = (plan, backend, capacity)
+        key = (plan, backend, capacity, speed)
         if self._latest is not None and self._latest[0] == key and _equal(self._latest[1], data):
             return self._latest[2]
         # Copies: what the caller writes into the arrays must not reach a training, nor be taken for what it was given.
-        data = {leaf: array.copy() for leaf, array in data.items()}
-        run = load_backend(backend).open_training(plan.step, data, self._precision, capacity)
+        # A file may be larger than memory, so it is read where it lies.
+        data = {leaf: array if is_mapped(array) else array.copy() for leaf, array in data.items()}
+        self._latest = None  # two sets of data may be more than there is room for
+        run = load_backend(backend).open_training(plan.step, data, self._precision, capacity, speed)
         self._latest = (key, data, run)
         return run
 
@@ -346,4 +349,10 @@ def check_optimizer(optimizer: object, model: object) -> Optimizer:
 
 
 def _equal(old: Arrays, new: Arrays) -> bool:
-    return all(a.shape == new[leaf].shape and np.array_equal(a, new[leaf]) for leaf, a in old.items())
+    return all(_same(array, new[leaf]) for leaf, array in old.items())
+
+
+def _same(one: np.ndarray, two: np.ndarray) -> bool:
+    if is_mapped(one) or is_mapped(two):  # the same stretch of the same mapping, whatever is in it now
+        return one.__array_interface__ == two.__array_interface__
+    return one.shape == two.shape and np.array_equal(one, two)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.backends.registry import CompiledFunction, load_backend
+from graphlearn.backends.registry import PLAIN, CompiledFunction, Speed, load_backend
 from graphlearn.calculus.inference import inference
 from graphlearn.errors import GraphUseError
 from graphlearn.graph.binding import bind
@@ -25,7 +25,7 @@ class Functions:
     def __init__(self, precision: str) -> None:
         self._precision = precision
         self._settled: dict[tuple[Node, ...], tuple[Node, ...]] = {}
-        self._made: dict[tuple[str, tuple[Node, ...]], CompiledFunction] = {}
+        self._made: dict[tuple[str, tuple[Node, ...], Speed], CompiledFunction] = {}
 
     def settled(self, outputs: tuple[Node, ...]) -> tuple[Node, ...]:
         """The outputs as they are once training is over, made once."""
@@ -40,6 +40,7 @@ class Functions:
         backend: str,
         seed: int = 0,
         step: int = 0,
+        speed: Speed = PLAIN,
     ) -> tuple[np.ndarray, ...]:
         """Values of the outputs.
 
@@ -49,14 +50,19 @@ class Functions:
             backend: name of a backend.
             seed: of what they draw.
             step: of what they draw.
+            speed: what may be done for speed.
         """
-        binding = bind(outputs, arrays, what="inputs", seed=seed, step=step)
-        key = (backend, outputs)
+        binding = bind(outputs, arrays, what="inputs", seed=seed, step=step, precision=self._precision)
+        return self.compiled(outputs, backend, speed)(binding.arrays, binding.sizes)
+
+    def compiled(self, outputs: tuple[Node, ...], backend: str, speed: Speed = PLAIN) -> CompiledFunction:
+        """The function, compiled when it is first needed."""
+        key = (backend, outputs, speed)
         if key not in self._made:
             self._made[key] = load_backend(backend).compile_function(
-                outputs, (*leaves(outputs), *leaves(outputs, "run")), self._precision
+                outputs, (*leaves(outputs), *leaves(outputs, "run")), self._precision, speed
             )
-        return self._made[key](binding.arrays, binding.sizes)
+        return self._made[key]
 
 
 class Outputs:

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.backends.registry import check_precision
+from graphlearn.backends.registry import PLAIN, Speed, check_precision, check_speed
 from graphlearn.errors import DataError, GraphUseError
+from graphlearn.graph.binding import check_numbers
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.streams import check_seed
 from graphlearn.graph.traverse import find_leaf, leaves, symbols
 from graphlearn.learn.batches import Batches, make_batches
-from graphlearn.learn.data import TargetCheck, count_rows, read_inputs
+from graphlearn.learn.data import TargetCheck, count_rows, find_entries, read_inputs
 from graphlearn.learn.fit import Borders, Fit, Trainer, check_optimizer, check_whole, start_values
 from graphlearn.learn.functions import Functions, Outputs
 from graphlearn.learn.history import History
@@ -24,6 +25,7 @@ from graphlearn.learn.loop import Loop
 from graphlearn.learn.optim import Optimizer
 from graphlearn.learn.plan import Plan, require_loss
 from graphlearn.learn.progress import Progress, make_progress
+from graphlearn.learn.rows import split_rows
 from graphlearn.learn.summary import summarize
 from graphlearn.learn.values import Values
 
@@ -119,21 +121,11 @@ class Model:
     # --- training ---------------------------------------------------------------------------------------------------
 
     def fit(
-        self,
-        data: Data,
-        *,
-        optimizer: Optimizer,
-        epochs: int,
-        batch_size: int | None = None,
-        backend: str = "numba",
-        shuffle: bool = True,
-        seed: int = 0,
-        validation: Data | None = None,
-        validation_every: int = 1,
-        callbacks: Sequence[Callback] = (),
-        progress: bool | Progress | None = None,
-        order: Any = None,
-    ) -> History:
+        self, data: Data, *, optimizer: Optimizer, epochs: int, batch_size: int | None = None, backend: str = "numba",
+        shuffle: bool = True, seed: int = 0, validation: Data | None = None, validation_every: int = 1,
+        callbacks: Sequence[Callback] = (), progress: bool | Progress | None = None, order: Any = None,
+        fast: bool = False, threads: int = 1,
+    ) -> History:  # fmt: skip
         """Make the loss small.
 
         The same optimizer object continues where it stopped: fit(5) and fit(5) again is fit(10), bit for bit; a new one
@@ -141,7 +133,8 @@ class Model:
         ``epochs=10 - optimizer.epochs`` then makes the rest of 10, within the epoch too, as if undisturbed.
 
         Args:
-            data: input or name -> array, list or number, with as many rows in each.
+            data: input or name -> array, list or number, with as many rows in each. A `numpy.memmap` of the model's
+                precision is read where it lies, batch by batch.
             optimizer: from `gl.optim`.
             epochs: passes over the data.
             batch_size: rows of a step, at most those of the data; the last batch of an epoch may be smaller. None: all.
@@ -156,6 +149,9 @@ class Model:
             progress: show epoch, loss and time left; None: when standard output is a terminal. An object with the
                 methods of `graphlearn.learn.progress.Progress` shows them in its own way.
             order: whole row numbers (steps, batch), to repeat another's run exactly; ``epochs`` then groups the steps.
+            fast: let sums and products be computed in another order.
+            threads: the most that a large matrix product may use; ``describe()`` says how many are. The last bits
+                depend on it.
 
         Returns:
             What happened, also kept as ``model.history``.
@@ -167,6 +163,7 @@ class Model:
             NonFiniteError: a value overflowed or lost its meaning; ``.failure`` says which, and the model keeps the
                 last values that had a finite loss.
         """
+        speed = check_speed(fast, threads, backend)
         plan = self._trainer.plan(check_optimizer(optimizer, self))
         arrays, rows = self._read(plan, data, "data")
         arrays |= plan.run_values(check_seed(seed), optimizer.steps)
@@ -177,7 +174,7 @@ class Model:
         validate = None if validation is None else self._validator(plan, validation, backend)
         borders = Borders(self, validate, check_whole("validation_every", validation_every), callbacks)
         shown = make_progress(progress, epochs * batches.steps_per_epoch - batches.begin, epochs)
-        return self._train(plan, arrays, batches, epochs, borders, optimizer, backend, shown)
+        return self._train(plan, arrays, batches, epochs, borders, optimizer, backend, shown, speed)
 
     def _train(
         self,
@@ -189,13 +186,14 @@ class Model:
         optimizer: Optimizer,
         backend: str,
         progress: Progress,
+        speed: Speed,
     ) -> History:
         if not self._training.acquire(blocking=False):
             raise GraphUseError(
                 "a model trains once at a time; fit is running on it already. Wait for it, or make a second model."
             )
         try:
-            run = self._trainer.open(plan, arrays, backend, batches.capacity)
+            run = self._trainer.open(plan, arrays, backend, batches.capacity, speed)
             loop = Loop(run, batches, epochs, start_values(plan, arrays, self._values, optimizer, self.precision))
             self._loop = loop
             fit = Fit(plan, loop, arrays, self._values, optimizer, borders, self.precision)
@@ -264,7 +262,7 @@ class Model:
         arrays = read_inputs(self._table, plan.layout.inputs, data, self.precision, what)
         if self._targets is None:
             self._targets = TargetCheck([require_loss(self.loss)])
-        self._targets(arrays, what)
+        self._targets(arrays, what, self.precision)
         return arrays, count_rows(plan.layout, arrays, what)
 
     def _validator(self, plan: Plan, data: Data, backend: str) -> Callable[[], float]:
@@ -275,23 +273,37 @@ class Model:
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
-    def predict(self, inputs: Any, *, backend: str = "numba", seed: int = 0, step: int = 0) -> Any:
+    def predict(
+        self,
+        inputs: Any,
+        *,
+        batch_size: int | None = None,
+        backend: str = "numba",
+        seed: int = 0,
+        step: int = 0,
+        threads: int = 1,
+    ) -> Any:
         """The model's output once training is over: without dropout; see `gl.inference`.
 
         Args:
             inputs: input or name -> array; only what the output needs is looked at. Where it needs one input, the array
-                alone will do.
+                alone will do. Arrays of the model's precision are read where they lie, memory-mapped ones too; others
+                are converted, batch by batch.
+            batch_size: rows that are computed at a time; None: all, or as many as have room for what lies between
+                input and output (32 MiB).
             backend: where it is computed.
             seed: of the random numbers that are left, such as noise of your own.
             step: likewise.
+            threads: as in `fit`.
 
         Returns:
-            Arrays in the form of ``model.output``, in the model's precision.
+            Arrays in the form of ``model.output``, in the model's precision; batches are written into them directly.
 
         Raises:
             UnknownNameError, MissingValueError, ShapeError, DTypeError, DataError: the inputs do not fit.
         """
-        return self._answer(self._outputs, inputs, backend, seed, step)
+        speed = check_speed(False, threads, backend)
+        return self._answer(self._outputs, inputs, backend, seed, step, speed, batch_size)
 
     def evaluate(self, nodes: Any, inputs: Any, *, backend: str = "numba", seed: int = 0, step: int = 0) -> Any:
         """The values of any nodes over the model's leaves, e.g. of a hidden layer or the loss, without dropout.
@@ -312,7 +324,16 @@ class Model:
         """
         return self._answer(Outputs(nodes, "evaluate"), inputs, backend, seed, step)
 
-    def _answer(self, outputs: Outputs, inputs: Any, backend: str, seed: int, step: int) -> Any:
+    def _answer(
+        self,
+        outputs: Outputs,
+        inputs: Any,
+        backend: str,
+        seed: int,
+        step: int,
+        speed: Speed = PLAIN,
+        batch_size: int | None = None,
+    ) -> Any:
         nodes = self._functions.settled(outputs.nodes)
         needed = leaves(nodes, "input")
         if not isinstance(inputs, Mapping):
@@ -324,9 +345,16 @@ class Model:
                 )
             inputs = {needed[0]: inputs}
         table = {**self._table, **symbols(*outputs.nodes)}
-        arrays = read_inputs(table, needed, inputs, self.precision, "inputs")
-        TargetCheck(outputs.nodes)(arrays, "inputs")
-        values = self._functions.compute(nodes, {**self.leaf_values(), **arrays}, backend, seed, step)
+        entries = find_entries(table, needed, inputs, "inputs")
+        raw = {leaf: check_numbers(value, leaf.type, f"inputs[{leaf.full_name!r}]") for leaf, value in entries.items()}
+        function = self._functions.compiled(nodes, backend, speed)
+        rows = split_rows(nodes, raw, self.leaf_values(), function.program, self.precision, batch_size)
+        targets = TargetCheck(outputs.nodes)
+        if rows is not None and targets.is_empty:
+            return outputs.arrange(rows.compute(function))
+        arrays = read_inputs(table, needed, raw, self.precision, "inputs")
+        targets(arrays, "inputs", self.precision)
+        values = self._functions.compute(nodes, {**self.leaf_values(), **arrays}, backend, seed, step, speed)
         return outputs.arrange(values)
 
     # --- for people -------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from graphlearn.program.steps import (
     Compute,
     FusedLoop,
     Gather,
+    Length,
     Load,
     MatMul,
     Matrix,
@@ -55,6 +56,24 @@ def gather_tile(steps: Sequence[Step], axis: str, updates: Collection[Step]) -> 
             after.append(step)
             late.update(writes_of(step))
     return [*before, Tile(axis, tuple(inside)), *after]
+
+
+def row_obstacle(steps: Sequence[Step], axis: str) -> str:
+    """Why a function cannot be computed for some rows at a time; empty where no row needs another one.
+
+    Args:
+        steps: of its program.
+        axis: the axis of the rows.
+    """
+    for step in steps:
+        if isinstance(step, FusedLoop) and any(isinstance(v, Length) and v.axis == axis for v in step.body):
+            return "the number of rows is part of the result"
+        if not _has_axis(step, axis):
+            continue
+        obstacle = _obstacle(step, axis)
+        if obstacle or any(axis not in b.shape for b in writes_of(step)):
+            return obstacle or f"{step.nodes[0].op.name} joins the rows"
+    return ""
 
 
 def _has_axis(step: Step, axis: str) -> bool:

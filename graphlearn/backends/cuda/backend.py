@@ -12,8 +12,8 @@ from graphlearn.backends.cuda import device
 from graphlearn.backends.cuda.functions import emit_function
 from graphlearn.backends.cuda.training import emit_training
 from graphlearn.backends.forms import Form
-from graphlearn.backends.registry import lowered
-from graphlearn.backends.steps import check_steps, lengths_of
+from graphlearn.backends.registry import PLAIN, Speed, lowered
+from graphlearn.backends.steps import check_steps, lengths_of, write_out
 from graphlearn.errors import DataError, ShapeError
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
@@ -37,7 +37,9 @@ class CudaFunction:
         self._loaded: list[_Launch] = []
         self._lock = threading.Lock()
 
-    def __call__(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+    def __call__(
+        self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int], out: Sequence[np.ndarray] | None = None
+    ) -> tuple[np.ndarray, ...]:
         """Compute the outputs from one checked array per leaf.
 
         Raises:
@@ -60,7 +62,8 @@ class CudaFunction:
                 if blocks:
                     threads = device.function_threads(launch.threads)
                     run(blocks, threads, (*(memory[b] for b in launch.buffers), *lengths))
-            return tuple(_output(memory[b], b, sizes) for b in self.program.outputs)
+            found = tuple(_output(memory[b], b, sizes) for b in self.program.outputs)
+            return found if out is None else write_out(found, out)
 
     def _memory(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> dict[Buffer, Any]:
         """Every buffer on the device."""
@@ -224,12 +227,16 @@ class CudaRun:
             return self._current.run(self._values, counts, order, losses)
 
 
-def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> CudaFunction:
+def compile_function(
+    outputs: Sequence[Node], leaves: Sequence[Node], precision: str, speed: Speed = PLAIN
+) -> CudaFunction:
     """Outputs as a function of the leaves."""
     return CudaFunction(outputs, leaves, precision)
 
 
-def open_training(step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> CudaRun:
+def open_training(
+    step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int, speed: Speed = PLAIN
+) -> CudaRun:
     """A training loop over ``data`` with batches of at most ``capacity`` rows.
 
     Raises:

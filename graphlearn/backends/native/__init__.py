@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphlearn.backends.native.blas import blas_threads
+from graphlearn.backends.native.blas import blas_threads, require_control
 from graphlearn.backends.native.compile import compile_native, recall, remember
 from graphlearn.backends.native.function import NativeFunction
 from graphlearn.backends.native.memory import aligned_zeros
@@ -26,4 +26,5 @@ __all__ = [
     "lanes_for",
     "recall",
     "remember",
+    "require_control",
 ]

@@ -107,27 +107,43 @@ class _Threads:
 
     def __init__(self) -> None:
         self.wanted = 1
-        self._lock = threading.Lock()
+        self._idle = threading.Condition()
         self._depth = 0
+        self._count = 1
         self._before = 1
         self._restore = False
 
-    def enter(self, blas: Blas) -> None:
-        """Begin a call: the library uses `wanted` threads until the last of several concurrent calls ends."""
-        with self._lock:
+    def enter(self, blas: Blas, count: int | None = None) -> None:
+        """Begin a call: the library uses so many threads until the last of several concurrent calls ends.
+
+        Calls that want another number wait for each other: the number is the library's, and bits depend on it.
+
+        Args:
+            blas: the library.
+            count: threads of this call; None: `wanted`.
+        """
+        count = self.wanted if count is None else count
+        with self._idle:
+            self._idle.wait_for(lambda: not self._depth or self._count == count)
             self._depth += 1
-            if self._depth == 1 and blas.get_threads is not None and blas.set_threads is not None:
+            if self._depth > 1:
+                return
+            self._count = count
+            if blas.get_threads is not None and blas.set_threads is not None:
                 self._before = blas.get_threads()
-                self._restore = self._before != self.wanted
+                self._restore = self._before != count
                 if self._restore:
-                    blas.set_threads(self.wanted)
+                    blas.set_threads(count)
 
     def leave(self, blas: Blas) -> None:
         """End a call."""
-        with self._lock:
+        with self._idle:
             self._depth -= 1
-            if self._depth == 0 and self._restore and blas.set_threads is not None:
+            if self._depth:
+                return
+            if self._restore and blas.set_threads is not None:
                 blas.set_threads(self._before)
+            self._idle.notify_all()
 
 
 THREADS = _Threads()
@@ -151,11 +167,20 @@ def blas_threads(count: int | None = None) -> int:
         return before
     if count < 1:
         raise OptionError(f"blas_threads needs a number of threads from 1; got {count}.")
+    require_control()
+    THREADS.wanted = count
+    return before
+
+
+def require_control() -> None:
+    """Refuse to set threads where the library has no way to.
+
+    Raises:
+        EngineError: set its own environment variable before the start.
+    """
     blas = library()
     if blas.set_threads is None:
         raise EngineError(
             f"{blas.name} has no control of its threads. Set OPENBLAS_NUM_THREADS, VECLIB_MAXIMUM_THREADS or "
             "MKL_NUM_THREADS before Python starts."
         )
-    THREADS.wanted = count
-    return before

@@ -74,7 +74,8 @@ def compile_source(
     from numba.core.errors import NumbaError
 
     function = _load(source, entry, f"<graphlearn {identity[:12]}>")
-    flags = {"contract", "reassoc"} if fast else {"contract"}
+    # LLVM reorders little beyond the sums of loops unless the sign of a zero may change too.
+    flags = {"contract", "reassoc", "nsz"} if fast else {"contract"}
     try:
         try:
             return _compile_bare(function, signature, flags, straight)

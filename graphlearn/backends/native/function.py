@@ -121,12 +121,13 @@ class NativeFunction:
         self._count = len(signature.parameters)
         self._invoke = (_bare_call if bare else _plain_call)(entry, signature, address)
 
-    def __call__(self, *arguments: Argument) -> Any:
+    def __call__(self, *arguments: Argument, threads: int | None = None) -> Any:
         """Run the function.
 
         Args:
             *arguments: one per parameter: a C-contiguous, aligned array of the parameter's dtype, writable unless the
                 parameter is ``const``; an int; or a float.
+            threads: of BLAS during this call; None: `blas_threads`.
 
         Returns:
             The result as a Python number; None for ``void``.
@@ -141,7 +142,7 @@ class NativeFunction:
         library = self._blas
         if library is None:
             return self._invoke(arguments)
-        blas.THREADS.enter(library)
+        blas.THREADS.enter(library, threads)
         try:
             return self._invoke(arguments)
         finally:

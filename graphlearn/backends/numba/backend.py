@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from graphlearn.backends.forms import Form
+from graphlearn.backends.mapped import is_mapped
 from graphlearn.backends.native import NativeFunction, aligned_zeros, recall, remember
 from graphlearn.backends.numba.identity import Request, identify_training
 from graphlearn.backends.numba.layout import Layout, pack, unpack
-from graphlearn.backends.registry import CompiledFunction, load_planner, lowered
+from graphlearn.backends.registry import PLAIN, CompiledFunction, Speed, available, load_planner, lowered
 from graphlearn.backends.steps import check_steps
 from graphlearn.graph.node import Node
 from graphlearn.program.canonical import Telling
@@ -82,8 +83,17 @@ def _stored_as(dtype: str) -> str:
 class NumbaRun:
     """A training loop with its data, parameters and states in place. One call at a time."""
 
-    def __init__(self, step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> None:
+    def __init__(
+        self,
+        step: TrainingStep,
+        data: Mapping[Node, np.ndarray],
+        precision: str,
+        capacity: int,
+        speed: Speed = PLAIN,
+    ) -> None:
         self._step = step
+        self._speed = speed
+        self._cores = available() if speed.threads > 1 else 1
         self._precision = precision
         self._capacity = capacity
         self._data = {n: np.ascontiguousarray(data[n], lowered(n.dtype, precision)) for n in step.data}
@@ -125,7 +135,8 @@ class NumbaRun:
                 for d, n in zip(leaf.shape, array.shape, strict=True)
                 if isinstance(d, str) and d != self._step.axis
             }
-            request = Request(self._precision, rows, fixed, gather, sizes)
+            in_file = not gather and any(map(is_mapped, self._data.values()))
+            request = Request(self._precision, rows, fixed, gather, sizes, self._speed, self._cores, in_file)
             self._programs[key] = _Compiled(self._step, request)
         return self._programs[key]
 
@@ -157,7 +168,8 @@ class NumbaRun:
             compiled = self._current
             data = [self._laid_out(leaf, compiled) for leaf in compiled.given]
             taken = counts if order is None else order  # not read where all rows are taken
-            return int(compiled.run(*compiled.arenas.values(), *data, taken, counts, len(counts), losses))
+            arrays = *compiled.arenas.values(), *data, taken, counts
+            return int(compiled.run(*arrays, len(counts), losses, threads=compiled.layout.threads))
 
     def _laid_out(self, leaf: Node, compiled: _Compiled) -> np.ndarray:
         """The data of an input: by rows, or by columns that end on whole vectors, where rows are taken in tiles."""
@@ -189,12 +201,16 @@ def _columns(array: np.ndarray, padded: int) -> np.ndarray:
     return result
 
 
-def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> CompiledFunction:
+def compile_function(
+    outputs: Sequence[Node], leaves: Sequence[Node], precision: str, speed: Speed = PLAIN
+) -> CompiledFunction:
     """Outputs as a function of the leaves; a tape where they are a huge scalar graph."""
-    function: CompiledFunction = load_planner().compile_function(outputs, leaves, precision)
+    function: CompiledFunction = load_planner().compile_function(outputs, leaves, precision, speed)
     return function
 
 
-def open_training(step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> NumbaRun:
+def open_training(
+    step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int, speed: Speed = PLAIN
+) -> NumbaRun:
     """A training loop over ``data`` with batches of at most ``capacity`` rows."""
-    return NumbaRun(step, data, precision, capacity)
+    return NumbaRun(step, data, precision, capacity, speed)

@@ -8,6 +8,8 @@ import numpy as np
 
 from graphlearn.backends.native import aligned_zeros, compile_native
 from graphlearn.backends.numba.emit import emit_function
+from graphlearn.backends.numba.threads import remarked, threads_for
+from graphlearn.backends.registry import PLAIN, Speed, available
 from graphlearn.backends.steps import lengths_of
 from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node
@@ -19,25 +21,32 @@ from graphlearn.program.steps import Buffer, arena_of
 class NumbaFunction:
     """Outputs of a graph as one compiled function; may be called from several threads."""
 
-    def __init__(self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> None:
+    def __init__(self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str, speed: Speed = PLAIN) -> None:
         self._leaves = tuple(leaves)
-        self.program = build_function(outputs, leaves, precision)
+        self._speed = speed
+        self._cores = available() if speed.threads > 1 else 1
+        self.program = remarked(build_function(outputs, leaves, precision), speed, self._cores)
         self._emitted = emit_function(self.program)
         self.source = self._emitted.source
-        self._run = compile_native(self.source, self._emitted.entry, self._emitted.signature)
+        self._run = compile_native(self.source, self._emitted.entry, self._emitted.signature, fast=speed.fast)
         self._constants = [stored(b) for b in self.program.constants]
 
-    def __call__(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
-        """Compute the outputs from one checked array per leaf."""
+    def __call__(
+        self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int], out: Sequence[np.ndarray] | None = None
+    ) -> tuple[np.ndarray, ...]:
+        """Compute the outputs; see `CompiledFunction`."""
         program = self.program
         lengths = lengths_of(program.axes, sizes)
         _require_nonempty(program, sizes)
         given = [as_stored(arrays[leaf], program.given[leaf]) for leaf in self._leaves]
-        outputs = [np.empty(_shape(b, sizes), arena_of(b.dtype)) for b in program.outputs]
+        if out is None:
+            out = [np.empty(_shape(b, sizes), b.dtype) for b in program.outputs]
+        outputs = [array.view(arena_of(b.dtype)) for array, b in zip(out, program.outputs, strict=True)]
         totals = program.arena_sizes(sizes)
         arenas = [aligned_zeros(totals[dtype], dtype) for dtype in self._emitted.arenas]
-        self._run(*given, *self._constants, *outputs, *arenas, *lengths)
-        return tuple(_declared(array, b) for array, b in zip(outputs, program.outputs, strict=True))
+        threads, _ = threads_for(program, self._speed.threads, sizes, self._cores)
+        self._run(*given, *self._constants, *outputs, *arenas, *lengths, threads=threads)
+        return tuple(out)
 
 
 def stored(buffer: Buffer) -> np.ndarray:
@@ -48,10 +57,6 @@ def stored(buffer: Buffer) -> np.ndarray:
 def as_stored(array: np.ndarray, buffer: Buffer) -> np.ndarray:
     """An array in a buffer's dtype, as its arena holds it."""
     return np.ascontiguousarray(array, buffer.dtype).view(arena_of(buffer.dtype))
-
-
-def _declared(array: np.ndarray, buffer: Buffer) -> np.ndarray:
-    return array.view(buffer.dtype)
 
 
 def _shape(buffer: Buffer, sizes: Mapping[str, int]) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphlearn.backends.native import fingerprint
-from graphlearn.backends.registry import IMPORTED
+from graphlearn.backends.registry import IMPORTED, PLAIN, Speed
 from graphlearn.program.canonical import Telling, Untold, foreign_ops
 from graphlearn.program.training import TrainingStep
 
@@ -33,6 +33,9 @@ class Request(NamedTuple):
         full: whether all batches have that many.
         gather: whether rows are taken by number; else every step reads all rows where they are.
         sizes: lengths of all free axes but that of the batch.
+        speed: what may be done for speed.
+        cores: that are available, where threads are asked for.
+        in_file: whether the data lie in a file and must not be copied.
     """
 
     precision: str
@@ -40,6 +43,9 @@ class Request(NamedTuple):
     full: bool
     gather: bool
     sizes: Mapping[str, int]
+    speed: Speed = PLAIN
+    cores: int = 1
+    in_file: bool = False
 
 
 # The graph that the planner makes of a step, where an operation's name does not say what it is.

@@ -49,12 +49,14 @@ class Layout(NamedTuple):
         places: of the leaves; those of data in the order of the parameters.
         constants: arrays.
         padded: rows of each column of the data, which must lie by columns; 0: it lies by rows.
+        threads: of matrix products.
     """
 
     arenas: Mapping[str, int]
     places: tuple[Place, ...]
     constants: tuple[Constant, ...]
     padded: int
+    threads: int = 1
 
 
 def pack(layout: Layout, numbers: Mapping[Node, int]) -> Any:
@@ -64,6 +66,7 @@ def pack(layout: Layout, numbers: Mapping[Node, int]) -> Any:
         "places": [[numbers[p.leaf], p.dtype, p.start, p.shape] for p in layout.places],
         "constants": [[c.arena, c.start, base64.b64encode(c.array.tobytes()).decode()] for c in layout.constants],
         "padded": layout.padded,
+        "threads": layout.threads,
     }
 
 
@@ -75,6 +78,7 @@ def unpack(notes: Any, nodes: Sequence[Node]) -> Layout | None:
             Constant(arena, int(start), np.frombuffer(base64.b64decode(text), arena))
             for arena, start, text in notes["constants"]
         ]
-        return Layout(dict(notes["arenas"]), tuple(places), tuple(constants), int(notes["padded"]))
+        numbers = int(notes["padded"]), int(notes["threads"])
+        return Layout(dict(notes["arenas"]), tuple(places), tuple(constants), *numbers)
     except (KeyError, IndexError, TypeError, ValueError):
         return None

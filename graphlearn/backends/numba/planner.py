@@ -14,7 +14,9 @@ from graphlearn.backends.numba.functions import NumbaFunction, stored
 from graphlearn.backends.numba.identity import Request
 from graphlearn.backends.numba.layout import Constant, Layout, Place
 from graphlearn.backends.numba.tape import TapeFunction, record_tape
+from graphlearn.backends.numba.threads import remarked, threads_for
 from graphlearn.backends.numba.tiles import objection
+from graphlearn.backends.registry import PLAIN, Speed
 from graphlearn.graph.node import Node
 from graphlearn.program.build import Batching, build_training
 from graphlearn.program.canonical import Telling
@@ -23,7 +25,7 @@ from graphlearn.program.narration import Notes
 from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.rules import COPY
-from graphlearn.program.steps import Buffer, arena_of
+from graphlearn.program.steps import Buffer, Tile, arena_of
 from graphlearn.program.training import TrainingStep
 
 _SCALAR = """# The training one number at a time, as plain loops; below it what runs: the same on several rows at once.
@@ -34,19 +36,26 @@ _LANED = """# What runs: a lane is a row of the batch, and every operation works
 """
 
 
-def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> NumbaFunction | TapeFunction:
+def compile_function(
+    outputs: Sequence[Node], leaves: Sequence[Node], precision: str, speed: Speed = PLAIN
+) -> NumbaFunction | TapeFunction:
     """Outputs as a function of the leaves; a tape where they are a huge scalar graph."""
     tape = record_tape(outputs, leaves, precision)
-    return NumbaFunction(outputs, leaves, precision) if tape is None else TapeFunction(tape, leaves)
+    return NumbaFunction(outputs, leaves, precision, speed) if tape is None else TapeFunction(tape, leaves)
 
 
 def plan_training(step: TrainingStep, request: Request) -> Program:
     """The program of a training step."""
-    return build_training(step, request.precision, _batching(request))
+    return remarked(build_training(step, request.precision, _batching(request)), request.speed, request.cores)
+
+
+def _in_file(tile: Tile) -> str:
+    return "the data lie in a file, and a copy by columns would hold all of them; give batch_size"
 
 
 def _batching(request: Request) -> Batching:
-    return Batching(request.rows, request.full, request.gather, request.sizes, together=True, tiles=objection)
+    tiles = _in_file if request.in_file else objection
+    return Batching(request.rows, request.full, request.gather, request.sizes, together=True, tiles=tiles)
 
 
 def _batches(request: Request) -> Batches:
@@ -57,8 +66,11 @@ def compile_training(step: TrainingStep, request: Request) -> tuple[Program, Nat
     """The program of a training step, its machine code, and what that needs to know."""
     program = plan_training(step, request)
     emitted = emit_training(program, _batches(request), request.precision)
-    run = compile_native(emitted.source, emitted.entry, emitted.signature, straight=emitted.straight)
-    return program, run, _lay_out(program, emitted)
+    run = compile_native(
+        emitted.source, emitted.entry, emitted.signature, fast=request.speed.fast, straight=emitted.straight
+    )
+    threads, _ = threads_for(program, request.speed.threads, {}, request.cores)
+    return program, run, _lay_out(program, emitted)._replace(threads=threads)
 
 
 def explain_training(step: TrainingStep, request: Request, program: Program, notes: Notes) -> str:
@@ -69,7 +81,7 @@ def explain_training(step: TrainingStep, request: Request, program: Program, not
 
 def form_training(step: TrainingStep, request: Request, program: Program, notes: Notes) -> list[Form]:
     """The same with all that is needed to run it alone."""
-    return [_form(each, emitted) for each, emitted in _explained(step, request, program, notes)]
+    return [_form(each, emitted, request) for each, emitted in _explained(step, request, program, notes)]
 
 
 def _explained(step: TrainingStep, request: Request, program: Program, notes: Notes) -> list[tuple[Program, Emitted]]:
@@ -84,7 +96,7 @@ def scalar_training(step: TrainingStep, request: Request, notes: Notes) -> tuple
     return program, emit_training(program, batches, request.precision, annotations, entry="train_scalar", scalar=True)
 
 
-def _form(program: Program, emitted: Emitted) -> Form:
+def _form(program: Program, emitted: Emitted, request: Request) -> Form:
     """A training loop, and where its parameters, states, scalars, constants and data have their places."""
     sizes = program.arena_sizes()
     kept = {leaf.full_name: buffer for leaf, buffer in program.given.items() if buffer.role == "kept"}
@@ -93,7 +105,7 @@ def _form(program: Program, emitted: Emitted) -> Form:
         entry=emitted.entry,
         source=emitted.source,
         parameters=emitted.signature.parameters,
-        options={"straight": emitted.straight},
+        options={"straight": emitted.straight, "fast": request.speed.fast},
         arenas={rows.ARENAS[dtype]: (dtype, sizes[dtype]) for dtype in emitted.arenas},
         places={
             name: (rows.ARENAS[arena_of(b.dtype)], b.start, tuple(int(d) for d in b.shape))

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphlearn.backends import rows
 from graphlearn.backends.native import NativeFunction, Signature, compile_native
+from graphlearn.backends.steps import write_out
 from graphlearn.graph.interning import quiet_collector
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
@@ -210,7 +211,9 @@ class TapeFunction:
         self._run = loop(tape.precision)
         self.source = f"# {tape.describe()}".replace("\n", "\n# ") + f"\n{loop_source(tape.precision)}"
 
-    def __call__(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+    def __call__(
+        self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int], out: Sequence[np.ndarray] | None = None
+    ) -> tuple[np.ndarray, ...]:
         """Compute the outputs from one checked array per leaf."""
         tape = self.program
         values = np.empty(tape.start + len(self._code), tape.precision)
@@ -218,4 +221,5 @@ class TapeFunction:
         for place, leaf in zip(tape.given, self._leaves, strict=True):
             values[place] = arrays[leaf]
         self._run(self._code, values, tape.start, len(self._code))
-        return tuple(np.asarray(values[p], dtype) for p, dtype in zip(tape.outputs, tape.dtypes, strict=True))
+        found = tuple(np.asarray(values[p], dtype) for p, dtype in zip(tape.outputs, tape.dtypes, strict=True))
+        return found if out is None else write_out(found, out)

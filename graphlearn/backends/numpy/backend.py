@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from graphlearn.backends.numpy.interpreter import interpret
-from graphlearn.backends.registry import lowered
-from graphlearn.backends.steps import check_steps
+from graphlearn.backends.registry import PLAIN, Speed, lowered
+from graphlearn.backends.steps import check_steps, write_out
 from graphlearn.graph.binding import Binding
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import leaves
@@ -27,10 +27,13 @@ class InterpretedFunction:
         self._outputs = tuple(outputs)
         self._precision = precision
 
-    def __call__(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+    def __call__(
+        self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int], out: Sequence[np.ndarray] | None = None
+    ) -> tuple[np.ndarray, ...]:
         """Compute the outputs; see `CompiledFunction`."""
         values = interpret(self._outputs, Binding(dict(arrays), dict(sizes)), precision=self._precision)
-        return tuple(np.asarray(values[n], lowered(n.dtype, self._precision)) for n in self._outputs)
+        found = tuple(np.asarray(values[n], lowered(n.dtype, self._precision)) for n in self._outputs)
+        return found if out is None else write_out(found, out)
 
 
 class InterpretedRun:
@@ -75,11 +78,15 @@ class InterpretedRun:
         return len(counts)
 
 
-def compile_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> InterpretedFunction:
+def compile_function(
+    outputs: Sequence[Node], leaves: Sequence[Node], precision: str, speed: Speed = PLAIN
+) -> InterpretedFunction:
     """Outputs as a function of the leaves."""
     return InterpretedFunction(outputs, precision)
 
 
-def open_training(step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int) -> InterpretedRun:
+def open_training(
+    step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int, speed: Speed = PLAIN
+) -> InterpretedRun:
     """A training loop over ``data`` with batches of at most ``capacity`` rows."""
     return InterpretedRun(step, data, precision, capacity)
