@@ -1,9 +1,12 @@
 """Time whole training runs side by side: graphlearn, its NumPy reference, NumPy by hand, and peers where installed.
 
-    python tools/run.py bench                            W1 and W4, and the deep chain
-    python tools/run.py bench --workloads all --runs 9 --out tools/benchmark/results/NAME
+    python tools/run.py bench                            W1 and W4
+    python tools/run.py bench --workloads all --runs 9 --out out/bench
+    python tools/run.py bench curve [--fine]             us per step over widths and batches, and the cliffs in it
     python tools/run.py bench symbolic                   chains and wide graphs of 10^3 to 10^6 scalar operations
     python tools/run.py bench latency                    fresh processes to their first step, cold and warm
+    python tools/run.py bench publish --python PATH      all workloads and the curve, recorded; renews the README
+    python tools/run.py bench redraw                     tables, pictures and README again from what is recorded
 
 The peers are torch, JAX and scikit-learn. One process per peer, one thread each, all on one core. They take turns, in
 another order each round; reported is the median. A time counts only if the run's final loss equals that of the float64
@@ -13,198 +16,234 @@ reference.
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib.util
 import json
-import os
 import pathlib
-import platform
-import random
-import statistics
 import subprocess
 import sys
-import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from types import ModuleType
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from benchmark import latency, symbolic  # noqa: E402  # after the path is set
-from benchmark.workloads import RECIPES, workload  # noqa: E402  # after the path is set
+from benchmark import curve, latency, report, symbolic  # noqa: E402  # after the path is set
+from benchmark.measure import PEERS, Peer, Times, compete, environment  # noqa: E402
+from benchmark.recipes import RECIPES, recipe  # noqa: E402
+from benchmark.report import Results  # noqa: E402
 
-PEERS = {
-    "graphlearn": ("graphlearn_peer", "fit", "graphlearn"),
-    "NumPy reference": ("graphlearn_peer", "reference", "graphlearn"),
-    "NumPy by hand": ("numpy_hand", "hand", "numpy"),
-    "JAX, whole loop": ("jax_peer", "loop", "jax"),
-    "PyTorch, eager": ("torch_peer", "eager", "torch"),
-    "scikit-learn MLP": ("sklearn_peer", "fit", "sklearn"),
-}
-# Another epsilon in Adam: not the very same run, so its loss may differ.
-OTHER_ADAM = "scikit-learn MLP"
-SAMPLE = 0.15  # seconds that one sample lasts at least
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+RECORDS = HERE / "benchmark" / "results"
+TRAINING, CURVE = RECORDS / "training", RECORDS / "curve"
+_FIND = "import importlib.util, sys; print(*(n for n in sys.argv[1:] if importlib.util.find_spec(n)))"
 
 
-@dataclass
-class Peer:
-    """A running peer and its samples."""
-
-    name: str
-    process: subprocess.Popen[str]
-    first: float = 0.0
-    estimate: float = 0.0
-    loss: float = 0.0
-    samples: list[float] = field(default_factory=list)
-    trouble: str = ""
-
-    def ask(self, command: str) -> dict[str, float]:
-        """Send a command and read the answer."""
-        assert self.process.stdin and self.process.stdout
-        if command:
-            self.process.stdin.write(command + "\n")
-            self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended; its last words are on standard error")
-        return dict(json.loads(line))
-
-
-def environment() -> dict[str, str]:
-    """One thread, the same core, and none of the settings that slow OpenBLAS down."""
-    values = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
-    return {**values, **dict.fromkeys(THREADS, "1"), "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
-
-
-def start(name: str, load: str, python: str, core: int | None) -> Peer:
-    """Start a peer's process."""
-    module, variant, _ = PEERS[name]
-    command = [python, str(HERE / "benchmark" / "worker.py"), module, variant, load]
-    if core is not None and sys.platform == "linux":
-        command = ["taskset", "-c", str(core), *command]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    return Peer(name, subprocess.Popen(command, env=environment(), text=True, **pipes))  # type: ignore[call-overload]
-
-
-def check(peer: Peer, loss: float, reference: float, tolerance: float, adam: bool) -> None:
-    """Note a final loss that is not the reference's."""
-    allowed = 0.1 if adam and peer.name == OTHER_ADAM else tolerance
-    if not abs(loss - reference) <= allowed * max(1e-12, abs(reference)):
-        peer.trouble = f"loss {loss:.9g} instead of {reference:.9g}"
-
-
-def measure(load: str, names: list[str], pythons: dict[str, str], runs: int, core: int | None) -> list[Peer]:
-    """Time all peers on one workload, in turns."""
-    w = workload(load)
-    double = workload(load.partition("-")[0] + "-float64")
-    reference = _reference(double)
-    peers: list[Peer] = []
-    for name in names:
-        peer = start(name, load, pythons[name], core)
-        try:
-            answer = peer.ask("")
-        except RuntimeError as error:
-            print(f"  {load}: {error}", file=sys.stderr)
-            continue
-        peer.first, peer.estimate, peer.loss = answer["first"], answer["estimate"], answer["loss"]
-        check(peer, peer.loss, reference, w.tolerance, w.optimizer == "adam")
-        peers.append(peer)
-    turn = random.Random(0)
-    for _ in range(runs):
-        for peer in turn.sample(peers, len(peers)):
-            answer = peer.ask(f"go {max(1, round(SAMPLE / max(peer.estimate, 1e-6)))}")
-            peer.samples.append(answer["seconds"] / w.steps * 1e6)
-            check(peer, answer["loss"], reference, w.tolerance, w.optimizer == "adam")
-    for peer in peers:
-        peer.process.communicate("quit\n")
-    return peers
-
-
-def _reference(w: object) -> float:
-    from benchmark.peers import numpy_hand
-
-    run = numpy_hand.prepare(w, "hand")  # type: ignore[arg-type]
-    return float(w.final_loss(run.params(run.run())))  # type: ignore[attr-defined]
-
-
-def table(results: dict[str, list[Peer]]) -> str:
-    """Markdown: microseconds per step, and in brackets how many times graphlearn's time."""
-    names = list(dict.fromkeys(peer.name for peers in results.values() for peer in peers))
-    lines = ["| workload | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for load, peers in results.items():
-        times = {p.name: statistics.median(p.samples) for p in peers if p.samples}
-        own = times.get("graphlearn")
-        cells = []
-        for name in names:
-            peer = next((p for p in peers if p.name == name), None)
-            cells.append(_cell(peer, times.get(name), own))
-        lines.append(f"| {load} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _cell(peer: Peer | None, time_: float | None, own: float | None) -> str:
-    if peer is None or time_ is None:
-        return "-"
-    if peer.trouble:
-        return f"not counted: {peer.trouble}"
-    text = f"{time_:.3g}" if time_ < 1000 else f"{time_:,.0f}"
-    return text if own is None or peer.name == "graphlearn" else f"{text} ({time_ / own:.1f}x)"
-
-
-def chain(length: int) -> tuple[float, float]:
-    """Seconds to build a chain of scalar operations, and to differentiate it."""
-    import graphlearn as gl
-
-    x = gl.input("x")
-    y = x
-    started = time.perf_counter()
-    for k in range(length):
-        y = gl.sin(y) if k % 2 else y * 1.0001
-    built = time.perf_counter()
-    gl.grad(y, x)
-    return built - started, time.perf_counter() - built
-
-
-def machine() -> str:
-    """What this ran on, in one line."""
-    cpu = platform.processor() or platform.machine()
-    info = pathlib.Path("/proc/cpuinfo")
-    if info.is_file():
-        cpu = next(
-            (s.split(":", 1)[1].strip() for s in info.read_text().splitlines() if s.startswith("model name")), cpu
-        )
-    return f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.date.today()}"
-
-
-def arguments() -> argparse.Namespace:
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="training", choices=("training", "symbolic", "latency"))
+    whats = ("training", "curve", "symbolic", "latency", "publish", "redraw")
+    parser.add_argument("what", nargs="?", default="training", choices=whats)
     parser.add_argument(
         "--sizes", default=",".join(map(str, symbolic.SIZES)), help="of symbolic graphs, in scalar operations"
     )
-    parser.add_argument("--workloads", default="W1,W4", help=f"comma-separated, or all: {', '.join(RECIPES)}")
-    parser.add_argument("--dtypes", default="float32", help="float32, float64 or both, comma-separated")
+    parser.add_argument("--workloads", help=f"comma-separated, or all: {', '.join(RECIPES)} (default: W1,W4)")
+    parser.add_argument("--dtypes", help="float32, float64 or both, comma-separated (default: both; curve: float32)")
+    parser.add_argument("--fine", action="store_true", help="the curve at all powers of 2, not of 4")
+    parser.add_argument("--widths", type=whole_numbers, help="of the curve, comma-separated")
+    parser.add_argument("--batches", type=whole_numbers, help="of the curve, comma-separated")
     parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
     parser.add_argument("--core", type=int, default=0, help="the core that all peers share; -1: any")
+    parser.add_argument("--peers", help=f"comma-separated, of: {', '.join(PEERS)} (default: all that are there)")
     parser.add_argument(
-        "--python", action="append", default=[], metavar="PEER=PATH", help="interpreter that has a peer"
+        "--python", action="append", default=[], metavar="[LIBRARY=]PATH", help="interpreter that has peers' libraries"
     )
-    parser.add_argument("--chain", type=int, default=100_000, help="length of the chain to differentiate; 0: none")
-    parser.add_argument("--out", type=pathlib.Path, help="write OUT.md and OUT.json too")
-    return parser.parse_args()
+    parser.add_argument("--out", type=pathlib.Path, help="write OUT.md, OUT.json and, with matplotlib, OUT.png")
+    return parser.parse_args(given)
 
 
-def interpreters(given: list[str]) -> dict[str, str]:
-    """Peer -> interpreter, for every peer whose library is there."""
-    told = dict(entry.split("=", 1) for entry in given)
-    found = {}
-    for name, (_, _, library) in PEERS.items():
-        if library in told:
-            found[name] = told[library]
-        elif importlib.util.find_spec(library) is not None:
-            found[name] = sys.executable
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers above 0, comma-separated.
+
+    Raises:
+        ArgumentTypeError: something else.
+    """
+    found = tuple(int(word) if word.isdecimal() else 0 for word in text.split(","))
+    if min(found) < 1:
+        raise argparse.ArgumentTypeError(f"needs whole numbers above 0, such as 1,16,256; got {text!r}")
     return found
+
+
+def interpreters(given: list[str], wanted: str | None) -> dict[str, str]:
+    """Peer -> interpreter, for every peer whose library is there.
+
+    Args:
+        given: ``LIBRARY=PATH``, or ``PATH`` for whatever libraries that interpreter has and this one has not.
+        wanted: names of peers, comma-separated; None: all.
+
+    Raises:
+        SystemExit: no such peer.
+    """
+    names = _split(wanted, PEERS) if wanted else list(PEERS)
+    libraries = {PEERS[name][2] for name in names}
+    found = {library: sys.executable for library in libraries if importlib.util.find_spec(library) is not None}
+    for entry in given:
+        library, told, path = entry.rpartition("=")
+        here = [library] if told else _libraries(path, sorted(libraries - found.keys()))
+        found |= dict.fromkeys(here, path)
+    return {name: found[PEERS[name][2]] for name in names if PEERS[name][2] in found}
+
+
+def _split(wanted: str, names: Mapping[str, object]) -> list[str]:
+    """Names of peers, some of which have a comma in them."""
+    found = [name for name in names if name in wanted]
+    if not found or len(wanted) != len(",".join(found)):
+        raise SystemExit(f"--peers needs names out of: {', '.join(names)}; got {wanted!r}")
+    return found
+
+
+def _libraries(python: str, wanted: list[str]) -> list[str]:
+    """Which of these an interpreter has."""
+    return subprocess.run(
+        [python, "-c", _FIND, *wanted], check=True, capture_output=True, text=True
+    ).stdout.split()  # fmt: skip
+
+
+def say(load: str) -> None:
+    """Name what is timed next."""
+    print(f"  {load}: {recipe(load.partition('-')[0]).about}", file=sys.stderr)
+
+
+def train(options: argparse.Namespace) -> Results:
+    """Time the workloads."""
+    bases = list(RECIPES) if options.workloads == "all" else (options.workloads or "W1,W4").split(",")
+    unknown = [base for base in bases if base not in RECIPES]
+    if unknown:
+        raise SystemExit(f"--workloads needs names out of: {', '.join(RECIPES)}; got {', '.join(unknown)}")
+    loads = [
+        f"{base}-{dtype}" for dtype in (options.dtypes or "float32,float64").split(",") for base in bases
+        if options.dtypes or dtype in RECIPES[base].dtypes
+    ]  # fmt: skip
+    pythons = interpreters(options.python, options.peers)
+    before = report.load_average()
+
+    def record(times: dict[str, dict[str, Times]]) -> Results:
+        """What was found so far, written where there is a place for it."""
+        results = Results(report.machine(), before + report.load_average(), options.runs, times, _missing(pythons))
+        if options.out:
+            save(options.out, results, "training")
+        return results
+
+    return record(compete(loads, pythons, options.runs, core(options), _limited, say, record))
+
+
+def _limited(load: str) -> bool:
+    """Whether the matrix products of a workload are timed too."""
+    return recipe(load.partition("-")[0]).products
+
+
+def draw_curve(options: argparse.Namespace) -> Results:
+    """Time the points of the curve."""
+    widths = options.widths or (curve.FINE_WIDTHS if options.fine else curve.WIDTHS)
+    batches = options.batches or (curve.FINE_BATCHES if options.fine else curve.BATCHES)
+    found = interpreters(options.python, options.peers)
+    pythons = {name: found[name] for name in curve.PEERS if name in found}
+    before = report.load_average()
+    peers = [Peer(name, python, core(options)) for name, python in pythons.items()]
+    try:
+        times = curve.measure(widths, batches, options.dtypes or "float32", peers, options.runs, say)
+    finally:
+        for peer in peers:
+            peer.quit()
+    missing = [name for name in curve.PEERS if name not in pythons]
+    return Results(report.machine(), before + report.load_average(), options.runs, times, missing)
+
+
+def core(options: argparse.Namespace) -> int | None:
+    """The core that peers are bound to."""
+    return None if options.core < 0 else int(options.core)
+
+
+def _missing(pythons: dict[str, str]) -> list[str]:
+    return [name for name in PEERS if name not in pythons]
+
+
+def figures() -> ModuleType | None:
+    """The module that draws, or None, with a word about it, where matplotlib is not installed."""
+    if importlib.util.find_spec("matplotlib") is None:
+        print("no picture: matplotlib is not installed (pip install 'graphlearn[bench]')", file=sys.stderr)
+        return None
+    return importlib.import_module("benchmark.figure")
+
+
+def save(out: pathlib.Path, results: Results, kind: str) -> None:
+    """Write OUT.json, OUT.md and, where matplotlib is, OUT.png.
+
+    Args:
+        out: path without an ending.
+        results: of the benchmark.
+        kind: ``"training"`` or ``"curve"``.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    drawing = figures()
+    picture = out.with_suffix(".png").name if drawing else None
+    if drawing:
+        draw = drawing.draw_curve if kind == "curve" else drawing.draw_training
+        draw(results, out.with_suffix(".png"))
+    text = (curve if kind == "curve" else report).page(results, picture)
+    out.with_suffix(".md").write_text(text, encoding="utf-8")
+    out.with_suffix(".json").write_text(results.to_json() + "\n", encoding="utf-8")
+
+
+def renew_readme() -> None:
+    """Quote the recorded training runs in the README."""
+    readme = HERE.parent / "README.md"
+    results = Results.from_json(TRAINING.with_suffix(".json").read_text(encoding="utf-8"))
+    readme.write_text(report.quote(readme.read_text(encoding="utf-8"), report.quotation(results)), encoding="utf-8")
+
+
+def publish(options: argparse.Namespace) -> None:
+    """Record all workloads and the curve, and renew the README."""
+    options.workloads, options.out = "all", TRAINING
+    train(options)
+    save(CURVE, draw_curve(options), "curve")
+    renew_readme()
+    print(f"recorded in {RECORDS}; the README quotes it")
+
+
+def redraw() -> None:
+    """Make tables, pictures and README again from what is recorded."""
+    for out, kind in ((TRAINING, "training"), (CURVE, "curve")):
+        save(out, Results.from_json(out.with_suffix(".json").read_text(encoding="utf-8")), kind)
+    renew_readme()
+
+
+def print_symbolic(options: argparse.Namespace) -> None:
+    """Measure large scalar graphs and print the table."""
+    print(report.machine())
+    found = symbolic.rows(tuple(int(size) for size in options.sizes.split(",")))
+    text = symbolic.table(found)
+    print(text)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.with_suffix(".md").write_text(f"{report.machine()}\n\n{text}\n", encoding="utf-8")
+        rows = {"machine": report.machine(), "rows": symbolic.raw(found)}
+        options.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+
+
+def print_latency(options: argparse.Namespace) -> None:
+    """Measure fresh processes and print the tables."""
+    given = interpreters(options.python, options.peers)
+    pythons = {name: given[name] for name in latency.PEERS if name in given}
+    named = options.workloads.split(",") if options.workloads else latency.WORKLOADS
+    loads = [f"{base}-{dtype}" for base in named for dtype in (options.dtypes or "float32").split(",")]
+    found = latency.measure(loads, pythons, options.runs, environment(), core(options))
+    head = f"{report.machine()}\n\nms, median of {options.runs} fresh processes in turns, one thread"
+    text = f"{head}\n\n{latency.table(found)}\n\n{latency.targets(found)}\n"
+    print(text)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.with_suffix(".md").write_text(text, encoding="utf-8")
+        rows = {"machine": report.machine(), "rows": latency.raw(found)}
+        options.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 def main() -> None:
@@ -212,78 +251,18 @@ def main() -> None:
     options = arguments()
     if options.what == "symbolic":
         print_symbolic(options)
-        return
-    if options.what == "latency":
+    elif options.what == "latency":
         print_latency(options)
-        return
-    bases = list(RECIPES) if options.workloads == "all" else options.workloads.split(",")
-    pythons = interpreters(options.python)
-    missing = [name for name in PEERS if name not in pythons]
-    print(f"{machine()}\nus per step, median of {options.runs} rounds in turns; in brackets: times graphlearn's time")
-    if missing:
-        print(f"not installed here, so left out: {', '.join(missing)} (pip install 'graphlearn[bench]')")
-    results: dict[str, list[Peer]] = {}
-    for base in bases:
-        for dtype in options.dtypes.split(","):
-            load = f"{base}-{dtype}"
-            print(f"  {load}: {RECIPES[base][0]}", file=sys.stderr)
-            results[load] = measure(
-                load, list(pythons), pythons, options.runs, None if options.core < 0 else options.core
-            )
-    text = table(results)
-    print(f"\n{text}")
-    if options.chain:
-        built, derived = chain(options.chain)
-        line = (
-            f"a chain of {options.chain:,} scalar operations: built in {built:.2f} s, differentiated in {derived:.2f} s"
-        )
-        print(f"\n{line}")
-        text += f"\n\n{line}"
-    if options.out:
-        save(options.out, text, results)
-
-
-def print_symbolic(options: argparse.Namespace) -> None:
-    """Measure large scalar graphs and print the table."""
-    print(machine())
-    found = symbolic.rows(tuple(int(size) for size in options.sizes.split(",")))
-    text = symbolic.table(found)
-    print(text)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.with_suffix(".md").write_text(f"{machine()}\n\n{text}\n", encoding="utf-8")
-        rows = {"machine": machine(), "rows": symbolic.raw(found)}
-        options.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
-
-
-def print_latency(options: argparse.Namespace) -> None:
-    """Measure fresh processes and print the tables."""
-    given = interpreters(options.python)
-    pythons = {name: given[name] for name in latency.PEERS if name in given}
-    named = options.workloads.split(",") if "--workloads" in sys.argv else latency.WORKLOADS
-    loads = [f"{base}-{dtype}" for base in named for dtype in options.dtypes.split(",")]
-    core = None if options.core < 0 else options.core
-    found = latency.measure(loads, pythons, options.runs, environment(), core)
-    head = f"{machine()}\n\nms, median of {options.runs} fresh processes in turns, one thread"
-    text = f"{head}\n\n{latency.table(found)}\n\n{latency.targets(found)}\n"
-    print(text)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.with_suffix(".md").write_text(text, encoding="utf-8")
-        rows = {"machine": machine(), "rows": latency.raw(found)}
-        options.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
-
-
-def save(out: pathlib.Path, text: str, results: dict[str, list[Peer]]) -> None:
-    """Write the table and the raw samples."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".md").write_text(
-        f"{machine()}\n\nus per step (times graphlearn's time)\n\n{text}\n", encoding="utf-8"
-    )
-    raw = {load: {p.name: p.samples for p in peers} for load, peers in results.items()}
-    out.with_suffix(".json").write_text(
-        json.dumps({"machine": machine(), "us_per_step": raw}, indent=1), encoding="utf-8"
-    )
+    elif options.what == "publish":
+        publish(options)
+    elif options.what == "redraw":
+        redraw()
+    else:
+        kind = options.what
+        results = draw_curve(options) if kind == "curve" else train(options)
+        print((curve if kind == "curve" else report).page(results, None))
+        if options.out and kind == "curve":
+            save(options.out, results, kind)
 
 
 if __name__ == "__main__":

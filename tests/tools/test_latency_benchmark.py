@@ -2,7 +2,8 @@
 
 import sys
 
-from tools.bench import environment
+from benchmark.measure import environment
+
 from tools.benchmark import latency
 from tools.benchmark.first_step import Clock
 

@@ -95,7 +95,7 @@ def _one_step(load: str) -> Any:
     sys.path[:0] = [os.path.dirname(HERE), os.path.dirname(os.path.dirname(HERE))]
     from dataclasses import replace
 
-    from benchmark.workloads import workload
+    from benchmark.recipes import workload
 
     w = workload(load)
     return replace(w, steps=1, order=None if w.order is None else w.order[:1])

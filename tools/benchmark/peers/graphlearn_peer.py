@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import graphlearn as gl
+from benchmark.masks import SEED
 from benchmark.workloads import Layer, Workload
 
 NEEDS = "graphlearn"
@@ -20,13 +21,21 @@ class Run:
         self.w = w
         self.backend = backend
         x = gl.input("x", ("batch", w.sizes[0]))
-        hidden = "relu" if w.activation == "none" else w.activation
-        output = gl.nn.MLP(w.sizes[1:], activation=hidden)(x)
+        output = self._network()(x)
         t = gl.input("t", "batch", "int64") if w.loss == "ce" else gl.input("t", ("batch", w.sizes[-1]))
         losses = {"ce": gl.losses.cross_entropy, "bce": gl.losses.binary_cross_entropy, "mse": gl.losses.mse}
         self.model = gl.Model(output, loss=losses[w.loss](output, t), precision=w.dtype)
         self.data = {x: w.X, t: w.Y}
         self.names = [name for name in self.model.values]
+
+    def _network(self) -> Any:
+        """The layers; with dropout, which draws its own truths in each step, behind each hidden one."""
+        w = self.w
+        hidden = "relu" if w.activation == "none" else w.activation
+        if not w.drop:
+            return gl.nn.MLP(w.sizes[1:], activation=hidden)
+        pairs = [layer for n in w.sizes[1:-1] for layer in (gl.nn.Dense(n, hidden), gl.nn.Dropout(w.drop))]
+        return gl.nn.Sequential([*pairs, gl.nn.Dense(w.sizes[-1])])
 
     def run(self) -> dict[str, np.ndarray]:
         """The whole training run."""
@@ -37,7 +46,7 @@ class Run:
         full = w.order is None
         self.model.fit(
             self.data, optimizer=self._optimizer(), epochs=w.steps if full else 1, batch_size=None if full else w.batch,
-            shuffle=False, order=w.order, progress=False, backend=self.backend,
+            shuffle=False, order=w.order, progress=False, backend=self.backend, seed=SEED,
         )  # fmt: skip
         return dict(self.model.values)
 

@@ -1,4 +1,4 @@
-"""JAX: the whole run as one compiled loop."""
+"""JAX: the whole run as one compiled loop. Dropout reads its masks from a table that is made before."""
 
 from __future__ import annotations
 
@@ -24,31 +24,32 @@ class Run:
         zeros = jax.tree_util.tree_map(jnp.zeros_like, params)
         self.start = (params, zeros, zeros)
         order = None if w.order is None else jnp.asarray(w.order.astype(np.int32))
-        self.data = (jnp.asarray(w.X), jnp.asarray(w.target), order)
+        self.data = (jnp.asarray(w.X), jnp.asarray(w.target), order, [jnp.asarray(keep) for keep in w.masks])
 
-        def whole(state: Any, X: Any, T: Any, order: Any) -> Any:
-            return jax.lax.fori_loop(0, w.steps, lambda s, c: self._step(s, c, X, T, order), state)
+        def whole(state: Any, *data: Any) -> Any:
+            return jax.lax.fori_loop(0, w.steps, lambda s, c: self._step(s, c, *data), state)
 
         self.compiled = jax.jit(whole).lower(self.start, *self.data).compile()
 
-    def _loss(self, params: Any, x: Any, t: Any) -> Any:
+    def _loss(self, params: Any, x: Any, t: Any, keep: Any) -> Any:
         a = x
         for k, (W, b) in enumerate(params):
             a = a @ W + b
             if k < len(params) - 1:
-                a = jnp.tanh(a) if self.w.activation == "tanh" else jax.nn.relu(a)
+                a = _activate(self.w.activation, a)
+                a = jnp.where(keep[k], a * (1 / (1 - self.w.drop)), 0) if keep else a
         if self.w.loss == "mse":
             return jnp.mean((a - t) ** 2)
         if self.w.loss == "bce":
             return jnp.mean(jax.nn.softplus(a) - t * a)
         return -jnp.mean(jnp.sum(t * jax.nn.log_softmax(a), axis=1))
 
-    def _step(self, s: Any, state: Any, X: Any, T: Any, order: Any) -> Any:
+    def _step(self, s: Any, state: Any, X: Any, T: Any, order: Any, masks: Any) -> Any:
         w = self.w
         params, first, second = state
         x, t = (X, T) if order is None else (X[order[s]], T[order[s]])
         each = jax.tree_util.tree_map
-        gradient = jax.grad(self._loss)(params, x, t)
+        gradient = jax.grad(self._loss)(params, x, t, [keep[s] for keep in masks])
         if w.optimizer == "sgd":
             return each(lambda p, g: p - w.rate * g, params, gradient), first, second
         if w.optimizer == "momentum":
@@ -68,6 +69,12 @@ class Run:
     def params(self, handle: Any) -> list[Layer]:
         """Final parameters."""
         return [(np.asarray(W), np.asarray(b)) for W, b in handle[0]]
+
+
+def _activate(name: str, a: Any) -> Any:
+    if name == "gelu":
+        return jax.nn.gelu(a, approximate=False)
+    return jnp.tanh(a) if name == "tanh" else jax.nn.relu(a)
 
 
 def prepare(w: Workload, variant: str) -> Run:

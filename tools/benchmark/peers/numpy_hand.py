@@ -1,10 +1,13 @@
-"""NumPy by hand: the gradients written out, buffers made once, all parameters in one flat array."""
+"""NumPy by hand: the gradients written out, buffers made once, all parameters in one flat array.
+
+Dropout reads its masks from a table that is made before.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmark.workloads import BETA1, BETA2, EPSILON, MOMENTUM, Layer, Workload
+from benchmark.workloads import BETA1, BETA2, EPSILON, MOMENTUM, Layer, Workload, normal_part
 
 NEEDS = "numpy"
 VARIANTS = {"hand": "hand-written gradients, flat parameters"}
@@ -35,21 +38,21 @@ class Run:
         first, second = np.zeros_like(self.flat), np.zeros_like(self.flat)
         for s in range(w.steps):
             x, t = (w.X, self.T) if w.order is None else (w.X[w.order[s]], self.T[w.order[s]])
-            self._gradients(x, t)
+            self._gradients(x, t, [keep[s] for keep in w.masks])
             self._update(s, first, second)
         return self.P
 
-    def _gradients(self, x: np.ndarray, t: np.ndarray) -> None:
-        w = self.w
-        inputs = [x]
+    def _gradients(self, x: np.ndarray, t: np.ndarray, keep: list[np.ndarray]) -> None:
+        inputs, slopes = [x], []
         for k, (W, b) in enumerate(self.P):
             z = inputs[-1] @ W
             z += b
             if k < len(self.P) - 1:
-                if w.activation == "tanh":
-                    np.tanh(z, z)
-                elif w.activation == "relu":
-                    np.maximum(z, 0, z)
+                z, slope = self._activate(z)
+                if keep:
+                    scale = keep[k] * z.dtype.type(1 / (1 - self.w.drop))
+                    z, slope = z * scale, slope * scale
+                slopes.append(slope)
             inputs.append(z)
         delta = self._loss_gradient(inputs[-1], t)
         for k in range(len(self.P) - 1, -1, -1):
@@ -58,7 +61,19 @@ class Run:
             np.sum(delta, 0, out=gb)
             if k:
                 delta = delta @ self.P[k][0].T
-                delta *= (1 - inputs[k] ** 2) if w.activation == "tanh" else inputs[k] > 0
+                delta *= slopes[k - 1]
+
+    def _activate(self, z: np.ndarray) -> Layer:
+        """A hidden activation and its slope."""
+        if self.w.activation == "gelu":
+            part = normal_part(z)
+            bell = np.exp(z * z * z.dtype.type(-0.5)) * z.dtype.type((2 * np.pi) ** -0.5)
+            return z * part, part + z * bell
+        if self.w.activation == "tanh":
+            np.tanh(z, out=z)
+            return z, 1 - z * z
+        np.maximum(z, 0, out=z)
+        return z, z > 0
 
     def _loss_gradient(self, z: np.ndarray, t: np.ndarray) -> np.ndarray:
         if self.w.loss == "mse":

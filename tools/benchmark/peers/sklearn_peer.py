@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+from benchmark.peers import CannotRun
 from benchmark.workloads import BETA1, BETA2, EPSILON, MOMENTUM, Layer, Workload
 
 NEEDS = "sklearn"
@@ -23,6 +24,8 @@ class Run:
     """One workload in scikit-learn."""
 
     def __init__(self, w: Workload) -> None:
+        if w.activation == "gelu" or w.drop:
+            raise CannotRun("scikit-learn's networks have neither gelu nor dropout")
         self.w = w
         self.y = w.Y if w.loss == "ce" else w.Y.ravel() if w.sizes[-1] == 1 else w.Y
         self.kind = self._started(MLPRegressor if w.loss == "mse" else MLPClassifier)
