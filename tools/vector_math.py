@@ -4,26 +4,29 @@
     python tools/vector_math.py --all      # every float32 value (some minutes), 2e7 float64 values per function
     python tools/vector_math.py --fit      # the polynomial coefficients again, from their definitions, with mpmath
 
-The reference for float32 is NumPy in float64; for float64 it is NumPy in long double where that has 64 bits of
-significand (x86), else mpmath on fewer values. An error is counted against the exact value, so that a correctly rounded
-result has at most 0.5.
+The reference for float32 is NumPy or SciPy in float64; for float64 it is NumPy in long double where that has 64 bits of
+significand (x86) and the function, else mpmath on fewer values. An error is counted against the exact value, so that a
+correctly rounded result has at most 0.5.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import mpmath
 import numpy as np
+import scipy.special
 
 from graphlearn.backends.native import NativeFunction, Signature, aligned_zeros, compile_native
+from graphlearn.backends.native.vector_math import FORMULAS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-REFERENCES: dict[str, Callable[[Array], Array]] = {
+REFERENCES: dict[str, Callable[..., Array]] = {
     "fexp": np.exp,
     "fexp2": np.exp2,
     "fexpm1": np.expm1,
@@ -33,8 +36,14 @@ REFERENCES: dict[str, Callable[[Array], Array]] = {
     "ftanh": np.tanh,
     "fsigmoid": lambda x: np.where(x < 0, np.exp(x), 1) / (1 + np.exp(-np.abs(x))),
     "fsqrt": np.sqrt,
+    "fsin": np.sin,
+    "fcos": np.cos,
+    "ftan": np.tan,
+    "ferf": scipy.special.erf,
+    "ferfc": scipy.special.erfc,
+    "fpow": np.power,
 }
-TRUTHS: dict[str, Callable[[Any], Any]] = {
+TRUTHS: dict[str, Callable[..., Any]] = {
     "fexp": mpmath.exp,
     "fexp2": lambda x: mpmath.mpf(2) ** x,
     "fexpm1": mpmath.expm1,
@@ -44,7 +53,15 @@ TRUTHS: dict[str, Callable[[Any], Any]] = {
     "ftanh": mpmath.tanh,
     "fsigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "fsqrt": mpmath.sqrt,
+    "fsin": mpmath.sin,
+    "fcos": mpmath.cos,
+    "ftan": mpmath.tan,
+    "ferf": mpmath.erf,
+    "ferfc": lambda x: mpmath.erfc(max(min(x, 1000), -1000)),  # mpmath takes no larger ones
+    "fpow": lambda x, y: x**y,
 }
+ONLY_SLOWLY = ("ferf", "ferfc")  # NumPy has no long double form of them
+BETWEEN = {"ferf": (-7.0, 7.0), "ferfc": (-7.0, 28.0)}  # where these are neither constant nor lines
 SUFFIX = {"float32": "f32", "float64": "f64"}
 SOURCE = """
 def apply(source, target, count, repeats):
@@ -52,40 +69,62 @@ def apply(source, target, count, repeats):
         for i in range(count):
             target[i] = {name}(source[i])
 """
+SOURCE_OF_TWO = """
+def apply(source, other, target, count, repeats):
+    for _ in range(repeats):
+        for i in range(count):
+            target[i] = {name}(source[i], other[i])
+"""
 WIDE = np.finfo(np.longdouble).nmant >= 63
 
 
+def arguments(name: str) -> int:
+    """How many arguments a function has."""
+    return len(inspect.signature(FORMULAS[name]).parameters) - 1
+
+
 def compiled(name: str, dtype: str) -> NativeFunction:
-    """A loop that applies one function to an array, ``repeats`` times."""
-    signature = Signature((f"const {dtype}*", f"{dtype}*", "int64", "int64"))
-    return compile_native(SOURCE.format(name=f"{name}_{SUFFIX[dtype]}"), "apply", signature)
+    """A loop that applies one function to an array, or to two, ``repeats`` times."""
+    number = arguments(name)
+    signature = Signature((*(f"const {dtype}*",) * number, f"{dtype}*", "int64", "int64"))
+    source = SOURCE if number == 1 else SOURCE_OF_TWO
+    return compile_native(source.format(name=f"{name}_{SUFFIX[dtype]}"), "apply", signature)
 
 
-def evaluate(function: NativeFunction, x: Array) -> Array:
-    """The function's values at ``x``."""
-    y = np.empty_like(x)
-    function(x, y, x.size, 1)
+def evaluate(function: NativeFunction, *given: Array) -> Array:
+    """The function's values."""
+    y = np.empty_like(given[0])
+    function(*given, y, y.size, 1)
     return y
 
 
-def exact(name: str, x: Array) -> tuple[Array, Array]:
-    """The function's values rounded to the format of ``x``, and what the rounding left over, in float64."""
+def exact(name: str, *given: Array) -> tuple[Array, Array]:
+    """The function's values rounded to the format of its arguments, and what the rounding left over, in float64."""
+    dtype = given[0].dtype
     with np.errstate(all="ignore"):
-        if x.dtype == np.float64 and not WIDE:
-            rounded, rest = REFERENCES[name](x), np.zeros_like(x)
-            ordinary = np.isfinite(x) & np.isfinite(rounded) & (x != 0)  # mpmath has one zero
-            rounded[ordinary], rest[ordinary] = exact_slowly(name, x[ordinary])
+        if dtype == np.float64 and is_slow(name):
+            rounded = REFERENCES[name](*given)
+            rest = np.zeros_like(rounded)
+            ordinary = np.isfinite(rounded) & (given[0] != 0)  # mpmath has one zero
+            for x in given:
+                ordinary &= np.isfinite(x)
+            rounded[ordinary], rest[ordinary] = exact_slowly(name, *(x[ordinary] for x in given))
             return rounded, rest
-        wide = REFERENCES[name](x.astype(np.float64 if x.dtype == np.float32 else np.longdouble))
-        rounded = wide.astype(x.dtype)
+        wide = REFERENCES[name](*(x.astype(np.float64 if dtype == np.float32 else np.longdouble) for x in given))
+        rounded = wide.astype(dtype)
         return rounded, (wide - rounded).astype(np.float64)
 
 
-def exact_slowly(name: str, x: Array) -> tuple[Array, Array]:
+def is_slow(name: str) -> bool:
+    """Whether float64 values are judged by mpmath, on fewer values."""
+    return not WIDE or name in ONLY_SLOWLY
+
+
+def exact_slowly(name: str, *given: Array) -> tuple[Array, Array]:
     """The same with mpmath, for finite arguments within the function's domain."""
     with mpmath.workdps(50):
-        truth = [TRUTHS[name](mpmath.mpf(float(v))) for v in x]
-        rounded = np.array([float(v) for v in truth]).astype(x.dtype)
+        truth = [TRUTHS[name](*(mpmath.mpf(float(v)) for v in row)) for row in zip(*given, strict=True)]
+        rounded = np.array([float(v) for v in truth]).astype(given[0].dtype)
         return rounded, np.array([float(v - mpmath.mpf(float(r))) for v, r in zip(truth, rounded, strict=True)])
 
 
@@ -127,14 +166,41 @@ def samples(dtype: str, count: int, *, every: bool) -> Iterator[Array]:
     yield np.linspace(0.4, 2.5, block).astype(dtype)
 
 
+def samples_for(name: str, dtype: str, count: int, *, every: bool) -> Iterator[tuple[Array, ...]]:
+    """The arguments of a function in blocks: `samples`, and more where it has its own range, or two arguments."""
+    random = np.random.default_rng(1)
+    if name == "fpow":
+        yield from powers(random, dtype, count)
+        return
+    for x in samples(dtype, count, every=every):
+        yield (x,)
+    if name in BETWEEN:
+        yield (random.uniform(*BETWEEN[name], count // 5).astype(dtype),)
+
+
+def powers(random: np.random.Generator, dtype: str, count: int) -> Iterator[tuple[Array, ...]]:
+    """Bases near 1, middle ones and all there are, with exponents that lead just beyond the range; whole exponents."""
+    last = float(np.log(np.finfo(dtype).max))
+    for block in range(0, count, 2**20):
+        size = min(2**20, count - block) // 4
+        logarithms = [random.uniform(-w, w, size) for w in (1e-3, 1.0, last, last)]
+        x = np.exp(np.concatenate(logarithms)).astype(dtype)
+        with np.errstate(all="ignore"):
+            y = (random.uniform(-1.2 * last, 1.05 * last, x.size) / np.log(x, dtype=np.float64)).astype(dtype)
+        x[-size:], y[-size:] = -x[-size:], np.rint(y[-size:])
+        yield x, y
+    patterns = random.integers(0, np.iinfo("uint64").max, (2, count // 4), dtype="uint64", endpoint=True)
+    yield tuple(patterns.astype(f"uint{int(dtype[-2:])}").view(dtype))
+
+
 def largest_error(name: str, dtype: str, count: int, *, every: bool = False) -> tuple[float, float]:
-    """The largest error of a function in ULP and the argument where it occurs."""
+    """The largest error of a function in ULP and the (first) argument where it occurs."""
     function = compiled(name, dtype)
     worst = (0.0, 0.0)
-    for x in samples(dtype, count, every=every):
-        found = errors(evaluate(function, x), *exact(name, x))
+    for given in samples_for(name, dtype, count, every=every):
+        found = errors(evaluate(function, *given), *exact(name, *given))
         at = int(found.argmax())
-        worst = max(worst, (float(found[at]), float(x[at])))
+        worst = max(worst, (float(found[at]), float(given[0][at])))
     return worst
 
 
@@ -146,7 +212,7 @@ def nanoseconds(name: str, dtype: str, size: int = 2048, repeats: int = 200) -> 
     best = float("inf")
     for _ in range(15):
         start = time.perf_counter()
-        function(x, y, size, repeats)
+        function(*(x,) * arguments(name), y, size, repeats)
         best = min(best, time.perf_counter() - start)
     return best / size / repeats * 1e9
 
@@ -223,15 +289,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Errors and times of the elementary functions of compiled code.")
     parser.add_argument("--all", action="store_true", help="every float32 value, 2e7 float64 values")
     parser.add_argument("--fit", action="store_true", help="recompute the polynomial coefficients")
+    parser.add_argument("names", nargs="*", help="of functions, such as fexp; all of them without")
     options = parser.parse_args()
     if options.fit:
         return fit()
     print(f"{'function':14}{'max ULP':>9}{'at':>26}{'ns/element':>13}")
     for dtype, suffix in SUFFIX.items():
-        wide = WIDE or dtype == "float32"
         count = 20_000_000 if options.all else 3_000_000
-        for name in REFERENCES:
-            ulp, at = largest_error(name, dtype, count if wide else count // 1000, every=options.all)
+        for name in options.names or REFERENCES:
+            slow = dtype == "float64" and is_slow(name)
+            ulp, at = largest_error(name, dtype, count // 100 if slow else count, every=options.all)
             print(f"{name + '_' + suffix:14}{ulp:9.3f}{at!r:>26}{nanoseconds(name, dtype):13.3f}", flush=True)
 
 

@@ -27,13 +27,14 @@ _OTHER_SIGN = f"{_FMOD} != {{zero}} and ({_FMOD} < {{zero}}) != ({{1}} < {{zero}
 _NEAR = f"(({{0}} - {_FMOD}) / {{1}} - ({{one}} if {_OTHER_SIGN} else {{zero}}))"
 _WHOLE = f"(math.floor({_NEAR}) + ({{one}} if {_NEAR} - math.floor({_NEAR}) > {{half}} else {{zero}}))"
 _ZERO = "math.copysign({zero}, {0} / {1})"
-_MATH = ("exp", "expm1", "log", "log1p", "sqrt", "tanh")
+_MATH = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "tanh", "erf", "erfc")
 
 GPU = Rows(
     "cuda",
     {
         **cpu.FLOAT,
         **{name: f"math.{name}({{0}})" for name in _MATH},
+        "pow": "({0} ** {1})",
         "maximum": _MAXIMUM,
         "minimum": _MINIMUM,
         "exp2": "({two} ** {0})",

@@ -16,7 +16,8 @@ from graphlearn.backends.native.blas import PREFIX
 from graphlearn.backends.native.lanes import lane_type, widened
 from graphlearn.backends.native.machine import FORMATS, FloatFormat, Machine, Value
 from graphlearn.backends.native.variadic import intrinsic_of
-from graphlearn.backends.native.vector_math import FORMULAS
+from graphlearn.backends.native.vector_math import APART, FORMULAS
+from graphlearn.backends.native.width import lanes_for
 
 # typing function -> what Numba calls to lower; both are handed Numba's own objects
 Lowering = Callable[[Any, Any, Any, Any], Any]
@@ -75,8 +76,13 @@ def _formula(name: str, formula: Callable[..., Value], form: FloatFormat) -> Any
             if lanes
             else arguments
         )
+        apart = name.split("_")[0] in APART and not lanes
         symbol = f"{PREFIX}{name}{f'x{lanes}' if lanes else ''}"
-        function = builder.module.globals.get(symbol) or _write_formula(builder, symbol, formula, form, lanes)
+        function = builder.module.globals.get(symbol)
+        if function is None:
+            function = _write_formula(builder, symbol, formula, form, lanes, inline=not apart)
+            if apart:
+                _add_vector_form(builder, function, formula, form)
         return builder.call(function, raw)
 
     def typer(*arguments: Any) -> Any:
@@ -87,18 +93,50 @@ def _formula(name: str, formula: Callable[..., Value], form: FloatFormat) -> Any
     return intrinsic_of(name, parameters, typer)
 
 
-def _write_formula(builder: Any, symbol: str, formula: Callable[..., Value], form: FloatFormat, lanes: int) -> Any:
+def _write_formula(
+    builder: Any, symbol: str, formula: Callable[..., Value], form: FloatFormat, lanes: int, *, inline: bool
+) -> Any:
     from llvmlite import ir
 
     kind = Machine(builder, form, lanes).float_type
     parameters = len(inspect.signature(formula).parameters) - 1
     function = ir.Function(builder.module, ir.FunctionType(kind, [kind] * parameters), symbol)
     function.linkage = "internal"
-    function.attributes.add("alwaysinline")
+    for attribute in ("alwaysinline",) if inline else ("noinline", "nounwind", "readnone"):
+        function.attributes.add(attribute)
     inside = ir.IRBuilder(function.append_basic_block())
     machine = Machine(inside, form, lanes)
     inside.ret(formula(machine, *(Value(machine, a) for a in function.args)).raw)
     return function
+
+
+def _add_vector_form(builder: Any, function: Any, formula: Callable[..., Value], form: FloatFormat) -> None:
+    """Give a function of single numbers a form for lanes, which LLVM's loop vectoriser calls in its place.
+
+    The name of the form is an attribute, as LLVM's LangRef has it ("vector-function-abi-variant"), whose values
+    llvmlite does not know; the list of used symbols keeps the form until loops have been looked at.
+    """
+    lanes = lanes_for(form.dtype)
+    symbol = f"{function.name}_of_{lanes}"
+    vector = _write_formula(builder, symbol, formula, form, lanes, inline=False)
+    variant = f"_ZGV_LLVM_N{lanes}{'v' * len(function.args)}_{function.name}({symbol})"
+    set.add(function.attributes, f'"vector-function-abi-variant"="{variant}"')
+    _keep(builder.module, vector)
+
+
+def _keep(module: Any, function: Any) -> None:
+    """Put a function on the module's list of symbols that count as used."""
+    from llvmlite import ir
+
+    address = ir.IntType(8).as_pointer()
+    used = module.globals.get("llvm.compiler.used")
+    kept = [*(used.initializer.constant if used else ()), function.bitcast(address)]
+    kind = ir.ArrayType(address, len(kept))
+    if used is None:
+        used = ir.GlobalVariable(module, kind, "llvm.compiler.used")
+        used.linkage, used.section = "appending", "llvm.metadata"
+    used.value_type, used.type = kind, kind.as_pointer()
+    used.initializer = ir.Constant(kind, kept)
 
 
 def _reassociable_sum(form: FloatFormat) -> Any:

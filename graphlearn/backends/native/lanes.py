@@ -117,6 +117,7 @@ def install_operators() -> None:
 
 
 def _install(symbol: Any, arity: int, result: Callable[[Any], Any], emit: Callable[..., Any]) -> None:
+    from numba.core import types
     from numba.core.typing.templates import AbstractTemplate, infer_global, signature
     from numba.extending import lower_builtin
 
@@ -140,15 +141,10 @@ def _install(symbol: Any, arity: int, result: Callable[[Any], Any], emit: Callab
         raw = [widened(builder, kind, given, value) for given, value in zip(sig.args, arguments, strict=True)]
         return emit(builder, kind, *raw)
 
-    number = _scalar_class()
-    for pattern in [(lanes,)] if arity == 1 else [(lanes, lanes), (lanes, number), (number, lanes)]:
+    single = (types.Number, types.Boolean)
+    mixed = [pattern for kind in single for pattern in ((lanes, kind), (kind, lanes))]
+    for pattern in [(lanes,)] if arity == 1 else [(lanes, lanes), *mixed]:
         lower_builtin(symbol, *pattern)(lower)
-
-
-def _scalar_class() -> Any:
-    from numba import types
-
-    return types.Number
 
 
 def _arithmetic(name: str, builder: Any, kind: Any, a: Any, b: Any) -> Any:

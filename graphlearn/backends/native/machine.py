@@ -1,7 +1,7 @@
 """Values of one floating-point format as LLVM instructions, with Python's operators: formulas read like arithmetic.
 
 A formula of `vector_math` receives a `Machine` and returns a `Value`; running it writes straight-line instructions
-(no branch, no call), which LLVM vectorises once they are inlined into a loop.
+(no branch, no call), which LLVM vectorises once they are inlined into a loop. `Machine.unless` alone branches.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from graphlearn.backends.native.width import fuses_products
 
 # Products may be fused with the sum that uses them where the target has the instruction. Never more than that here:
 # "reassoc" would cancel (x + magic) - magic, "nnan" and "ninf" would drop the selects that catch NaN and infinity.
@@ -87,6 +89,9 @@ class Value:
     def __or__(self, other: Value | int) -> Value:
         return self._machine.apply("or", self, other)
 
+    def __xor__(self, other: Value | int) -> Value:
+        return self._machine.apply("xor", self, other)
+
     def __lshift__(self, count: int) -> Value:
         return self._machine.apply("shl", self, count)
 
@@ -105,6 +110,7 @@ _INSTRUCTIONS: dict[str, tuple[str | None, str | None]] = {
     "div": ("fdiv", None),
     "and": (None, "and_"),
     "or": (None, "or_"),
+    "xor": (None, "xor"),
     "shl": (None, "shl"),
     "shr": (None, "lshr"),
 }
@@ -131,6 +137,7 @@ class Machine:
         self._new_constant: Callable[[Any, Any], Any] = ir.Constant
         self._function: Callable[..., Any] = ir.Function
         self._function_type: Callable[..., Any] = ir.FunctionType
+        self._integer: Callable[[int], Any] = ir.IntType
 
     def _constant(self, kind: Any, value: float) -> Any:
         return self._new_constant(kind, [value] * self.lanes if self.lanes else value)
@@ -152,6 +159,83 @@ class Machine:
         if left.raw.type == self.int_type and integers is not None:
             return Value(self, getattr(self.builder, integers)(left.raw, other))
         raise TypeError(f"{operator} is not defined for a value of type {left.raw.type}")
+
+    def rounded(self, operator: str, left: Value, right: Value | float) -> Value:
+        """The instruction of an operator on floats, never fused with another: its rounding error is known."""
+        instruction, _ = _INSTRUCTIONS[operator]
+        assert instruction is not None
+        return Value(self, getattr(self.builder, instruction)(left.raw, self.like(left, right).raw))
+
+    def product(self, a: Value, b: Value) -> tuple[Value, Value]:
+        """``a b`` rounded, and the error, exactly: Dekker's product where no instruction yields it."""
+        high = self.rounded("mul", a, b)
+        if fuses_products():
+            return high, self.call("llvm.fma", a, b, -high)
+        (a1, a2), (b1, b2) = self.halves(a), self.halves(b)
+        rest = self.rounded("sub", self.rounded("mul", a1, b1), high)
+        rest = self.rounded("add", rest, self.rounded("mul", a1, b2))
+        rest = self.rounded("add", rest, self.rounded("mul", a2, b1))
+        return high, self.rounded("add", rest, self.rounded("mul", a2, b2))
+
+    def halves(self, x: Value) -> tuple[Value, Value]:
+        """``x`` as a number with the upper half of its bits, and the rest: products of halves are exact."""
+        high = self.from_bits(self.bits(x) & -(1 << (self.format.mantissa + 2) // 2))
+        return high, self.rounded("sub", x, high)
+
+    def total(self, a: Value, b: Value) -> tuple[Value, Value]:
+        """``a + b`` rounded, and the error, exactly; ``a`` must not be the smaller one (Dekker's fast sum)."""
+        high = self.rounded("add", a, b)
+        return high, self.rounded("sub", b, self.rounded("sub", high, a))
+
+    def wide(self) -> Machine:
+        """This machine, in float64."""
+        return Machine(self.builder, FLOAT64, self.lanes)
+
+    def widened(self, x: Value) -> Value:
+        """A value in float64, of `wide`."""
+        wide = self.wide()
+        return Value(wide, self.builder.fpext(x.raw, wide.float_type)) if self.format.width == 32 else x
+
+    def narrowed(self, x: Value) -> Value:
+        """A value of `wide`, rounded to this format."""
+        return Value(self, self.builder.fptrunc(x.raw, self.float_type)) if self.format.width == 32 else x
+
+    def unless(self, rare: Value, usual: Value, other: Callable[[], Value]) -> Value:
+        """``usual`` where the condition holds in no lane; else, lane by lane, what ``other`` writes behind a branch."""
+        builder, before = self.builder, self.builder.block
+        found = rare.raw
+        if self.lanes:
+            pattern = builder.bitcast(found, self._integer(self.lanes))
+            found = builder.icmp_unsigned("!=", pattern, pattern.type(0))
+        with builder.if_then(found, likely=False):
+            mended = self.select(rare, other(), usual).raw
+            end = builder.block
+        result = builder.phi(self.float_type)
+        result.add_incoming(usual.raw, before)
+        result.add_incoming(mended, end)
+        return Value(self, result)
+
+    def one_by_one(self, name: str, formula: Callable[[Machine, Value], Value], x: Value) -> Value:
+        """A formula of a single float64 as a function of its own, called for each lane: for what is rare and long."""
+        function = self.builder.module.globals.get(name) or self._write_apart(name, formula)
+        if not self.lanes:
+            return Value(self, self.builder.call(function, [x.raw]))
+        result = x.raw
+        for k in range(self.lanes):
+            at = self._integer(32)(k)
+            lane = self.builder.call(function, [self.builder.extract_element(x.raw, at)])
+            result = self.builder.insert_element(result, lane, at)
+        return Value(self, result)
+
+    def _write_apart(self, name: str, formula: Callable[[Machine, Value], Value]) -> Any:
+        double = Machine(self.builder, FLOAT64).float_type
+        function = self._function(self.builder.module, self._function_type(double, [double]), name)
+        function.linkage = "internal"
+        for attribute in ("noinline", "readnone", "nounwind", "cold"):
+            function.attributes.add(attribute)
+        inside = Machine(type(self.builder)(function.append_basic_block()), FLOAT64)
+        inside.builder.ret(formula(inside, Value(inside, function.args[0])).raw)
+        return function
 
     def bits(self, x: Value) -> Value:
         """The bit pattern of a float, as an integer."""

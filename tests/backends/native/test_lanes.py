@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -55,10 +57,12 @@ def dtype_of(dtype, value):
 @pytest.mark.parametrize("name", FORMULAS)
 @pytest.mark.parametrize("dtype", SUFFIX)
 def test_a_formula_gives_the_same_bits_in_lanes(name, dtype):
-    two = name in ("fmax", "fmin")
-    call = f"{name}_{{s}}(a{', a' if two else ''})"
-    lanes = run(["a = load_{k}(p, 0)", f"store_{{k}}(q, 0, {call})"], dtype, 16, EDGES, 16)
-    single = run(["for i in range(16):", "    a = p[i]", f"    q[i] = {call}"], dtype, 16, EDGES, 16)
+    two = len(inspect.signature(FORMULAS[name]).parameters) == 3
+    call = f"{name}_{{s}}(a{', b' if two else ''})"
+    given = [*EDGES, *EDGES[::-1]]
+    laned = ["a = load_{k}(p, 0)", "b = load_{k}(p, 16)", f"store_{{k}}(q, 0, {call})"]
+    lanes = run(laned, dtype, 16, given, 16)
+    single = run(["for i in range(16):", "    a, b = p[i], p[16 + i]", f"    q[i] = {call}"], dtype, 16, given, 16)
     np.testing.assert_array_equal(lanes, single)
 
 
