@@ -42,6 +42,17 @@ REFERENCES: dict[str, Callable[..., Array]] = {
     "ferf": scipy.special.erf,
     "ferfc": scipy.special.erfc,
     "fpow": np.power,
+    "fasin": np.arcsin,
+    "facos": np.arccos,
+    "fatan": np.arctan,
+    "fatan2": np.arctan2,
+    "fsinh": np.sinh,
+    "fcosh": np.cosh,
+    "fasinh": np.arcsinh,
+    "facosh": np.arccosh,
+    "fatanh": np.arctanh,
+    "flog2": np.log2,
+    "flog10": np.log10,
 }
 TRUTHS: dict[str, Callable[..., Any]] = {
     "fexp": mpmath.exp,
@@ -59,6 +70,17 @@ TRUTHS: dict[str, Callable[..., Any]] = {
     "ferf": mpmath.erf,
     "ferfc": lambda x: mpmath.erfc(max(min(x, 1000), -1000)),  # mpmath takes no larger ones
     "fpow": lambda x, y: x**y,
+    "fasin": mpmath.asin,
+    "facos": mpmath.acos,
+    "fatan": mpmath.atan,
+    "fatan2": mpmath.atan2,
+    "fsinh": mpmath.sinh,
+    "fcosh": mpmath.cosh,
+    "fasinh": mpmath.asinh,
+    "facosh": mpmath.acosh,
+    "fatanh": mpmath.atanh,
+    "flog10": mpmath.log10,
+    "flog2": lambda x: mpmath.log(x, 2),
 }
 ONLY_SLOWLY = ("ferf", "ferfc")  # NumPy has no long double form of them
 BETWEEN = {"ferf": (-7.0, 7.0), "ferfc": (-7.0, 28.0)}  # where these are neither constant nor lines
@@ -173,7 +195,7 @@ def samples_for(name: str, dtype: str, count: int, *, every: bool) -> Iterator[t
         yield from powers(random, dtype, count)
         return
     for x in samples(dtype, count, every=every):
-        yield (x,)
+        yield (x, random.permutation(x))[: arguments(name)]
     if name in BETWEEN:
         yield (random.uniform(*BETWEEN[name], count // 5).astype(dtype),)
 

@@ -22,6 +22,11 @@ _WRAPPED = ("add", "sub", "mul", "neg", "pow", "abs", "floor_divide")  # of whol
 # How the text of a constant of a dtype is got.
 Constant = Callable[[float, str], str]
 
+# intrinsics that are functions of compiled code under their own names
+_ALIKE = (
+    "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos",
+    "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "floor", "ceil",
+)  # fmt: skip
 # {0}, {1}, {2}: operands; {s}: suffix of the float format
 FLOAT = {
     "add": "({0} + {1})",
@@ -30,30 +35,13 @@ FLOAT = {
     "div": "({0} / {1})",
     "neg": "(-{0})",
     "pow": "fpow_{s}({0}, {1})",
-    "exp": "fexp_{s}({0})",
-    "expm1": "fexpm1_{s}({0})",
-    "log": "flog_{s}({0})",
-    "log1p": "flog1p_{s}({0})",
-    "sqrt": "fsqrt_{s}({0})",
-    "sin": "fsin_{s}({0})",
-    "cos": "fcos_{s}({0})",
-    "tan": "ftan_{s}({0})",
-    "tanh": "ftanh_{s}({0})",
-    "erf": "ferf_{s}({0})",
     "abs": "abs({0})",
     "sign": "({one} if {0} > {zero} else (-{one} if {0} < {zero} else ({zero} if {0} == {zero} else {0})))",
     "maximum": "fmax_{s}({0}, {1})",
     "minimum": "fmin_{s}({0}, {1})",
     "where": "({1} if {0} else {2})",
-    **{name: f"math.{name}({{0}})" for name in ("asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh")},
-    "atan2": "math.atan2({0}, {1})",
-    "exp2": "fexp2_{s}({0})",
-    "log2": "math.log2({0})",
-    "log10": "math.log10({0})",
-    "cbrt": "fcbrt_{s}({0})",
-    "erfc": "ferfc_{s}({0})",
-    "floor": "ffloor_{s}({0})",
-    "ceil": "fceil_{s}({0})",
+    **{name: f"f{name}_{{s}}({{0}})" for name in _ALIKE},
+    "atan2": "fatan2_{s}({0}, {1})",
     "round": "frint_{s}({0})",
     "mod": "({0} % {1})",
     "floor_divide": "({0} // {1})",

@@ -27,7 +27,10 @@ _OTHER_SIGN = f"{_FMOD} != {{zero}} and ({_FMOD} < {{zero}}) != ({{1}} < {{zero}
 _NEAR = f"(({{0}} - {_FMOD}) / {{1}} - ({{one}} if {_OTHER_SIGN} else {{zero}}))"
 _WHOLE = f"(math.floor({_NEAR}) + ({{one}} if {_NEAR} - math.floor({_NEAR}) > {{half}} else {{zero}}))"
 _ZERO = "math.copysign({zero}, {0} / {1})"
-_MATH = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "tanh", "erf", "erfc")
+_MATH = (
+    "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh",
+    "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc",
+)  # fmt: skip
 
 GPU = Rows(
     "cuda",
@@ -35,6 +38,7 @@ GPU = Rows(
         **cpu.FLOAT,
         **{name: f"math.{name}({{0}})" for name in _MATH},
         "pow": "({0} ** {1})",
+        "atan2": "math.atan2({0}, {1})",
         "maximum": _MAXIMUM,
         "minimum": _MINIMUM,
         "exp2": "({two} ** {0})",

@@ -8,6 +8,11 @@ from graphlearn.backends.native.machine import Machine, Value
 
 LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453
+LOG10_E = 0.4342944819032518
+LOG10_2 = {  # with few enough bits that its product with every exponent is exact, and the rest
+    "f32": (0.301025390625, 4.605038981195214e-06),
+    "f64": (0.301029995663157, 8.241712586023572e-13),
+}
 INFINITY = float("inf")
 NAN = float("nan")
 
@@ -235,6 +240,26 @@ def log(m: Machine, x: Value) -> Value:
     exponent, f = parts(m, m.select(subnormal, x * 2.0**scale, x))
     k = float_of(m, exponent) - m.select(subnormal, m.number(scale), 0.0)
     return _log_edges(m, x, _log_of_parts(m, k, f, 0.0))
+
+
+def _log_to_base(m: Machine, x: Value, high: float, low: float, factor: float) -> Value:
+    """``factor log(x)``, where ``high + low`` is ``factor log 2``; multiples of ``high`` are exact."""
+    scale = m.format.mantissa + 2
+    subnormal = m.less(x, 2.0 ** (1 - m.format.bias))
+    exponent, f = parts(m, m.select(subnormal, x * 2.0**scale, x))
+    k = float_of(m, exponent) - m.select(subnormal, m.number(scale), 0.0)
+    rest = _log_of_parts(m, m.number(0.0), f, 0.0) * factor
+    return _log_edges(m, x, k * high + (rest + k * low))
+
+
+def log2(m: Machine, x: Value) -> Value:
+    """Logarithm to base 2; of a power of 2 exact."""
+    return _log_to_base(m, x, 1.0, 0.0, LOG2_E)
+
+
+def log10(m: Machine, x: Value) -> Value:
+    """Logarithm to base 10."""
+    return _log_to_base(m, x, *LOG10_2[m.format.name], LOG10_E)
 
 
 def log1p(m: Machine, x: Value) -> Value:

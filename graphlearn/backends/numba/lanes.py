@@ -12,8 +12,9 @@ from graphlearn.program.steps import Compute, FusedLoop, Load, Value
 
 _KINDS = {"float32": "f32", "float64": "f64", "int64": "i64", "bool": "i1"}
 _ALIKE = (
-    "add", "sub", "mul", "div", "neg", "pow", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "tanh",
-    "erf", "erfc", "maximum", "minimum", "exp2", "cbrt", "floor", "ceil", "round",
+    "add", "sub", "mul", "div", "neg", "pow", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "asin",
+    "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "maximum", "minimum",
+    "exp2", "log2", "log10", "cbrt", "floor", "ceil", "round",
 )  # fmt: skip
 # {k}: the lanes of the result; the rest as in `rows`
 _FLOAT = {
