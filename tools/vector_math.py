@@ -274,15 +274,22 @@ def alternation(grid: list[Any], error: list[Any], count: int) -> list[Any]:
     return [grid[i] for i in peaks]
 
 
-def fit() -> None:
-    """Print the coefficients of `graphlearn.backends.native.vector_math`."""
-    mpmath.mp.dps = 40
+def tail(x: Any, series: Callable[[Any], Any], closed: Callable[[Any], Any]) -> Any:
+    """A quotient that is 0 / 0 at 0: its series beside it, the closed form elsewhere."""
+    return series(x) if abs(x) < mpmath.mpf("1e-9") else closed(x)
+
+
+def odd_tail(function: Callable[[Any], Any], third: float) -> Callable[[Any], Any]:
+    """``(f(x) - x) / x^3`` of an odd function as a function of ``x^2``; ``third`` is its value at 0."""
+    return lambda z: tail(z, lambda z: mpmath.mpf(third), lambda z: (function(z**0.5) - z**0.5) / (z * z**0.5))
+
+
+def exponential_fits() -> Iterator[tuple[Any, ...]]:
+    """Name, function, weight, interval and degree of the coefficients of `exponentials` and `powers`."""
     edge = mpmath.log(2) / 2 * mpmath.mpf("1.0005")
     third = mpmath.mpf(1) / 3 * mpmath.mpf("1.0001")
     root = ((mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1)) ** 2 * mpmath.mpf("1.0005")
-
-    def tail(x: Any, series: Callable[[Any], Any], closed: Callable[[Any], Any]) -> Any:
-        return series(x) if abs(x) < mpmath.mpf("1e-9") else closed(x)
+    two_thirds = mpmath.mpf(2) / 3
 
     def expm1_tail(r: Any) -> Any:
         return tail(r, lambda r: 0.5 + r / 6, lambda r: (mpmath.expm1(r) - r) / r**2)
@@ -291,19 +298,68 @@ def fit() -> None:
         return tail(f, lambda f: mpmath.mpf(1) / 3 - f / 4, lambda f: (mpmath.log1p(f) - f + f * f / 2) / f**3)
 
     def atanh_tail(z: Any) -> Any:
-        return tail(z, lambda z: mpmath.mpf(2) / 3 + z / 2.5, lambda z: (2 * mpmath.atanh(z**0.5) / z**0.5 - 2) / z)
+        return tail(z, lambda z: two_thirds + z / 2.5, lambda z: (2 * mpmath.atanh(z**0.5) / z**0.5 - 2) / z)
 
     def log_weight(f: Any) -> Any:
         return tail(f, lambda f: f * f + mpmath.mpf("1e-12"), lambda f: f**3 / mpmath.log1p(f))
 
-    fits = (
-        ("f32 expm1", expm1_tail, lambda r: abs(r) + 0.001, -edge, edge, 4),
-        ("f64 expm1", expm1_tail, lambda r: abs(r) + 0.001, -edge, edge, 9),
-        ("f32 log", log_tail, log_weight, -third, third, 7),
-        ("f64 log", atanh_tail, lambda z: z / 2 + root / 10000, mpmath.mpf(0), root, 6),
+    def power_tail(z: Any) -> Any:
+        return tail(z, lambda z: mpmath.mpf(2) / 5 + z * 2 / 7, lambda z: (atanh_tail(z) - two_thirds) / z)
+
+    def log2_tail(f: Any) -> Any:
+        return tail(f, lambda f: (1 - f / 2) / mpmath.log(2), lambda f: mpmath.log1p(f) / f / mpmath.log(2))
+
+    low, high = mpmath.sqrt(0.5) * mpmath.mpf("0.9999") - 1, mpmath.sqrt(2) * mpmath.mpf("1.0001") - 1
+    half = mpmath.mpf("0.5001")
+    yield "f32 expm1", expm1_tail, lambda r: abs(r) + 0.001, -edge, edge, 4
+    yield "f64 expm1", expm1_tail, lambda r: abs(r) + 0.001, -edge, edge, 9
+    yield "f32 log", log_tail, log_weight, -third, third, 7
+    yield "f64 log", atanh_tail, lambda z: z / 2 + root / 10000, mpmath.mpf(0), root, 6
+    yield "SERIES", power_tail, lambda z: z * z / 2 + root * root / 10000, mpmath.mpf(0), root, 7
+    yield "LOG_2", log2_tail, lambda f: 1 / log2_tail(f), low, high, 13
+    yield "EXP_2", lambda r: mpmath.mpf(2) ** r, lambda r: mpmath.mpf(2) ** -r, -half, half, 6
+
+
+def other_fits() -> Iterator[tuple[Any, ...]]:
+    """The same for `trigonometry`, `arcs`, `hyperbolics` and `error_function`."""
+    odd = (  # name, function, value of its tail at 0, largest argument, degrees
+        ("SINE", mpmath.sin, -1 / mpmath.mpf(6), mpmath.pi / 4 * mpmath.mpf("1.02"), (2, 5)),
+        ("HYPERBOLIC_SINE", mpmath.sinh, 1 / mpmath.mpf(6), mpmath.mpf("1.001"), (3, 6)),
+        ("ARC_TANGENT", mpmath.atan, -1 / mpmath.mpf(3), (mpmath.sqrt(2) - 1) * mpmath.mpf("1.001"), (4, 10)),
+        ("ARC_SINE", mpmath.asin, 1 / mpmath.mpf(6), mpmath.mpf("0.5005"), (4, 12)),
     )
-    for name, function, weight, low, high, degree in fits:
-        print(name, [mpmath.nstr(c, 20) for c in minimax(function, weight, low, high, degree)])
+    zero, edge = mpmath.mpf(0), (mpmath.pi / 4 * mpmath.mpf("1.02")) ** 2
+    start = mpmath.mpf("0.75")
+
+    def cosine_tail(z: Any) -> Any:
+        return tail(z, lambda z: 1 / mpmath.mpf(24) - z / 720, lambda z: (mpmath.cos(z**0.5) - 1 + z / 2) / z**2)
+
+    def erf_tail(z: Any) -> Any:
+        slope = 2 / mpmath.sqrt(mpmath.pi)
+        return tail(z, lambda z: slope * (1 - z / 3) - 1, lambda z: mpmath.erf(z**0.5) / z**0.5 - 1)
+
+    def rest_of(t: Any) -> Any:
+        x = 2 * (1 + t) / (1 - t)
+        return mpmath.erfc(x) * mpmath.exp(x * x) * x
+
+    for k, (name, one, last) in enumerate((("f32", 4, "10.1"), ("f64", 6, 28))):
+        for table, function, third, most, degrees in odd:
+            yield f"{name} {table}", odd_tail(function, third), lambda z: z + 1e-5, zero, most**2, degrees[k]
+        yield f"{name} COSINE", cosine_tail, lambda z: z * z + 1e-5, zero, edge, (2, 5)[k]
+        yield f"{name} NEAR", erf_tail, lambda z: 1 / (1 + erf_tail(z)), zero, start**2 * 1.001, (5, 10)[k]
+        far = (lambda x: -mpmath.log(mpmath.erfc(x)), lambda x: mpmath.erfc(x) / mpmath.erf(x))
+        yield f"{name} LOGARITHM", *far, start * mpmath.mpf("0.999"), mpmath.mpf(one), (6, 17)[k]
+        ends = ((mpmath.mpf(x) - 2) / (mpmath.mpf(x) + 2) for x in ("0.74", last))
+        yield f"{name} REST", rest_of, lambda t: 1 / rest_of(t), *ends, (10, 21)[k]
+
+
+def fit() -> None:
+    """Print the coefficients of the formulas, under their tables' names, and the digits of 1 / pi."""
+    mpmath.mp.dps = 45
+    for name, *rest in (*exponential_fits(), *other_fits()):
+        print(name, [mpmath.nstr(c, 20) for c in minimax(*rest)], flush=True)
+    with mpmath.workprec(1300):
+        print("INVERSE_PI", f"{int(mpmath.floor(mpmath.mpf(2) ** 1223 / mpmath.pi)):x}")
 
 
 def main() -> None:
