@@ -162,9 +162,7 @@ class Machine:
 
     def rounded(self, operator: str, left: Value, right: Value | float) -> Value:
         """The instruction of an operator on floats, never fused with another: its rounding error is known."""
-        instruction, _ = _INSTRUCTIONS[operator]
-        assert instruction is not None
-        return Value(self, getattr(self.builder, instruction)(left.raw, self.like(left, right).raw))
+        return Value(self, getattr(self.builder, f"f{operator}")(left.raw, self.like(left, right).raw))
 
     def product(self, a: Value, b: Value) -> tuple[Value, Value]:
         """``a b`` rounded, and the error, exactly: Dekker's product where no instruction yields it."""
