@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graphlearn.graph.leaves import constant_array, typed_constant
 from graphlearn.graph.lines import Line
 from graphlearn.graph.node import Node, make
 from graphlearn.graph.op import Attrs, Op, find_op
 
-Entries = NDArray[np.object_]  # of nodes of shape (), in the shape of the array that they are the entries of
+# Of nodes of shape (), in the shape of the array that they are the entries of.
+Entries = np.ndarray[tuple[Any, ...], np.dtype[np.object_]]
 
 
 def array_of(items: Sequence[Node], shape: Sequence[Any]) -> Entries:

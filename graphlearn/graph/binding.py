@@ -232,7 +232,8 @@ def check_numbers(value: Any, kind: ArrayType, what: str) -> np.ndarray:
     Raises:
         DTypeError, ShapeError, DataError: as `check_array`.
     """
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    # Asking for numpy.ma would import it (10 ms), which whoever has a masked array has done.
+    if hasattr(value, "mask") and isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         masked = int(np.sum(np.ma.getmaskarray(value)))
         raise DataError(
             f"{what} needs a number in every place; got a masked array with {masked} masked "

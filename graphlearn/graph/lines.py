@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from types import CodeType, FrameType
 # A piece of code and the offset of an instruction in it: the number of the line is worked out when it is asked for.
 Line = tuple[CodeType, int]
 
-_PACKAGE = str(pathlib.Path(__file__).resolve().parents[1])
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _NOT_USERS = ("<frozen", "<__array_function__")
 _MOST = 4096  # lines that are kept as one object each; a loop makes many nodes in one line
 _OURS: dict[str, bool] = {}
@@ -60,8 +59,8 @@ def line_text(line: Line | None) -> str:
     code, offset = line
     for start, end, number in code.co_lines():
         if start <= offset < end and number is not None:
-            return f"{pathlib.Path(code.co_filename).name}:{number}"
-    return f"{pathlib.Path(code.co_filename).name}:{code.co_firstlineno}"
+            return f"{os.path.basename(code.co_filename)}:{number}"
+    return f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}"
 
 
 def user_location() -> str:
@@ -70,7 +69,7 @@ def user_location() -> str:
     while frame is not None:
         filename = frame.f_code.co_filename
         if not is_ours(filename):
-            return f", at {pathlib.Path(filename).name}:{frame.f_lineno}"
+            return f", at {os.path.basename(filename)}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
@@ -88,6 +87,8 @@ def _instead(node: object, name: str) -> str:
     if name in NUMPY_CURES:
         return NUMPY_CURES[name]
     own = [known for known in dir(node) if not known.startswith("_")]
+    import difflib  # 1 ms, for whoever has mistyped a name
+
     near = difflib.get_close_matches(name, own, 1)
     return f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(own)}."
 
@@ -121,6 +122,8 @@ def no_builder(function: Any) -> str:
     if name in NUMPY_CURES:
         return f"{start} {NUMPY_CURES[name]}"
     known = {f.__name__: numpy_name(f) for f in NUMPY_BUILDERS}
+    import difflib  # 1 ms, for whoever has mistyped a name
+
     near = difflib.get_close_matches(name, sorted(known), 1)
     nearest = f" The nearest by name is {known[near[0]]}." if near else ""
     return (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphlearn.calculus.blocked import warn_of_zeros
-from graphlearn.calculus.simplify import rewrite_graph
+from graphlearn.calculus.simplify import Rewrite, rewrite_graph
 from graphlearn.errors import DisconnectedError, DTypeError, OptionError, ShapeError
 from graphlearn.graph.leaves import input, state
 from graphlearn.graph.names import Names
@@ -21,7 +21,6 @@ from graphlearn.graph.traverse import leaves, symbols, topological
 from graphlearn.learn.data import Layout
 from graphlearn.learn.optim import Optimizer, Updates
 from graphlearn.program.training import TrainingStep
-from graphlearn.render.rewriting import tell_rewrites
 from graphlearn.types import format_shape
 
 
@@ -90,7 +89,7 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
     if drawn:
         scalars = (*scalars, drawn[SEED])
         nodes[drawn[STEP]] = drawn[STEP] + 1
-    remarks = tell_rewrites(stable.rewrites, [loss])
+    remarks = _tell(stable.rewrites, loss) if stable.rewrites else ()
     names = {} if target is loss else _kept_names(loss, {o: moved.get(n, n) for o, n in stable.mapping.items()})
     names |= _adjoint_names(target, nodes, updates.adjoints, names)
     step = TrainingStep(target, nodes, layout.batched, scalars, layout.axis, remarks, names)
@@ -106,6 +105,12 @@ def _kept_names(loss: Node, became: Mapping[Node, Node]) -> dict[Node, str]:
         if old in names and not new.full_name and new.op.name != "constant":
             kept.setdefault(new, names[old])
     return kept
+
+
+def _tell(rewrites: Sequence[Rewrite], loss: Node) -> tuple[str, ...]:
+    from graphlearn.render.rewriting import tell_rewrites
+
+    return tell_rewrites(rewrites, [loss])
 
 
 def require_loss(loss: Node | None) -> Node:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 from graphlearn.graph.node import Node
@@ -56,7 +55,8 @@ _SCALE, _COEFFICIENT = math.sqrt(2 / math.pi), 0.044715
 _LINEAR, _CUBIC = 2 * _SCALE, 2 * _SCALE * _COEFFICIENT
 _LINEAR_SHORT, _CUBIC_SHORT = 51 / 32, 9 / 128
 _LINEAR_REST = _LINEAR - _LINEAR_SHORT
-_CUBIC_REST = float(Fraction(_LINEAR) * Fraction(_COEFFICIENT) - Fraction(_CUBIC_SHORT))
+(_A, _B), (_C, _D), (_E, _F) = (x.as_integer_ratio() for x in (_LINEAR, _COEFFICIENT, _CUBIC_SHORT))
+_CUBIC_REST = (_A * _C * _F - _E * _B * _D) / (_B * _D * _F)  # of whole numbers: rounded once
 
 
 def _split(m: Any, x: Any, steps: int) -> tuple[Any, Any]:

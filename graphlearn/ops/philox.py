@@ -7,11 +7,12 @@ doi:10.1145/2063384.2063405.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Words = NDArray[np.uint64]
+Words = np.ndarray[tuple[Any, ...], np.dtype[np.uint64]]
+Integers = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 
 ROUNDS = 10
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -45,7 +46,7 @@ def philox(counter: tuple[Words, Words, Words, Words], key: tuple[int, int]) -> 
     return a, b, c, d
 
 
-def words(seed: int, step: int, lane: int, shape: tuple[int, ...], first: int = 0) -> NDArray[np.int64]:
+def words(seed: int, step: int, lane: int, shape: tuple[int, ...], first: int = 0) -> Integers:
     """A random word from 0 to 2**32 - 1 for each entry of an array.
 
     The key is the seed; the counter is (block, lane, step), the step in two words. A block serves four entries side by

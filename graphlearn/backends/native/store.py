@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import sys
 import time
 from contextlib import suppress
@@ -189,6 +188,8 @@ def _drop(path: Path) -> bool:
     """Remove a stored object; whether it is gone."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
+            import shutil  # 3 ms with the compressors that it imports
+
             shutil.rmtree(path)
         else:
             path.unlink()
