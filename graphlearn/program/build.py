@@ -10,13 +10,26 @@ from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node, make, new_node
 from graphlearn.graph.traverse import depends_on_axis, topological
+from graphlearn.program.accumulate import accumulate
 from graphlearn.program.arena import plan_arenas
 from graphlearn.program.expand import Expanded, expand
 from graphlearn.program.fuse import fuse
 from graphlearn.program.program import Program
 from graphlearn.program.rules import COPY
 from graphlearn.program.schedule import schedule
-from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, Load, Step, Store, Tile, reads_of, writes_of
+from graphlearn.program.steps import (
+    Buffer,
+    Copy,
+    FusedLoop,
+    Gather,
+    Load,
+    MatMul,
+    Step,
+    Store,
+    Tile,
+    reads_of,
+    writes_of,
+)
 from graphlearn.program.tiling import gather_tile
 from graphlearn.program.together import WORTH, Block, put_together
 from graphlearn.program.training import TrainingStep
@@ -74,6 +87,7 @@ class Batching:
         sizes: lengths of all other free axes.
         together: whether updates of the same form become one loop over arrays that lie side by side.
         tiles: where steps over rows of the batch are to become one `Tile`: says what is wrong with a tile, or nothing.
+        accumulates: whether a product is written into the array that it updates; None: no product is.
     """
 
     rows: int
@@ -82,6 +96,7 @@ class Batching:
     sizes: Mapping[str, int]
     together: bool = False
     tiles: Callable[[Tile], str] | None = None
+    accumulates: Callable[[MatMul], bool] | None = None
 
 
 def build_training(step: TrainingStep, precision: str, batching: Batching) -> Program:
@@ -110,6 +125,8 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
     body = [s for _, s in levelled]
     first_update = next((k for k, (level, _) in enumerate(levelled) if level == 0), len(body))
     body, delayed = _delay(body, table)
+    if batching.accumulates and tiles is None:
+        body, first_update = accumulate(body, first_update, batching.accumulates)
     blocks: list[Block] = []
     if batching.together:
         body, blocks = put_together(body, first_update, worth=WORTH if tiles is None else 0)

@@ -167,7 +167,8 @@ def _work(step: Step) -> str:
     if isinstance(step, FusedLoop):
         return f"{_joined(step.axes) or '1'} x {_each(step)} ops"
     if isinstance(step, MatMul):
-        return f"2 x {_joined((*step.batch, *step.sizes))} flops"
+        added = ", added" if step.into else ""
+        return f"2 x {_joined((*step.batch, *step.sizes))} flops{added}"
     if isinstance(step, Routine):
         return f"{step.items} items"
     if isinstance(step, Tile):

@@ -193,6 +193,19 @@ class Matrix:
 
 
 @dataclass(frozen=True, eq=False)
+class Accumulation:
+    """``out + scale * product`` in place of a product: an update by a gradient that is one.
+
+    Args:
+        scale: a number.
+        node: what is updated.
+    """
+
+    scale: Value
+    node: Node
+
+
+@dataclass(frozen=True, eq=False)
 class MatMul:
     """``out = a @ b`` for every matrix of the batch.
 
@@ -201,6 +214,7 @@ class MatMul:
         sizes: rows of ``a``, columns of ``b``, the inner length.
         batch: lengths of the batch axes.
         node: the node of the graph.
+        into: what becomes of ``out`` instead, or None.
     """
 
     out: Matrix
@@ -209,11 +223,12 @@ class MatMul:
     sizes: tuple[Dim, Dim, Dim]
     batch: tuple[Dim, ...]
     node: Node
+    into: Accumulation | None = None
 
     @property
     def nodes(self) -> tuple[Node, ...]:
         """What it computes."""
-        return (self.node,)
+        return (self.node,) if self.into is None else (self.node, self.into.node)
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,12 +324,19 @@ def reads_of(step: Step) -> list[Buffer]:
     if isinstance(step, FusedLoop):
         return [v.buffer for v in step.body if isinstance(v, Load)]
     if isinstance(step, MatMul):
-        return [step.a.buffer, step.b.buffer]
+        into = [] if step.into is None else [step.out.buffer, *_loads(step.into.scale)]
+        return [step.a.buffer, step.b.buffer, *into]
     if isinstance(step, Routine):
         return list(step.operands)
     if isinstance(step, Tile):
         return step.outer([b for inner in step.steps for b in reads_of(inner)])
     return [step.data if isinstance(step, Gather) else step.source]
+
+
+def _loads(value: Value) -> list[Buffer]:
+    if isinstance(value, Load):
+        return [value.buffer]
+    return [b for v in value.operands for b in _loads(v)] if isinstance(value, Compute) else []
 
 
 def writes_of(step: Step) -> list[Buffer]:

@@ -13,6 +13,7 @@ from graphlearn.backends.numba.emit import Batches, Emitted, emit_training, is_l
 from graphlearn.backends.numba.functions import NumbaFunction, stored
 from graphlearn.backends.numba.identity import Request
 from graphlearn.backends.numba.layout import Constant, Layout, Place
+from graphlearn.backends.numba.products import accumulates
 from graphlearn.backends.numba.tape import TapeFunction, record_tape
 from graphlearn.backends.numba.threads import remarked, threads_for
 from graphlearn.backends.numba.tiles import objection
@@ -55,7 +56,15 @@ def _in_file(tile: Tile) -> str:
 
 def _batching(request: Request) -> Batching:
     tiles = _in_file if request.in_file else objection
-    return Batching(request.rows, request.full, request.gather, request.sizes, together=True, tiles=tiles)
+    return Batching(
+        request.rows,
+        request.full,
+        request.gather,
+        request.sizes,
+        together=True,
+        tiles=tiles,
+        accumulates=accumulates,
+    )
 
 
 def _batches(request: Request) -> Batches:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from graphlearn.backends import rows
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ONE, Count, count
-from graphlearn.program.steps import MatMul, Matrix
+from graphlearn.program.steps import Length, Literal, Load, MatMul, Matrix, Value
 from graphlearn.types import Dim
 
 _GUESS = 32  # length of a free axis without capacity, where loops and library are weighed
 _SMALL = 512  # multiplications up to which loops win over a call (about 0.15 us)
 _SHORT = 32  # length of a row up to which the library does not pay for a single column
+_UPDATED = 1 << 14  # entries from which an update is a matter of memory
 _WIDE = 8  # columns from which the innermost loop runs along a row of the result
 
 
@@ -64,16 +65,43 @@ def _leading(source: Source, stride: Count) -> str:
 def _write_call(source: Source, step: MatMul, places: list[tuple[str, str]]) -> None:
     height, width, inner = step.sizes
     (c, c_at), (a, a_at), (b, b_at) = places
-    suffix, dtype = rows.SUFFIX[step.node.dtype], step.node.dtype
-    one, zero = source.literal(1, dtype), source.literal(0, dtype)
+    suffix = rows.SUFFIX[step.node.dtype]
+    scale = _scale(source, step)
+    keep = source.literal(0 if step.into is None else 1, step.node.dtype)
     left, lda = _layout(step.a, (height, inner))
     right, ldb = _layout(step.b, (inner, width))
     m, n, k = (source.length(d) for d in step.sizes)
     source.line(
-        f"gemm_{suffix}({left}, {right}, {m}, {n}, {k}, {one}, {a}, {a_at}, {_leading(source, lda)}, "
-        f"{b}, {b_at}, {_leading(source, ldb)}, {zero}, {c}, {c_at}, {_leading(source, count([width]))})"
+        f"gemm_{suffix}({left}, {right}, {m}, {n}, {k}, {scale}, {a}, {a_at}, {_leading(source, lda)}, "
+        f"{b}, {b_at}, {_leading(source, ldb)}, {keep}, {c}, {c_at}, {_leading(source, count([width]))})"
         f"{source.aside(step.node, always=True)}"
     )
+
+
+def accumulates(step: MatMul) -> bool:
+    """Whether the library is to add a product to the array that it updates: where that array fills many cache lines."""
+    height, width, _ = step.sizes
+    large = isinstance(height, int) and isinstance(width, int) and width > 1 and height * width >= _UPDATED
+    return large and step.node.dtype in rows.SUFFIX
+
+
+def _scale(source: Source, step: MatMul) -> str:
+    """By what the product is multiplied."""
+    return source.literal(1, step.node.dtype) if step.into is None else _number(source, step.into.scale)
+
+
+def _number(source: Source, value: Value) -> str:
+    """A value that is the same for all entries."""
+    if isinstance(value, Literal):
+        return source.literal(value.value, value.dtype)
+    if isinstance(value, Length):
+        return source.length(value.axis)
+    if isinstance(value, Load):
+        return source.load(value.buffer, value.strides, ["0"] * len(value.strides), value.offset)
+    texts, given = [_number(source, v) for v in value.operands], value.operands[0].dtype
+    if value.op == "cast":
+        return rows.convert(texts[0], given, value.dtype, source.literal)
+    return rows.expression(value.op, value.dtype, texts, source.literal)
 
 
 def _write_loops(source: Source, step: MatMul, places: list[tuple[str, str]], depth: int) -> None:
@@ -87,17 +115,20 @@ def _write_loops(source: Source, step: MatMul, places: list[tuple[str, str]], de
     add, start = rows.combine("sum", dtype), source.literal(rows.start_of("sum", dtype), dtype)
     with source.loops([(i, height)]):
         if step.b.strides[1] == ONE and width.is_literal and width.factor >= _WIDE and dtype in rows.SUFFIX:
-            with source.loops([(j, width)]):
-                source.line(f"{total} = {start}")
+            if step.into is None:
+                with source.loops([(j, width)]):
+                    source.line(f"{total} = {start}")
+            term = product if step.into is None else f"{_scale(source, step)} * ({product})"
             with source.loops([(k, inner), (j, width)]):
-                source.line(f"{total} = {total} + {product}")
+                source.line(f"{total} = {total} + {term}")
             return
         with source.loops([(j, width)]):
             running = source.local()
             source.line(f"{running} = {start}")
             with source.loops([(k, inner)]):
                 source.line(f"{running} = {add(running, product)}")
-            source.line(f"{total} = {running}")
+            sum_ = running if step.into is None else f"{total} + {_scale(source, step)} * {running}"
+            source.line(f"{total} = {sum_}")
 
 
 def _entry(source: Source, place: tuple[str, str], matrix: Matrix, row: str, column: str) -> str:
