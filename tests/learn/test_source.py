@@ -55,6 +55,12 @@ def long_step() -> Trained:
     return trained(gl.Model(y, loss=gl.losses.mse(y, t)), data, gl.optim.Momentum(0.1))
 
 
+def adam_without_rows() -> Trained:
+    """A step of few numbers: straight code, one number at a time."""
+    w = gl.parameter("w", (2,), value=[1.0, 2.0])
+    return trained(gl.Model(w, loss=gl.sum((w - 3) ** 2)), {}, gl.optim.Adam())
+
+
 EVERY = pytest.mark.parametrize("make", [xor, softmax_classifier, linear_regression, long_step])
 
 
@@ -136,7 +142,10 @@ def test_the_scalar_form_is_shown_where_rows_are_taken_in_lanes() -> None:
     scalar, _, lanes = source.partition("# What runs")
     assert "def train_scalar(" in scalar and "load_f32" not in scalar and "gemm" not in scalar
     assert "def train(" in lanes and "load_f32" in lanes
-    assert "train_scalar" not in long_step()[0].source
+    scalar, _, loops = long_step()[0].source.partition("# What runs")
+    assert "gemm" not in scalar and "store_f32" not in scalar
+    assert "gemm" in loops and "store_f32" in loops, "the update alone is on lanes"
+    assert "train_scalar" not in adam_without_rows()[0].source
 
 
 def test_variables_are_called_after_what_they_are_a_derivative_by() -> None:

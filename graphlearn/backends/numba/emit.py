@@ -65,7 +65,8 @@ def _arenas(program: Program) -> tuple[str, ...]:
 def is_laned(program: Program, precision: str) -> bool:
     """Whether something is worked on several numbers at once: rows of the batch, or an update."""
     updates = [step for step, name in zip(program.steps, program.sections, strict=True) if name == "update"]
-    return _is_tiled(program) or any(isinstance(step, FusedLoop) and is_straight(step, precision) for step in updates)
+    straight = any(isinstance(step, FusedLoop) and is_straight(step, precision) for step in updates)
+    return _is_tiled(program) or (straight and not is_tiny(program))
 
 
 def _is_tiled(program: Program) -> bool:
