@@ -29,11 +29,11 @@ from graphlearn.program.rules import COPY
 from graphlearn.program.steps import Buffer, Tile, arena_of
 from graphlearn.program.training import TrainingStep
 
-_SCALAR = """# The training one number at a time, as plain loops; below it what runs: the same on several numbers at once.
+_SCALAR = """# The training one number at a time, as plain loops; below it what runs: the same on many numbers at once.
 
 """
-_LANED = """# What runs: where names end in x4, x8 or x16, each operation works on so many lanes at once, which are rows of the
-# batch or entries of an array that is updated.
+_LANED = """# What runs: where names end in x4, x8 or x16, each operation works on so many lanes at once, which are
+# rows of the batch or entries of an array that is updated.
 
 """
 
