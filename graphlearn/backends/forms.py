@@ -42,3 +42,28 @@ class Form:
         lines = [f"    {key!r}: {value!r}," for key, value in parts.items()]
         places = [f"        {name!r}: {place!r}," for name, place in self.places.items()]
         return "\n".join(["{", *lines, "    'places': {", *places, "    },", "}"])
+
+
+@dataclass(frozen=True)
+class Call:
+    """A generated function, and what it is called with once.
+
+    Args:
+        entry: name of the function.
+        source: its text.
+        parameters: types of its parameters, as in `Signature`.
+        arguments: in their order: the name of an array, or a length.
+        arrays: name -> array that is read.
+        outputs: name -> dtype and shape of an array that is written.
+        arenas: name -> dtype and length.
+        options: how it is compiled.
+    """
+
+    entry: str
+    source: str
+    parameters: tuple[str, ...]
+    arguments: tuple[str | int, ...]
+    arrays: Mapping[str, np.ndarray]
+    outputs: Mapping[str, tuple[str, tuple[int, ...]]]
+    arenas: Mapping[str, tuple[str, int]]
+    options: Mapping[str, bool]

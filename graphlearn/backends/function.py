@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphlearn.backends.numpy.interpreter import check_indices
 from graphlearn.backends.registry import check_precision, check_speed, load_backend
-from graphlearn.errors import GraphUseError, NameClashError, UnknownNameError
-from graphlearn.graph.binding import bind
+from graphlearn.backends.saved import save_call
+from graphlearn.errors import GraphUseError, NameClashError, OptionError, UnknownNameError
+from graphlearn.graph.binding import Binding, bind
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_mapping, check_sequence
 from graphlearn.graph.traverse import formed_as, leaves_in, require_nodes, symbols_in, topological
@@ -104,21 +106,51 @@ class Function:
         Returns:
             An array, or a tuple for several outputs; with ``updates``, a pair of that and the next values by name.
         """
-        seed, step = (named.pop("seed", 0), named.pop("step", 0)) if self._run else (0, 0)
-        if values is not None and named:
-            raise NameClashError("call with one mapping, or with keywords; got both.")
-        binding = bind(
-            self._roots, named if values is None else values, what="the call", seed=seed, step=step, order=self._order,
-            precision=self.precision,
-        )  # fmt: skip
-        for node in self._gathers:
-            check_indices(node, binding, "the call")
+        binding = self._bind(values, named)
         results = self._compiled(binding.arrays, binding.sizes)
         count = len(self._outputs)
         outputs = formed_as(self._form, results[:count])
         if not self._updates:
             return outputs
         return outputs, {leaf.full_name: array for leaf, array in zip(self._updates, results[count:], strict=True)}
+
+    def _bind(self, values: Mapping[Any, Any] | None, named: dict[str, Any]) -> Binding:
+        seed, step = (named.pop("seed", 0), named.pop("step", 0)) if self._run else (0, 0)
+        if values is not None and named:
+            raise NameClashError("call with one mapping, or with keywords; got both.")
+        given = named if values is None else values
+        binding = bind(
+            self._roots, given, what="the call", seed=seed, step=step, order=self._order, precision=self.precision
+        )
+        for node in self._gathers:
+            check_indices(node, binding, "the call")
+        return binding
+
+    def save_source(
+        self, path: str | pathlib.Path, values: Mapping[Any, Any] | None = None, /, **named: Any
+    ) -> pathlib.Path:
+        """Write the generated code as a Python file that makes one call: compiled, or with ``--plain`` in NumPy alone.
+
+        Args:
+            path: a name that ends with ``.py``.
+            values: what it is called with, as in a call.
+            named: likewise.
+
+        Returns:
+            The path. More than 4096 numbers lie in an ``.npz`` of the same name beside it.
+
+        Raises:
+            OptionError: a place where nothing can be written, or a function that has no source of its own: by another
+                backend than ``"numba"``, or a tape.
+        """
+        binding = self._bind(values, named)
+        saved = getattr(self._compiled, "saved_call", None)
+        if saved is None:
+            raise OptionError(
+                "save_source needs a function with code of its own; this one is a tape, or by another backend than "
+                '"numba". Compile a smaller graph, with backend="numba".'
+            )
+        return save_call(path, saved(binding.arrays, binding.sizes))
 
     def __repr__(self) -> str:
         names = ", ".join(leaf.full_name for leaf in self._leaves)

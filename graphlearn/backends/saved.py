@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphlearn.backends import repeating
-from graphlearn.backends.forms import Form
+from graphlearn.backends.forms import Call, Form
 from graphlearn.backends.plain import plain_definitions, plain_math
 from graphlearn.errors import OptionError
 
@@ -52,16 +52,6 @@ another order and the elementary functions are NumPy's: one step changes each va
 place of the largest entry of its array.
 """
 
-import argparse
-import inspect
-import math
-import pathlib
-import types
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
-from numpy import float32, float64, inf, int32, int64, nan, uint32, uint64
 '''
 
 _TAIL = '''
@@ -92,6 +82,82 @@ if __name__ == "__main__":
 '''
 
 
+_IMPORTS = """
+import argparse
+import inspect
+import math
+import pathlib
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy import float32, float64, inf, int32, int64, nan, uint32, uint64
+"""
+
+_CALL_HEAD = '''"""A function, saved by graphlearn: the code that it generated, what it is called with, what calls it.
+
+    python {name}            compiles `{entry}` (graphlearn must be installed) and calls it: the same bits
+    python {name} --plain    runs it in Python: needs NumPy alone; sums are added up in another order
+
+Both print the outputs and write them to a file; --out FILE says which.
+"""
+'''
+
+_CALL_TAIL = '''
+def main():
+    """Call the function, print the outputs and write them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--plain", action="store_true", help="run in Python, without graphlearn and its compiler")
+    parser.add_argument("--out", default=str(pathlib.Path(__file__).with_suffix(".values.npz")), help="where they go")
+    options = parser.parse_args()
+    function, zeros = {entry}, np.zeros
+    if not options.plain:
+        from graphlearn.backends.native import Signature, aligned_zeros, compile_native
+
+        text, signature = inspect.getsource({entry}), Signature(PARAMETERS)
+        function, zeros = compile_native(text, "{entry}", signature, **OPTIONS), aligned_zeros
+    outputs = {{name: np.empty(shape, dtype) for name, (dtype, shape) in OUTPUTS.items()}}
+    known = {{**START, **outputs, **{{name: zeros(length, dtype) for name, (dtype, length) in ARENAS.items()}}}}
+    with np.errstate(all="ignore"):
+        function(*[known[each].reshape(-1) if isinstance(each, str) else each for each in ARGUMENTS])
+    for name, value in outputs.items():
+        print(f"{{name}} = {{value}}")
+    np.savez(options.out, **outputs)
+
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+_LOADED = (
+    'SAVED = np.load(pathlib.Path(__file__).with_suffix(".npz"))',
+    'START = {name.removeprefix("start: "): SAVED[name] for name in SAVED.files if name.startswith("start: ")}',
+)
+
+
+def save_call(path: str | pathlib.Path, call: Call) -> pathlib.Path:
+    """Write a function and one call of it as a Python file; arguments and errors as in `save_repetition`."""
+    target = _python_file(path)
+    start = {f"start: {name}": array for name, array in call.arrays.items()}
+    beside = _put_beside(target, start)
+    facts = {k.upper(): getattr(call, k) for k in ("parameters", "arguments", "outputs", "arenas", "options")}
+    values = _LOADED[0] + "\n" + _LOADED[1] if beside else _table("START", call.arrays)
+    parts = [
+        _CALL_HEAD.format(name=target.name, entry=call.entry) + _IMPORTS,
+        *_plain_part(call.source),
+        _rule(f"generated code: {call.entry}"),
+        call.source,
+        _rule("what it is called with"),
+        "\n".join([values, *(f"{name} = {fact!r}" for name, fact in facts.items())]) + "\n",
+        _rule("running it"),
+        _CALL_TAIL.strip("\n").format(entry=call.entry) + "\n",
+    ]
+    write_whole(target, lambda draft: draft.write_text("\n\n".join(parts), encoding="utf-8"))
+    return target
+
+
 def save_repetition(path: str | pathlib.Path, made: Repetition) -> pathlib.Path:
     """Write a training as a Python file; beside it an ``.npz`` where there are many numbers.
 
@@ -105,33 +171,47 @@ def save_repetition(path: str | pathlib.Path, made: Repetition) -> pathlib.Path:
     Raises:
         OptionError: another ending, or a place where nothing can be written.
     """
-    target = pathlib.Path(path)
-    if target.suffix != ".py":
-        raise OptionError(f"save_source needs a name that ends with .py; got {target.name!r}. Rename it.")
+    target = _python_file(path)
     arrays = {f"start: {k}": v for k, v in made.start.items()} | {f"data: {k}": v for k, v in made.data.items()}
     if made.order is not None:
         arrays |= {"order": made.order, "counts": made.counts}
-    beside = target.with_suffix(".npz") if sum(a.size for a in arrays.values()) > _WRITTEN else None
-    if beside is not None:
-        write_whole(beside, lambda draft: np.savez(draft, **arrays))  # type: ignore[arg-type]  # arrays by name
+    beside = _put_beside(target, arrays)
     text = _text(target.name, made, beside)
     write_whole(target, lambda draft: draft.write_text(text, encoding="utf-8"))
     return target
 
 
-def _text(name: str, made: Repetition, beside: pathlib.Path | None) -> str:
-    entry, plain = made.forms[-1].entry, made.forms[0].entry
-    called = plain_math(made.forms[0].source)
+def _python_file(path: str | pathlib.Path) -> pathlib.Path:
+    target = pathlib.Path(path)
+    if target.suffix != ".py":
+        raise OptionError(f"save_source needs a name that ends with .py; got {target.name!r}. Rename it.")
+    return target
+
+
+def _put_beside(target: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> bool:
+    """Write arrays to a file beside, where they are many numbers."""
+    many = sum(a.size for a in arrays.values()) > _WRITTEN
+    if many:
+        write_whole(target.with_suffix(".npz"), lambda draft: np.savez(draft, **arrays))  # type: ignore[arg-type]  # by name
+    return many
+
+
+def _plain_part(source: str) -> list[str]:
+    """What a source calls, as plain Python."""
+    called = plain_math(source)
     shim = ", ".join(f"{f}=np.{f}" if hasattr(np, f) else f"{f}=math.{f}" for f in called)
     if shim:
-        shim = (
-            f"\n\nmath = types.SimpleNamespace(inf=math.inf, nan=math.nan, {shim})  # without errors at the borders\n"
-        )
+        shim = f"\n\nmath = types.SimpleNamespace(inf=math.inf, nan=math.nan, {shim})  # no errors at borders\n"
+    head = _rule("what the generated code calls, for --plain; compiled, it calls the compiler's own")
+    return [head, f"{plain_definitions(source)}\n{shim}"]
+
+
+def _text(name: str, made: Repetition, beside: bool) -> str:
+    entry, plain = made.forms[-1].entry, made.forms[0].entry
     return "\n\n".join(
         [
-            _HEAD.format(name=name, entry=entry, plain=plain, ulps=ULPS),
-            _rule("what the generated code calls, for --plain; compiled, it calls the compiler's own"),
-            f"{plain_definitions(made.forms[0].source)}\n{shim}",
+            _HEAD.format(name=name, entry=entry, plain=plain, ulps=ULPS) + _IMPORTS,
+            *_plain_part(made.forms[0].source),
             *(part for form in made.forms for part in (_rule(f"generated code: {form.entry}"), form.source)),
             _rule("where it expects what: arena, first element, shape"),
             "FORMS = {\n" + "".join(f"    {form.entry!r}: {_indented(form.text())},\n" for form in made.forms) + "}\n",
@@ -153,16 +233,15 @@ def _indented(text: str) -> str:
     return text.replace("\n", "\n    ")
 
 
-def _values(made: Repetition, beside: pathlib.Path | None) -> str:
-    if beside is None:
+def _values(made: Repetition, beside: bool) -> str:
+    if not beside:
         order = "None" if made.order is None else array_text(made.order)
         same = made.order is None and len(made.counts)
         counts = f"np.full({len(made.counts)}, {made.counts[0]})" if same else array_text(made.counts)
         lines = [_table("START", made.start), _table("DATA", made.data), f"ORDER = {order}", f"COUNTS = {counts}"]
     else:
         lines = [
-            'SAVED = np.load(pathlib.Path(__file__).with_suffix(".npz"))',
-            'START = {name.removeprefix("start: "): SAVED[name] for name in SAVED.files if name.startswith("start: ")}',
+            *_LOADED,
             'DATA = {name.removeprefix("data: "): SAVED[name] for name in SAVED.files if name.startswith("data: ")}',
             'ORDER = SAVED["order"] if "order" in SAVED.files else None',
             f'COUNTS = np.full({len(made.counts)}, {made.counts[0]}) if ORDER is None else SAVED["counts"]',

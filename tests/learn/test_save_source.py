@@ -178,3 +178,29 @@ def test_a_folder_without_permission_is_said(tmp_path: Path) -> None:
         target = tmp_path / "saved.py"
     with pytest.raises(OptionError, match="cannot"):
         xor(epochs=1).save_source(target)
+
+
+@pytest.mark.parametrize("options", [(), ("--plain",)])
+def test_a_compiled_function_is_saved_with_one_call(options: tuple[str, ...], tmp_path: Path) -> None:
+    x, w = gl.input("x", ("n", 3)), gl.parameter("w", (3,))
+    loss = gl.mean(gl.softplus(x @ w) + gl.sin(x @ w))
+    f = gl.compile([loss, gl.grad(loss, w)])
+    at = {"x": np.arange(12.0).reshape(4, 3) / 10, "w": np.array([0.5, -1.0, 2.0])}
+    path = f.save_source(tmp_path / "f.py", at)
+    out = tmp_path / "out.npz"
+    alone = ["-c", WITHOUT] if options else []
+    command = [sys.executable, "-W", "error", *alone, str(path), *options, "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/")
+    assert done.returncode == 0, done.stderr
+    with np.load(out) as found:
+        for name, value in zip(("output0", "output1"), f(at), strict=True):
+            if options:
+                assert np.allclose(found[name], value, rtol=1e-13)
+            else:
+                assert np.array_equal(found[name], value)
+
+
+def test_a_function_without_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    x = gl.input("x")
+    with pytest.raises(OptionError, match="code of its own"):
+        gl.compile(x * 2.0, backend="numpy").save_source(tmp_path / "f.py", x=1.0)

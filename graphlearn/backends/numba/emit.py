@@ -192,7 +192,7 @@ def _write_check(source: Source, loss: Buffer) -> None:
 
 
 def _write_step(source: Source, step: Step, *, reciprocals: bool = False) -> None:
-    if source.is_annotated and isinstance(step, FusedLoop | MatMul):
+    if isinstance(step, FusedLoop) or (source.is_annotated and isinstance(step, MatMul)):
         source.head(step)
     if isinstance(step, FusedLoop):
         write_loop(source, step, reciprocals=reciprocals)

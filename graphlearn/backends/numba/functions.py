@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from graphlearn.backends import rows
+from graphlearn.backends.forms import Call
 from graphlearn.backends.native import aligned_zeros, compile_native
 from graphlearn.backends.numba.emit import emit_function
 from graphlearn.backends.numba.threads import remarked, threads_for
@@ -29,6 +31,7 @@ class NumbaFunction:
         self._emitted = emit_function(self.program)
         self.source = self._emitted.source
         self._run = compile_native(self.source, self._emitted.entry, self._emitted.signature, fast=speed.fast)
+        self._options = {"fast": speed.fast}
         self._constants = [stored(b) for b in self.program.constants]
 
     def __call__(
@@ -47,6 +50,20 @@ class NumbaFunction:
         threads, _ = threads_for(program, self._speed.threads, sizes, self._cores)
         self._run(*given, *self._constants, *outputs, *arenas, *lengths, threads=threads)
         return tuple(out)
+
+    def saved_call(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> Call:
+        """One call as data."""
+        program, emitted = self.program, self._emitted
+        given = {program.given[leaf].name: as_stored(arrays[leaf], program.given[leaf]) for leaf in self._leaves}
+        constants = {b.name: array for b, array in zip(program.constants, self._constants, strict=True)}
+        outputs = {b.name: (arena_of(b.dtype), _shape(b, sizes)) for b in program.outputs}
+        totals = program.arena_sizes(sizes)
+        arenas = {rows.ARENAS[dtype]: (dtype, totals[dtype]) for dtype in emitted.arenas}
+        names = (*given, *constants, *outputs, *arenas)
+        return Call(
+            emitted.entry, emitted.source, emitted.signature.parameters,
+            (*names, *lengths_of(program.axes, sizes)), {**given, **constants}, outputs, arenas, self._options,
+        )  # fmt: skip
 
 
 def stored(buffer: Buffer) -> np.ndarray:
