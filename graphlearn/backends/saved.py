@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import pathlib
-import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -277,11 +277,13 @@ def write_whole(path: pathlib.Path, write: Any) -> None:
     Raises:
         OptionError: nothing can be written there.
     """
+    draft = path.with_name(f".draft-{os.getpid()}-{threading.get_ident()}-{path.name}")
     try:
-        with tempfile.TemporaryDirectory(prefix=".draft-", dir=path.parent) as folder:
-            draft = pathlib.Path(folder) / path.name
+        try:
             write(draft)
             os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
         raise OptionError(
             f"save_source needs a file that can be written; {str(path)!r} cannot: {error.strerror or error}. Give "
