@@ -159,7 +159,8 @@ def simplify(node: Node, *, kinds: Sequence[str] = KINDS) -> Node:
     Args:
         node: output of any shape.
         kinds: which rules: ``"exact"`` ones are equal in exact arithmetic, where both forms are defined;
-            ``"stabilising"`` ones are also at least as accurate in floating point. `Model.fit` applies the latter.
+            ``"stabilising"`` ones are also at least as accurate in floating point, up to 4 units in the last place.
+            `Model.fit` applies the latter.
 
     Returns:
         A node of the same shape and dtype. `gl.rewrites` also tells which rules were used.

@@ -25,7 +25,15 @@ _BUILDERS = (str(_PACKAGE / "graph"), str(_PACKAGE / "ops"))
 _PROTOCOLS = {"__array_ufunc__": "ufunc", "__array_function__": "function"}  # their parameter for NumPy's function
 _OPERATORS = {"truediv": "div", "getitem": "indexing"}
 _REFLECTED = ("add", "sub", "mul", "truediv", "pow", "mod", "matmul")
-_INNER = ("apply", "build", "call", "make")  # what functions of operations are made of
+_INNER = (
+    "apply",
+    "as_node",
+    "blame",
+    "blame_value",
+    "build",
+    "call",
+    "make",
+)  # what functions of operations are made of
 _DEPTH = 3  # sequences within sequences that are looked through for nodes
 
 

@@ -27,6 +27,7 @@ from graphlearn.ops.shape import transpose
 from graphlearn.ops.slicing import index
 from graphlearn.types import Dim
 
+_WAITING = 201  # operators that wait for what is nested in their right operand, and the formula itself
 _DEEPEST = 100  # nested brackets, signs and powers; Python's own stack bears a little more
 
 
@@ -40,7 +41,8 @@ def parse(text: str, shapes: Mapping[str, int | str | Sequence[Dim]] | None = No
             axis=1)``, ``einsum("ij,jk->ik", a, b)``, your own too. ``max(x, 0)`` is the larger of two. The signs of
             derivations are read as well: ``x²``, ``√x``, ``|x|``, ``⌊x⌋``, ``σ(x)``, ``Wᵀ``, ``a·b``, ``a ≤ b``.
             ``pi``, ``inf`` and ``nan`` are numbers; ``e`` is a name like any other, write ``exp(1)``. At most 100,000
-            characters, and 100 levels of brackets, signs and powers.
+            characters, and 100 levels of brackets, calls, signs and powers, with no more than 200 operators before them
+            that wait for what is within.
         shapes: name -> shape, of ints and axis names, for names that are arrays (or called ``pi`` or as a function).
 
     Returns:
@@ -88,7 +90,7 @@ class _Parser:
         self.spellings: dict[str, str] = {}
         self.tokens = source.tokens()
         self.place = 0
-        self.depth = 0
+        self.depth = self.waiting = 0
 
     @property
     def next(self) -> Token:
@@ -119,7 +121,7 @@ class _Parser:
         """The whole text as one expression."""
         if self.next.kind == "end":
             self._refuse("the formula is empty. Write something like 'w*x + b'.")
-        node = self._expression(0)
+        node = self._expression(0, nested=False)
         if self.next.kind != "end":
             self._refuse(self._leftover(self.next))
         return node
@@ -134,25 +136,27 @@ class _Parser:
             return f"{token.text!r} cannot stand here. {advice(token.text)}".removesuffix(" Leave it out.")
         return f"an operator is missing between {before!r} and {token.text!r}; a product needs *"
 
-    def _deeper(self) -> None:
-        self.depth += 1
-        if self.depth > _DEEPEST:
+    def _deeper(self, nested: bool = True) -> None:
+        self.depth += nested
+        self.waiting += not nested
+        if self.depth > _DEEPEST or self.waiting > _WAITING:
             self._refuse(f"the formula is nested deeper than {_DEEPEST} levels. Build it from parts in Python.")
 
-    def _expression(self, weakest: int) -> Node:
-        """An expression whose operators bind stronger than ``weakest``."""
-        self._deeper()
+    def _expression(self, weakest: int, nested: bool = True) -> Node:
+        """An expression whose operators bind stronger than ``weakest``; nested, but for what stands beside another."""
+        self._deeper(nested)
         left = self._operand()
         while self.next.kind == "operator" and self.next.text in BINARY:
             strength, from_right, operation = BINARY[self.next.text]
             if strength <= weakest:
                 break
             token = self._take()
-            right = self._expression(strength - 1 if from_right else strength)
+            right = self._expression(strength - 1 if from_right else strength, nested=from_right)
             left = self._node(token, operation, left, right)
             if strength == COMPARISON and self.next.text in BINARY and BINARY[self.next.text][0] == COMPARISON:
                 self._refuse("comparisons do not chain; write (a < b) and (b < c)")
-        self.depth -= 1
+        self.depth -= nested
+        self.waiting -= not nested
         return left
 
     def _operand(self) -> Node:

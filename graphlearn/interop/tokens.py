@@ -30,6 +30,7 @@ _SIGNS = {
     "·": "*", "⋅": "*", "∗": "*", "⊙": "*", "×": "*", "÷": "/", "−": "-", "–": "-", "≤": "<=", "≥": ">=", "≠": "!=",
     "…": "...",
 }  # fmt: skip
+_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which no terminal and no file can be given
 _FROM_RAISED = str.maketrans(_RAISED + "⁻", "0123456789-")
 _ADVICE = {
     "^": "Write ** for a power.",
@@ -154,7 +155,7 @@ class Text:
     def caret(self, place: int) -> str:
         """The line of a place, and a caret under it."""
         start = self.text.rfind("\n", 0, place) + 1
-        line = self.text[start:].split("\n", 1)[0].expandtabs(1)
+        line = _SURROGATES.sub("\ufffd", self.text[start:].split("\n", 1)[0].expandtabs(1))
         place -= start
         if len(line) > _WIDTH:  # the part around the place
             first = max(0, min(place - _WIDTH // 2, len(line) - _WIDTH))

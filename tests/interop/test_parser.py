@@ -294,6 +294,28 @@ def test_other_misuse():
         parse("a", {"a": -1})
 
 
+NESTED = {
+    "brackets": ("(", ")"), "sizes": ("|", "|"), "signs": ("-", ""), "not": ("not ", ""), "roots": ("√", ""),
+    "calls": ("exp(", ")"), "powers": ("a**", ""), "with others beside": ("a + a * exp(", ")"),
+    "with an index": ("a + a * exp(a < ", ")"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_a_hundred_levels_are_read_and_no_more(kind):
+    before, after = NESTED[kind]
+    for inner in ("a", "(a + b * a)"[1:-1] if after else "a"):
+        assert parse(before * 100 + inner + after * 100).shape == ()
+    with pytest.raises(ParseError, match="nested deeper than 100 levels"):
+        parse(before * 101 + "a" + after * 101)
+
+
+def test_half_a_character_is_refused_in_words_that_can_be_printed():
+    with pytest.raises(ParseError, match=r"'\\ud800' has no meaning in a formula") as caught:
+        parse("\ud800+1")
+    assert str(caught.value).encode("utf-8")
+
+
 def test_deep_and_long_formulas_neither_crash_nor_hang():
     with pytest.raises(ParseError, match="nested deeper than 100 levels"):
         parse("(" * 5000 + "a" + ")" * 5000)
@@ -304,6 +326,8 @@ def test_deep_and_long_formulas_neither_crash_nor_hang():
     for text in ("[" * 5000, "stack(" + "[" * 5000, "a" + "[a" * 5000, "sum(" * 5000, "|" * 5000, "√(" * 5000):
         with pytest.raises(ParseError, match=r"nested deeper than 100 levels|expected a number"):
             parse(text)
+    with pytest.raises(ParseError, match="nested deeper than"):
+        parse("a or a and a < a + a * exp(" * 99 + "a" + ")" * 99)
     with pytest.raises(ParseError, match=r"needs 100,000 characters at most; got 100,001. Build it from parts"):
         parse("a" + "+" * 100_000)
     assert parse("a" * 99_999).full_name == "a" * 99_999

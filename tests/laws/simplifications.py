@@ -175,6 +175,8 @@ PATTERNS: tuple[Pattern, ...] = (
     P("reciprocal_sigmoid", lambda x, y: m.reciprocal(1 + m.exp(-x)), lambda x, y: m.sigmoid(x)),
     P("tanh", lambda x, y: (m.exp(x) - m.exp(-x)) / (m.exp(x) + m.exp(-x)), lambda x, y: m.tanh(x)),
     P("tanh", lambda x, y: m.sinh(x) / m.cosh(x), lambda x, y: m.tanh(x)),
+    P("tanh", lambda x, y: m.expm1(2 * x) / (m.exp(2 * x) + 1), lambda x, y: m.tanh(x)),
+    P("tanh", lambda x, y: m.expm1(x) / (1 + m.exp(x)), lambda x, y: m.tanh(x / 2.0)),
     P("softmax", lambda x, y: m.exp(x) / _total(m.exp(x)), lambda x, y: softmax(x), ((3,), *ROWS)),
     P("softmax", lambda x, y: m.exp(x) / sum_(m.exp(x), 0), lambda x, y: softmax(x, 0), ((3,), (2, 3))),
     P("softmax", lambda x, y: m.exp(x) / expand_dims(sum_(m.exp(x), 1), 1), lambda x, y: softmax(x), ROWS),
