@@ -48,6 +48,12 @@ def to_sympy(node: Any) -> Any:
         An expression in which inputs, parameters and states are Symbols of their full names, real unless their dtype is
         bool; for an array of nodes a `sympy.Array` of its shape.
 
+        ``sympy.simplify`` of SymPy's derivative minus the expression of ours is 0, with two exceptions. Of what
+        consists of straight pieces (abs, clip, relu, maximum, ...) SymPy's derivative holds Heaviside and DiracDelta,
+        which speak of the kinks besides: there the difference is 0 at every point apart from them. Of the second
+        derivative of sigmoid, and the derivatives of the logistic density, it is 0 in exponentials:
+        ``difference.rewrite(sympy.exp)``.
+
     Raises:
         ShapeError: some value is an array. Scalarize it first.
         UnsupportedOp: an operation that SymPy has no expression for.
@@ -150,14 +156,31 @@ def _cast(node: Node, operand: Any) -> Any:
 
 
 def _number(value: bool | int | float) -> Any:
-    """Exact where it helps SymPy to simplify: 2.0 becomes 2, 0.25 becomes 1/4, math.pi pi; 0.1 stays a float."""
+    """Exact where it helps SymPy to simplify: 2.0 becomes 2, 0.25 1/4, math.pi pi, 3**0.5 sqrt(3); 0.1 stays."""
     if isinstance(value, float) and math.isfinite(value):
         numerator, denominator = value.as_integer_ratio()
         if denominator <= 1024 and abs(numerator) < 2**53:
             return sympy.Rational(numerator, denominator)
         if abs(value) in _NAMED:
             return _NAMED[abs(value)] * (1 if value > 0 else -1)
+        return _root(value) or sympy.sympify(value, strict=True)
     return sympy.sympify(value, strict=True)
+
+
+def _root(value: float) -> Any:
+    """The root of a whole number up to 1024, or its inverse, if a double is that number rounded; None for another.
+
+    Standard deviations are divided by such doubles.
+    """
+    sign = 1 if value > 0 else -1
+    if not 2**-5 < abs(value) < 2**5:
+        return None
+    square = round(max(value**2, value**-2))
+    if math.isqrt(square) ** 2 == square:
+        return None  # 0.1, which is a fraction and no root
+    if abs(value) == math.sqrt(square):
+        return sign * sympy.sqrt(square)
+    return sign / sympy.sqrt(square) if abs(value) in (1 / math.sqrt(square), math.sqrt(1 / square)) else None
 
 
 def from_sympy(expr: Any) -> Node:
@@ -237,7 +260,25 @@ def _parts(expr: Any) -> tuple[Any, ...]:
         return (*above, *below)
     if isinstance(expr, sympy.Pow):
         return (expr.base,) if expr.exp in _ROOTS else expr.args
-    return () if expr.is_Atom else expr.args
+    if expr.is_Atom:
+        return ()
+    if not isinstance(expr, sympy.Add) and type(expr) not in _FUNCTIONS:
+        raise _unknown(expr)  # before its parts, which may be no expressions
+    return tuple(expr.args)
+
+
+def _unknown(expr: Any) -> UnsupportedOp:
+    known = ", ".join(sorted(kind.__name__ for kind in _FUNCTIONS))
+    open_ = "Carry it out first: expr.doit(). " if _is_open(expr) else ""
+    return UnsupportedOp(
+        f"from_sympy has no operation for {type(expr).__name__} in {expr}. {open_}Rewrite it with {known}, +, *, ** "
+        "and Piecewise."
+    )
+
+
+def _is_open(expr: Any) -> bool:
+    """Whether an expression is an operation that SymPy has not carried out."""
+    return isinstance(expr, (sympy.Derivative, sympy.Integral, sympy.Sum, sympy.Product, sympy.Limit, sympy.Subs))
 
 
 def _fraction(product: Any) -> tuple[bool, list[Any], list[Any]]:
@@ -331,11 +372,7 @@ def _node_of(expr: Any, parts: Sequence[Node]) -> Node:
         return _constant(expr)
     convert = _FUNCTIONS.get(type(expr))
     if convert is None:
-        known = ", ".join(sorted(kind.__name__ for kind in _FUNCTIONS))
-        raise UnsupportedOp(
-            f"from_sympy has no operation for {type(expr).__name__} in {expr}. Rewrite it with {known}, +, *, ** and "
-            "Piecewise."
-        )
+        raise _unknown(expr)
     return convert(*parts)
 
 

@@ -296,8 +296,8 @@ def test_other_misuse():
 
 NESTED = {
     "brackets": ("(", ")"), "sizes": ("|", "|"), "signs": ("-", ""), "not": ("not ", ""), "roots": ("√", ""),
-    "calls": ("exp(", ")"), "powers": ("a**", ""), "with others beside": ("a + a * exp(", ")"),
-    "with an index": ("a + a * exp(a < ", ")"),
+    "calls": ("exp(", ")"), "powers": ("a**", ""), "with others beside": ("a + exp(", ")"),
+    "right operands": ("exp(a < ", ")"),
 }  # fmt: skip
 
 

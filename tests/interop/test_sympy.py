@@ -232,3 +232,17 @@ def test_the_algebra_refuses_what_it_does_not_know():
     assert not hasattr(SYMPY, "__wrapped__")
     assert SYMPY.sigmoid(x) == 1 / (1 + sympy.exp(-x))
     assert SYMPY.logical_not(x) == sympy.Eq(x, 0)
+
+
+def test_what_is_not_carried_out_is_named_itself():
+    x, k = sympy.Symbol("x", real=True), sympy.Symbol("k")
+    for expr, name in ((sympy.Derivative(sympy.sin(x), x), "Derivative"), (sympy.Sum(x**k, (k, 1, 3)), "Sum")):
+        with pytest.raises(UnsupportedOp, match=rf"from_sympy has no operation for {name} in {name}.*expr\.doit\(\)"):
+            from_sympy(expr)
+
+
+def test_roots_of_whole_numbers_are_exact():
+    for square in (2, 3, 5, 7, 1023):
+        for number, exact in ((square**0.5, sympy.sqrt(square)), (-1 / square**0.5, -1 / sympy.sqrt(square))):
+            assert to_sympy(constant(number)) == exact
+    assert to_sympy(constant(3**0.5 + 1e-12)).is_Float

@@ -127,7 +127,7 @@ def test_the_entries_of_softmax_and_its_loss_are_differentiated_as_sympy_does(no
 
 @pytest.mark.parametrize("name", ["det", "gelu", "logsumexp", "norm", "prod", "std", "var"])
 def test_what_arrays_are_reduced_to_is_differentiated_as_sympy_does(name):
-    x, m = input("x", 4 if name == "std" else 3), input("m", (2, 2))  # the root of 3 would be a rounded number
+    x, m = input("x", 3), input("m", (2, 2))
     outputs = {
         "det": lambda: det(m), "gelu": lambda: mean(apply("gelu", x * x[::-1])), "logsumexp": lambda: logsumexp(x),
         "norm": lambda: norm(x), "prod": lambda: prod(x), "std": lambda: std(x), "var": lambda: var(x),
