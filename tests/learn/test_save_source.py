@@ -83,7 +83,9 @@ def test_the_file_gives_the_same_bits_in_a_process_of_its_own(make: object, tmp_
 
 
 @pytest.mark.parametrize(
-    "make", [xor, lambda epochs: xor("float64", gl.optim.Adam(), epochs), classifier, wide], ids=str
+    "make",
+    [xor, lambda epochs: xor("float64", gl.optim.Adam(), epochs), classifier, wide],
+    ids=["xor", "xor in float64", "classifier", "wide"],
 )
 def test_in_python_alone_a_step_agrees_within_the_stated_ulps(make: object, tmp_path: Path) -> None:
     model = make(epochs=1)
