@@ -18,8 +18,8 @@ from tests.laws.operands import ALL_OPS, cases
 # Operations whose notation is mathematics that a formula does not read: Iverson's brackets, juxtaposed matrices, "=",
 # exponents and subscripts that are no numbers, losses over softmax, adjoints that nobody writes by hand.
 NOT_READ = {
-    "axis_size", "binary_cross_entropy", "cofactor_along", "concatenate", "cross_entropy", "detsign", "einsum", "equal", "exp2", "inlay",
-    "inverse", "log_sigmoid", "logabsdet", "lower_half", "matmul", "mod", "pow", "sech2", "solve",
+    "axis_size", "binary_cross_entropy", "cofactor_along", "concatenate", "cross_entropy", "detsign", "einsum", "equal",
+    "exp2", "inlay", "inverse", "log_sigmoid", "logabsdet", "lower_half", "matmul", "mod", "pow", "sech2", "solve",
 }  # fmt: skip
 # Functions of `gl` that are no operations of a formula.
 NO_CALLS = {"elementwise", "input", "parameter", "state", "constant", "scope", "symbols"}
