@@ -30,7 +30,7 @@ TEXT = "UST"  # kinds of NumPy dtypes that hold text
 _CURES = {
     **dict.fromkeys(TEXT, "Number the classes first: names, numbers = numpy.unique(labels, return_inverse=True)."),
     "c": "Take its real part, its imaginary part or its absolute value.",
-    "O": "Fill what is missing in it, and convert it with astype('float64').",
+    "O": "Fill what is missing in it; whole numbers beyond int64 must become real: convert it with astype('float64').",
     "M": "Subtract a date, then divide by a unit: (dates - dates[0]) / numpy.timedelta64(1, 'D').",
     "m": "Divide by a unit: spans / numpy.timedelta64(1, 'D').",
     "V": "Take one of its fields.",

@@ -170,3 +170,8 @@ def test_a_named_axis_moves_but_is_not_merged_or_split():
     for wrong in ((-1,), ("M", 6), (6,), ("N", "N", 6), (-1, 3)):
         with pytest.raises(ShapeError, match=r"with gl\.specialize"):
             reshape_shape(("N", 6), wrong)
+
+
+def test_whole_numbers_beyond_int64_in_an_array_are_named():
+    with pytest.raises(DTypeError, match="whole numbers beyond int64 must become real"):
+        check_dtype(np.asarray([1, 10**20]).dtype, "add")
