@@ -11,29 +11,39 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from graphlearn.backends.exponents import bring_back, bring_near_one, multiply
 from graphlearn.backends.items import Writer, product, read
-from graphlearn.backends.matrices import MatrixText, copied, side
+from graphlearn.backends.matrices import MatrixText, balance, copied, side
 from graphlearn.backends.source import Source
 from graphlearn.program.steps import Routine
 
 
 def _cofactor(source: Source, step: Routine, item: str) -> None:
-    """Those of U are written with its last pivot as a factor; where the last but one is 0, all cofactors are."""
+    """Those of U with 1 in the place of the product of all pivots but the last; where this is 0, all cofactors are.
+
+    That product, and what balancing took from the other rows and columns, come last.
+    """
     n, dtype = side(source, step), step.out.dtype
-    room = copied(source, step, item, extra=2)
-    start, scale, c = source.local(), source.local(), source.local()
+    room = copied(source, step, item, extra=4)
+    kept = (f"{n} + 2", f"{n} + 3")
+    start, scale, r, c, f = (source.local() for _ in range(5))
     source.line(f"{start} = {product(item, n, n)}")
     found = MatrixText(source, step.out, start, n)
+    power = balance(source, room, n, dtype, kept)
     source.line(f"{scale} = {source.literal(1, dtype)}")  # the product of all pivots but the last, with the sign
     _eliminate_fully(source, room, n, scale, dtype)
     with source.block(f"for {c} in range({n} - 1):"):
-        source.line(f"{scale} = {scale}*{room.get(c, c)}")
+        multiply(source, scale, power, room.get(c, c), dtype)
     with source.block(f"if {scale} == {source.literal(0, dtype)}:"):
         _fill_with_zeros(source, found, n, dtype)
     with source.block("else:"):
-        _cofactors_of_upper(source, room, found, n, scale, dtype)
+        _cofactors_of_upper(source, room, found, n, dtype)
         _back_through_lower(source, room, found, n)
         _exchange_back(source, room, found, n)
+        with _nested(source, f"{r} in range({n})", f"{c} in range({n})"):
+            source.line(f"{f} = {found.get(r, c)}*{scale}")
+            bring_back(source, f, f"{power} - int64({room.get(r, kept[0])}) - int64({room.get(c, kept[1])})", dtype)
+            found.put(r, c, f)
 
 
 @contextmanager
@@ -87,7 +97,7 @@ def _exchange(source: Source, matrix: MatrixText, n: str, pair: tuple[str, str],
             matrix.swap(*(((one, k), (other, k)) if rows else ((k, one), (k, other))))
 
 
-def _cofactors_of_upper(source: Source, room: MatrixText, found: MatrixText, n: str, scale: str, dtype: str) -> None:
+def _cofactors_of_upper(source: Source, room: MatrixText, found: MatrixText, n: str, dtype: str) -> None:
     """The transposed inverse of U without its last row and column, row by row; then what its last column adds."""
     zero, one = source.literal(0, dtype), source.literal(1, dtype)
     r, c, k, total, last = (source.local() for _ in range(5))
@@ -96,29 +106,31 @@ def _cofactors_of_upper(source: Source, room: MatrixText, found: MatrixText, n: 
         with source.block(f"for {k} in range({r}):"):
             source.line(f"{total} = {total} - {room.get(k, r)}*{found.get(k, c)}")
         found.put(r, c, f"{total} / {room.get(r, r)}")
-    source.line(f"{last} = {scale}*{room.get(f'{n} - 1', f'{n} - 1')}")
+    source.line(f"{last} = {room.get(f'{n} - 1', f'{n} - 1')}")
     with source.block(f"for {c} in range({n}):"):
         source.line(f"{total} = {one} if {c} == {n} - 1 else {zero}")
         with source.block(f"for {k} in range({n} - 1):"):
             source.line(f"{total} = {total} - {room.get(k, f'{n} - 1')}*{found.get(k, c)}")
             found.put(k, c, f"{found.get(k, c)}*{last}")
-        found.put(f"{n} - 1", c, f"{total}*{scale}")
+        found.put(f"{n} - 1", c, total)
 
 
 def _back_through_lower(source: Source, room: MatrixText, found: MatrixText, n: str) -> None:
-    """Solve with the transposed L, whose diagonal is 1."""
+    """Solve with the transposed L, whose diagonal is 1; its zeros take nothing, infinities neither."""
     k, c, r, j = (source.local() for _ in range(4))
     with source.block(f"for {k} in range({n}):"):
         source.line(f"{c} = {n} - 1 - {k}")
-        with source.block(f"for {r} in range({c}):"), source.block(f"for {j} in range({n}):"):
+        others = source.block(f"for {r} in range({c}):")
+        with others, source.block(f"if {room.get(c, r)} != 0:"), source.block(f"for {j} in range({n}):"):
             found.take_from(r, j, f"{room.get(c, r)}*{found.get(c, j)}")
 
 
 def _back_through_upper(source: Source, room: MatrixText, found: MatrixText, n: str) -> None:
-    """Solve from the right with the transposed U, whose diagonal is 1."""
-    k, c, r = source.local(), source.local(), source.local()
-    with _nested(source, f"{k} in range({n} - 1, 0, -1)", f"{c} in range({k})", f"{r} in range({n})"):
-        found.take_from(r, c, f"{found.get(r, k)}*{room.get(c, k)}")
+    """Solve from the right with the transposed U, whose diagonal is 1; its zeros take nothing, infinities neither."""
+    k, c, r = (source.local() for _ in range(3))
+    with _nested(source, f"{k} in range({n} - 1, 0, -1)", f"{c} in range({k})"):
+        with source.block(f"if {room.get(c, k)} != 0:"), source.block(f"for {r} in range({n}):"):
+            found.take_from(r, c, f"{found.get(r, k)}*{room.get(c, k)}")
 
 
 def _exchange_back(source: Source, room: MatrixText, found: MatrixText, n: str) -> None:
@@ -141,7 +153,7 @@ def _cofactor_along(source: Source, step: Routine, item: str) -> None:
     """The directions are brought into the axes of the pivots, and what they make of them is brought back."""
     n, dtype, rows = side(source, step), step.out.dtype, int(step.node.shape[-1])
     given = step.operands[1:]
-    room = copied(source, step, item, extra=3 + rows * len(given))
+    room = copied(source, step, item, extra=4 + rows * len(given))
     start, sign, r, c = (source.local() for _ in range(4))
     source.line(f"{start} = {product(item, n, n)}")
     source.line(f"{sign} = {source.literal(1, dtype)}")
@@ -151,7 +163,7 @@ def _cofactor_along(source: Source, step: Routine, item: str) -> None:
     upper = _nested(source, f"{r} in range({n})", f"{c} in range({r} + 1, {n})")
     with upper, source.block(f"if {room.get(r, r)} != {source.literal(0, dtype)}:"):
         room.put(r, c, f"{room.get(r, c)} / {room.get(r, r)}")
-    along = [room.beside(rows + 3 + k * rows) for k in range(len(given))]
+    along = [room.beside(rows + 4 + k * rows) for k in range(len(given))]
     for direction, buffer in zip(along, given, strict=True):
         with _nested(source, f"{r} in range({n})", f"{c} in range({n})"):
             direction.put(r, c, read(source, buffer, f"{start} + {product(r, n)} + {c}", dtype))
@@ -190,28 +202,48 @@ def _add_products(
 ) -> None:
     """A loop over the row of each direction, no two the same, and inside a loop over the row of the result.
 
-    The product of the pivots of all other rows is kept from below in a column of the room, and grows from above.
+    The product of the pivots of all other rows is kept from below in two columns of the room, and grows from above;
+    with an exponent of its own, since a later pivot may bring back into range what the first ones overflow to.
     """
     k, one = source.local(), source.literal(1, dtype)
     if len(places) < len(along):
         with source.block(f"for {k} in range({n}):"), source.block(_others(k, places)):
             _add_products(source, room, along, found, n, dtype, [*places, k])
         return
-    below, above, tail = source.local(), source.local(), f"{n} + 2"
-    source.line(f"{below} = {one}")
-    source.line(f"{above} = {one}")
+    tail, power_of_tail = f"{n} + 2", f"{n} + 3"
+    below, above, down, up = (source.local() for _ in range(4))
+    for name, power in ((below, down), (above, up)):
+        source.line(f"{name} = {one}")
+        source.line(f"{power} = 0")
     with source.block(f"for {k} in range({n} - 1, -1, -1):"):
         room.put(k, tail, below)
+        room.put(k, power_of_tail, f"{dtype}({down})")
         with source.block(_others(k, places)):
-            source.line(f"{below} = {below}*{room.get(k, k)}")
-    i, rest = source.local(), source.local()
+            multiply(source, below, down, room.get(k, k), dtype)
+    i, rest, power, term = (source.local() for _ in range(4))
     with source.block(f"for {i} in range({n}):"), source.block(_others(i, places)):
-        source.line(f"{rest} = {above}*{room.get(i, tail)}")
-        source.line(f"{above} = {above}*{room.get(i, i)}")
+        source.line(f"{rest} = {above}")
+        source.line(f"{power} = {up} + int64({room.get(i, power_of_tail)})")
+        multiply(source, rest, power, room.get(i, tail), dtype)
+        multiply(source, above, up, room.get(i, i), dtype)
         columns = [*places, i]
         for number, minor in enumerate(_minors(source, along, places, columns)):
             turned = "-" if (number + len(places)) % 2 else "+"
-            found.put(i, columns[number], f"{found.get(i, columns[number])} {turned} {rest}*{minor}")
+            source.line(f"{term} = {minor}")
+            _times(source, term, rest, power, dtype)
+            found.put(i, columns[number], f"{found.get(i, columns[number])} {turned} {term}")
+
+
+def _times(source: Source, term: str, rest: str, power: str, dtype: str) -> None:
+    """Multiply a variable by a number near 1 and its power of the unit: both, or what they come to, may be in range."""
+    near = source.local()
+    with source.block(f"if {power} == 0:"):
+        source.line(f"{term} = {term}*{rest}")
+    with source.block("else:"):
+        source.line(f"{near} = {power}")
+        bring_near_one(source, term, near, dtype)
+        source.line(f"{term} = {term}*{rest}")
+        bring_back(source, term, near, dtype)
 
 
 def _others(k: str, places: Sequence[str]) -> str:

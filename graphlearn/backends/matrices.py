@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from graphlearn.backends.exponents import bring_back, bring_near_one, multiply
 from graphlearn.backends.items import Writer, product, read, write
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import count
@@ -78,6 +82,42 @@ def copied(source: Source, step: Routine, item: str, extra: int = 0) -> MatrixTe
     return room
 
 
+def balance(source: Source, room: MatrixText, n: str, dtype: str, kept: tuple[str, str] | None = None) -> str:
+    """Multiply rows, and then columns, by powers of the unit that bring their largest entries near 1.
+
+    Args:
+        source: where it is written.
+        room: the matrix.
+        n: its side.
+        dtype: of its entries.
+        kept: columns of the room that keep the exponents of the rows and of the columns.
+
+    Returns:
+        The name of the exponent by which the determinant became smaller.
+    """
+    total, top, power, f = (source.local() for _ in range(4))
+    source.line(f"{total} = 0")
+    for number in range(2):
+        line, place = source.local(), source.local()
+        entry = (line, place) if number == 0 else (place, line)
+        with source.block(f"for {line} in range({n}):"):
+            source.line(f"{top} = {source.literal(0, dtype)}")
+            source.line(f"{power} = 0")
+            with source.block(f"for {place} in range({n}):"):
+                source.line(f"{f} = abs({room.get(*entry)})")
+                with source.block(f"if {f} > {top}:"):
+                    source.line(f"{top} = {f}")
+            bring_near_one(source, top, power, dtype)
+            source.line(f"{total} = {total} + {power}")
+            if kept is not None:
+                room.put(line, kept[number], f"{dtype}({power})")
+            with source.block(f"if {power} != 0:"), source.block(f"for {place} in range({n}):"):
+                source.line(f"{f} = {room.get(*entry)}")
+                bring_back(source, f, f"-{power}", dtype)
+                room.put(*entry, f)
+    return total
+
+
 def _pivot_row(source: Source, room: MatrixText, n: str, c: str) -> str:
     """The row below ``c`` with the largest entry in its column; gives the name of its number."""
     p, r, best = source.local(), source.local(), source.local()
@@ -137,26 +177,45 @@ def _by_pivots(start: float, combine: str) -> Writer:
 
     def write_number(source: Source, step: Routine, item: str) -> None:
         n, dtype, room = side(source, step), step.out.dtype, copied(source, step, item)
-        total, sign, pivot, f, r, c, j = (source.local() for _ in range(7))
-        one, zero = source.literal(1, dtype), source.literal(0, dtype)
+        total, one, zero = source.local(), source.literal(1, dtype), source.literal(0, dtype)
         source.line(f"{total} = {source.literal(start, dtype)}")
-        with source.block(f"for {c} in range({n}):"):
-            p = _pivot_row(source, room, n, c)
-            source.line(f"{sign} = {one}")
-            with source.block(f"if {p} != {c}:"):
-                source.line(f"{sign} = -{one}")
-                with source.block(f"for {j} in range({c}, {n}):"):
-                    room.swap((c, j), (p, j))
-            source.line(f"{pivot} = {room.get(c, c)}")
+        with _pivots(source, room, n, dtype) as (pivot, sign):
             source.line(combine.format(total=total, pivot=pivot, sign=sign, one=one, zero=zero))
-            # Below a pivot of 0 all is 0.
-            with source.block(f"if {pivot} != {zero}:"), source.block(f"for {r} in range({c} + 1, {n}):"):
-                source.line(f"{f} = {room.get(r, c)} / {pivot}")
-                with source.block(f"for {j} in range({c} + 1, {n}):"):
-                    room.take_from(r, j, f"{f}*{room.get(c, j)}")
         write(source, step.out, item, total)
 
     return write_number
+
+
+def _det(source: Source, step: Routine, item: str) -> None:
+    """The product of the pivots of the balanced matrix, with an exponent of its own: in any order it is in range."""
+    n, dtype, room = side(source, step), step.out.dtype, copied(source, step, item)
+    total, power = source.local(), balance(source, room, n, dtype)
+    source.line(f"{total} = {source.literal(1, dtype)}")
+    with _pivots(source, room, n, dtype) as (pivot, sign):
+        multiply(source, total, power, f"{sign}*{pivot}", dtype)
+    bring_back(source, total, power, dtype)
+    write(source, step.out, item, total)
+
+
+@contextmanager
+def _pivots(source: Source, room: MatrixText, n: str, dtype: str) -> Iterator[tuple[str, str]]:
+    """Elimination with row exchanges; gives the names of each pivot and of the sign of its exchange."""
+    sign, pivot, f, r, c, j = (source.local() for _ in range(6))
+    one, zero = source.literal(1, dtype), source.literal(0, dtype)
+    with source.block(f"for {c} in range({n}):"):
+        p = _pivot_row(source, room, n, c)
+        source.line(f"{sign} = {one}")
+        with source.block(f"if {p} != {c}:"):
+            source.line(f"{sign} = -{one}")
+            with source.block(f"for {j} in range({c}, {n}):"):
+                room.swap((c, j), (p, j))
+        source.line(f"{pivot} = {room.get(c, c)}")
+        yield pivot, sign
+        # Below a pivot of 0 all is 0.
+        with source.block(f"if {pivot} != {zero}:"), source.block(f"for {r} in range({c} + 1, {n}):"):
+            source.line(f"{f} = {room.get(r, c)} / {pivot}")
+            with source.block(f"for {j} in range({c} + 1, {n}):"):
+                room.take_from(r, j, f"{f}*{room.get(c, j)}")
 
 
 def _cholesky(source: Source, step: Routine, item: str) -> None:
@@ -182,7 +241,7 @@ def _cholesky(source: Source, step: Routine, item: str) -> None:
 _SIGNED = "{total} = {total}*{sign}*({one} if {pivot} > {zero} else (-{one} if {pivot} < {zero} else {pivot}))"
 MATRICES: dict[str, Writer] = {
     "cholesky": _cholesky,
-    "det": _by_pivots(1, "{total} = {total}*{sign}*{pivot}"),
+    "det": _det,
     "detsign": _by_pivots(1, _SIGNED),
     "logabsdet": _by_pivots(0, "{total} = {total} + math.log(abs({pivot}))"),
     "solve": _solve,

@@ -97,7 +97,7 @@ def _scalar_derivative(op: Op, arity: int, argument: int, textbook: bool) -> tup
     formula = op.formula
     if formula is None:
         raise TypeError(f"elementwise op {op.name} has neither partials nor formula")
-    slots, order = ((), []) if textbook else stable_graph(formula, arity)
+    slots, order, _ = ((), [], False) if textbook else stable_graph(formula, arity)
     if not order:
         slots = placeholders(kinds_of_operands(formula, arity))
         order = topological([as_node(formula(GRAPH, *slots))])

@@ -213,7 +213,7 @@ def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
         DataError: a masked array with masked entries.
     """
     array = check_numbers(value, kind, what)
-    if array.dtype == kind.dtype and array.flags.c_contiguous:
+    if array.dtype == kind.dtype and array.flags.c_contiguous and array.flags.aligned:
         return array.view()
     with np.errstate(invalid="ignore", over="ignore"):
         cast = array.astype(kind.dtype, copy=False)
@@ -223,7 +223,8 @@ def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
             f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast, such as "
             f"{array[first]}{at_place(first)}. Round them, or declare a wider dtype."
         )
-    return np.ascontiguousarray(cast).reshape(array.shape)
+    # Aligned too: entries of a buffer or of a record may lie at any byte, where compiled code does not read.
+    return np.require(cast, requirements=("C_CONTIGUOUS", "ALIGNED")).reshape(array.shape)
 
 
 def check_numbers(value: Any, kind: ArrayType, what: str) -> np.ndarray:

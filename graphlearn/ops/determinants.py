@@ -53,6 +53,48 @@ def _infer_along(types: tuple[ArrayType, ...]) -> ArrayType:
 
 # --- references ------------------------------------------------------------------------------------------------------
 
+_UNITS = {4: 64, 8: 512}  # of exponents, by the bytes of a real number: matrices of ordinary size stay as they are
+_LOWEST = -(2**30)  # an exponent below all
+
+
+def _exponents(x: Any) -> Any:
+    """Powers of 2 that bring numbers below 1 and to at least 1/2; 0 for 0, infinities and NaN."""
+    size = np.abs(x)
+    return np.where(np.isfinite(size), np.frexp(size)[1], 0).astype(np.int64)
+
+
+def _scaled(x: Any, powers: Any) -> Any:
+    """Numbers times powers of 2, complex ones too."""
+    if np.asarray(x).dtype.kind != "c":
+        return np.ldexp(x, powers)
+    found = np.empty(np.broadcast_shapes(np.shape(x), np.shape(powers)), np.asarray(x).dtype)
+    found.real, found.imag = np.ldexp(np.real(x), powers), np.ldexp(np.imag(x), powers)
+    return found
+
+
+def _long_product(x: Any) -> tuple[Any, Any]:
+    """The product over the last axis as a number near 1 and a power of 2, so that it is in range in any order."""
+    total, power = np.ones(x.shape[:-1], x.dtype), np.zeros(x.shape[:-1], np.int64)
+    for k in range(x.shape[-1]):
+        taken = _exponents(x[..., k])
+        total = total * _scaled(x[..., k], -taken)
+        more = _exponents(total)
+        total, power = _scaled(total, -more), power + taken + more
+    return total, power
+
+
+def _balanced(square: Any) -> tuple[Any, Any, Any]:
+    """The matrix with its largest entries of rows, and then of columns, near 1; and the powers of 2 taken from each.
+
+    Rounds nothing. Products of its pivots, and quotients of these, are in range.
+    """
+    unit, powers = _UNITS[np.abs(square).dtype.itemsize], []
+    for axis in (-1, -2):
+        sizes = np.max(np.nan_to_num(np.abs(square), posinf=0), axis=axis, keepdims=True, initial=0)
+        powers.append((np.rint(_exponents(sizes) / unit) * unit).astype(np.int64))
+        square = _scaled(square, -powers[-1])
+    return square, powers[0][..., 0], powers[1][..., 0, :]
+
 
 def _pivots(square: Any) -> tuple[Any, Any]:
     """Diagonal of the triangle that elimination with row exchanges leaves, and 1 or -1 by the number of exchanges."""
@@ -73,8 +115,10 @@ def _pivots(square: Any) -> tuple[Any, Any]:
 
 
 def _det(square: Any) -> Any:
-    diagonal, sign = _pivots(square)
-    return np.prod(diagonal, axis=-1) * sign
+    balanced, rows, columns = _balanced(real_array(square))
+    diagonal, sign = _pivots(balanced)
+    product, power = _long_product(diagonal)
+    return _scaled(product * sign, power + np.sum(rows + columns, axis=-1))
 
 
 def _logabsdet(square: Any) -> Any:
@@ -96,16 +140,21 @@ def _singular_values(square: Any) -> tuple[Any, Any, Any, Any]:
     return u, np.where(finite[..., None], s, np.nan), v, (_det(u) * _det(v))[..., None, None]
 
 
-def _others(s: Any) -> Any:
-    """The product of all others for each number of the last axis."""
-    return np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]).prod(axis=-1)
+def _others(s: Any) -> tuple[Any, Any]:
+    """The product of all others for each number of the last axis, as a number and a power of 2 beside it."""
+    return _long_product(np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]))
 
 
 def _cofactor(square: Any) -> Any:
     """By the singular values: the cofactors of a diagonal matrix are products of the others, also where some are 0."""
-    u, s, v, turned = _singular_values(square)
-    found = turned * np.matmul(np.conj(u) * _others(s)[..., None, :], np.conj(v))
-    return found.astype(real_array(square).dtype, copy=False)
+    balanced, rows, columns = _balanced(real_array(square))
+    u, s, v, turned = _singular_values(balanced)
+    products, powers = _others(s)
+    powers = np.where(products == 0, _LOWEST, powers)
+    top = np.max(powers, axis=-1, keepdims=True, initial=_LOWEST)
+    found = turned * np.matmul(np.conj(u) * _scaled(products, powers - top)[..., None, :], np.conj(v))
+    power = (top + np.sum(rows + columns, axis=-1, keepdims=True))[..., None] - rows[..., None] - columns[..., None, :]
+    return _scaled(found, power).astype(balanced.dtype, copy=False)
 
 
 def _cofactor_along(*squares: Any) -> Any:
@@ -122,12 +171,13 @@ def _cofactor_along(*squares: Any) -> Any:
     n, total, rows = s.shape[-1], np.zeros_like(sum(along)), np.arange(s.shape[-1])
     for places in itertools.permutations(range(n), len(along)):
         chosen = np.isin(rows, places)
-        rest = np.where(chosen, 0, _others(np.where(chosen, 1, s)))
+        rest, power = _others(np.where(chosen, 1, s))
+        rest = np.where(chosen, 0, rest)
         for column, minor in enumerate(_last_cofactors(along, places)):
             if column < len(places):
-                total[..., rows, places[column]] += rest * minor
+                total[..., rows, places[column]] += _scaled(rest * minor, power)
             else:
-                total[..., rows, rows] += rest * minor
+                total[..., rows, rows] += _scaled(rest * minor, power)
     dtype = np.result_type(*(real_array(x) for x in squares))
     return (turned * (np.conj(u) @ total @ np.conj(v))).astype(dtype, copy=False)
 

@@ -196,6 +196,14 @@ def _xlogy_kernel(m: Any, x: Any, y: Any) -> Any:
     return m.where(m.logical_and(m.equal(x, 0), m.equal(y, y)), 0, x * m.log(y))
 
 
+def _quotient_of_logs(m: Any, x: Any, y: Any) -> Any:
+    """``x / y``, the derivative of ``x log(y)`` by y; of x log(x) it is 1, and derivatives do not cancel."""
+    if x is y:
+        return m.where(m.equal(x, 0), 0, 1)
+    # Only 0 / 0 is replaced: elsewhere the quotient is 0 by itself, with a derivative of 1 / y by x.
+    return m.guarded(m.logical_and(m.equal(x, 0), m.equal(y, 0)), 0, x / y)
+
+
 def _hypot_kernel(m: Any, x: Any, y: Any) -> Any:
     """The root of the squares where these are in range; else the larger size, lengthened by the quotient of both."""
     size = m.maximum(m.abs(x), m.abs(y))
@@ -271,8 +279,7 @@ xlogy = elementwise(
     kernel=_xlogy_kernel,
     partials=(
         lambda m, x, y, z: m.log(y),
-        # Only 0 / 0 is replaced: elsewhere the quotient is 0 by itself, with a derivative of 1 / y by x.
-        lambda m, x, y, z: m.guarded(m.logical_and(m.equal(x, 0), m.equal(y, 0)), 0, x / y),
+        lambda m, x, y, z: _quotient_of_logs(m, x, y),
     ),
     textbook=(lambda m, x, y, z: m.log(y), lambda m, x, y, z: x / y),
     kink="the derivative of xlogy by y where x is 0 is 0, also at y = 0",

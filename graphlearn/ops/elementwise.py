@@ -138,7 +138,8 @@ def elementwise(
 
 def _computed(name: str, formula: Callable[..., Any], kernel: Callable[..., Any] | None) -> Callable[..., Any]:
     """What an operation computes over the algebras of graphs and of NumPy."""
-    real = functools.partial(compute_real, kernel or formula, kernel or Stable(name, formula))
+    computed = Stable(name, kernel or formula, as_written=kernel is not None)
+    real = functools.partial(compute_real, kernel or formula, computed)
     return functools.partial(compute_whole, formula, real)
 
 

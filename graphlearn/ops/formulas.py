@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from graphlearn.graph.node import Node, as_node, new_node
 from graphlearn.graph.op import BUILT_IN
 from graphlearn.graph.scope import no_scope
 from graphlearn.graph.traverse import topological
-from graphlearn.ops.algebra import GRAPH
+from graphlearn.ops.algebra import GRAPH, NUMPY
 from graphlearn.ops.entrywise import type_of
 from graphlearn.types import ArrayType, promote
 
@@ -65,26 +65,29 @@ def _takes(formula: Callable[..., Any], kinds: list[ArrayType]) -> bool:
 class Stable:
     """A formula in the form that loses no digits, which is found when it is computed first.
 
-    Operations of graphlearn's own say themselves what they compute.
+    Over NumPy's arrays its operators are those of graphs too: NumPy has no difference of truths, as in
+    ``(x > 0) - (x < 0)``. Operations of graphlearn's own say themselves what they compute.
 
     Args:
         name: of the operation.
         formula: as it is written.
+        as_written: the formula is the kernel of an operation, of which no better form is sought.
     """
 
-    def __init__(self, name: str, formula: Callable[..., Any]) -> None:
+    def __init__(self, name: str, formula: Callable[..., Any], as_written: bool = False) -> None:
         self._formula = formula
+        self._rules = [] if as_written else STABILISERS
         self._built_in = not BUILT_IN or name in BUILT_IN  # while graphlearn is being imported, or defined anew by it
-        self._found: dict[int, tuple[tuple[Node, ...], list[Node]]] = {}
+        self._found: dict[int, tuple[tuple[Node, ...], list[Node], bool]] = {}
 
     def __call__(self, m: Any, *operands: Any) -> Any:
         """What the formula gives over an algebra."""
         if self._built_in:
             return self._formula(m, *operands)
         if len(operands) not in self._found:
-            self._found[len(operands)] = stable_graph(self._formula, len(operands))
-        slots, order = self._found[len(operands)]
-        if not order:
+            self._found[len(operands)] = stable_graph(self._formula, len(operands), self._rules)
+        slots, order, better = self._found[len(operands)]
+        if not order or not (better or m is NUMPY):
             return self._formula(m, *operands)
         values = dict(zip(slots, operands, strict=True))
         for node in order:
@@ -96,21 +99,25 @@ class Stable:
         return values[order[-1]]
 
 
-def stable_graph(formula: Callable[..., Any], arity: int) -> tuple[tuple[Node, ...], list[Node]]:
+def stable_graph(
+    formula: Callable[..., Any], arity: int, rules: Sequence[Callable[[Node], Node]] = STABILISERS
+) -> tuple[tuple[Node, ...], list[Node], bool]:
     """The graph of a formula that loses no digits, over placeholders, in topological order.
 
     Returns:
-        The placeholders and the nodes; no nodes where the formula is best as it is written.
+        The placeholders; the nodes, none where some are no elementwise operations; whether the rules changed anything.
     """
     slots = placeholders(kinds_of_operands(formula, arity))
     with no_scope():
         written = as_node(formula(GRAPH, *slots))
         result = written
-        for stabilise in STABILISERS:
+        for stabilise in rules:
             result = stabilise(result)
-    order = topological([result])
-    plain = all(n.is_leaf or n.op.is_elementwise for n in order)
-    return slots, order if plain and result is not written else []
+    for found in (result, written):
+        order = topological([found])
+        if all(n.is_leaf or n.op.is_elementwise for n in order):
+            return slots, order, found is not written
+    return slots, [], False
 
 
 @functools.lru_cache(maxsize=4096)

@@ -45,7 +45,9 @@ def _infer_mean(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: b
     return ArrayType(_reduced(types, axis, keepdims), to_float(types[0].dtype))
 
 
-def _infer_largest(types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool) -> ArrayType:
+def _infer_largest(
+    types: tuple[ArrayType, ...], axis: tuple[int, ...], keepdims: bool, empty: bool = False
+) -> ArrayType:
     _require_entries(types[0].shape, axis)
     return ArrayType(_reduced(types, axis, keepdims), types[0].dtype)
 
@@ -71,12 +73,22 @@ def _require_entries(shape: Shape, axis: Sequence[int], what: str = "a maximum")
         )
 
 
-def largest(x: Any, axis: int | tuple[int, ...], keepdims: bool = False) -> Any:
+def largest(x: Any, axis: int | tuple[int, ...], keepdims: bool = False, empty: bool = False) -> Any:
     """NumPy's maximum, for the references.
+
+    Args:
+        x: array.
+        axis: the axes that go.
+        keepdims: keep them with length 1.
+        empty: give the lowest number of the dtype where there is nothing to choose from.
 
     Raises:
         ShapeError: there is nothing to choose from.
     """
+    if empty:
+        dtype = np.asarray(x).dtype
+        lowest = -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
+        return np.max(x, axis=axis, keepdims=keepdims, initial=lowest)
     _require_entries(np.shape(x), (axis,) if isinstance(axis, int) else axis)
     return np.max(x, axis=axis, keepdims=keepdims)
 

@@ -12,9 +12,9 @@ from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.options import check_flag
 from graphlearn.ops.guards import guarded
-from graphlearn.ops.intrinsics import absolute, equal, greater, less, maximum, not_equal, sqrt, where
+from graphlearn.ops.intrinsics import absolute, equal, greater, less, logical_or, maximum, not_equal, sqrt, where
 from graphlearn.ops.reach import LINES
-from graphlearn.ops.reductions import Axis, max_, mean, min_, restore, sum_
+from graphlearn.ops.reductions import MAX, Axis, max_, mean, min_, restore, sum_
 from graphlearn.ops.shape import cast, element_count
 from graphlearn.ops.structural import build, compound, numpy_builder, reduction_notation
 from graphlearn.types import ArrayType, format_shape, normalize_axes, reduce_shape, reduced_axes, to_float, whole_axes
@@ -136,9 +136,15 @@ def _adjoint_std(node: Node, g: Node) -> tuple[Node]:
 
 
 def _adjoint_norm(node: Node, g: Node) -> tuple[Node]:
-    upstream = restore(g, node)
-    share = upstream * (_as_real(node) / restore(_nonzero(node), node))
-    return (guarded(equal(restore(node, node), 0), 0, share),)
+    """``g x / |x|``; where the length overflows or is subnormal, of numbers brought near 1 by a power of two."""
+    x, (_, shift) = _as_real(node), _EDGES[node.dtype]
+    small = less(node, 2.0**-shift)
+    odd = logical_or(small, greater(node, 2.0**shift))
+    scaled = x * restore(where(odd, where(small, 2.0**shift, 2.0**-shift), 1), node)
+    other = length(scaled, node.attr("axis"), node.attr("keepdims"))
+    usual = x / restore(guarded(odd, 1, node), node)
+    share = guarded(restore(odd, node), scaled / restore(_nonzero(other), node), usual)
+    return (guarded(equal(restore(node, node), 0), 0, restore(g, node) * share),)
 
 
 def _textbook_std(node: Node, g: Node) -> tuple[Node]:
@@ -295,13 +301,23 @@ def _vector_norm(x: Node, order: Any, axis: int, keepdims: bool) -> Node:
     if order == 1:
         return sum_(absolute(x), axis, keepdims)
     if order in (np.inf, -np.inf):
-        return (max_ if order > 0 else min_)(absolute(x), axis, keepdims)
+        return _largest_size(absolute(x), (axis,), keepdims) if order > 0 else min_(absolute(x), axis, keepdims)
     if order == 0:
         return sum_(cast(not_equal(x, 0), x.dtype if x.type.is_float else "float64"), axis, keepdims)
     raise UnsupportedOp(
         f"the norm of a vector has the orders None, 0, 1, 2, inf and -inf; got {order!r}. For another p write "
         "gl.sum(gl.abs(x)**p)**(1/p)."
     )
+
+
+def _largest_size(x: Node, axis: tuple[int, ...], keepdims: bool = False) -> Node:
+    """Largest of entries that are 0 or more, and 0 where there are none, also of an axis that turns out to be empty."""
+    lengths = [x.shape[k] for k in axis]
+    if 0 in lengths:
+        return cast(sum_(x, axis, keepdims), x.dtype)
+    if all(isinstance(d, int) for d in lengths):
+        return max_(x, axis, keepdims)
+    return maximum(build(MAX, [x], axis=tuple(sorted(axis)), empty=True, keepdims=keepdims), 0)
 
 
 def _matrix_norm(x: Node, order: Any, row: int, column: int, keepdims: bool) -> Node:
@@ -314,8 +330,8 @@ def _matrix_norm(x: Node, order: Any, row: int, column: int, keepdims: bool) -> 
         )
     inner, outer = (row, column) if abs(order) == 1 else (column, row)
     totals = sum_(absolute(x), inner, keepdims=True)
-    found = (max_ if order > 0 else min_)(totals, (inner, outer), keepdims)
-    return found
+    axes = (inner, outer)
+    return _largest_size(totals, axes, keepdims) if order > 0 else min_(totals, axes, keepdims)
 
 
 numpy_builder(np.linalg.norm, lambda x, ord=None, axis=None, keepdims=False: norm(x, ord, axis, keepdims))

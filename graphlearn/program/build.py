@@ -178,11 +178,9 @@ def _root(node: Node, number: int) -> Node:
 
 
 def _nonempty(order: Sequence[Node]) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys(
-            d for n in order if n.op.name == "max" for k in n.attr("axis") if isinstance(d := n.inputs[0].shape[k], str)
-        )
-    )
+    strict = [n for n in order if n.op.name == "max" and not dict(n.attrs).get("empty")]
+    dims = [n.inputs[0].shape[k] for n in strict for k in n.attr("axis")]
+    return tuple(dict.fromkeys(d for d in dims if isinstance(d, str)))
 
 
 def _sections(steps: Sequence[Step], first_update: int, forward: set[Node]) -> list[str]:

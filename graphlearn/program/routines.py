@@ -51,15 +51,15 @@ def _copies(node: Node) -> Shape:
 
 
 def _copies_and_exchanges(node: Node) -> Shape:
-    """Room for a copy of each matrix, and for two numbers for each of its rows."""
+    """Room for a copy of each matrix, and for four numbers for each of its rows."""
     shape = node.inputs[0].shape
-    return (*shape[:-2], shape[-1], int(shape[-1]) + 2)
+    return (*shape[:-2], shape[-1], int(shape[-1]) + 4)
 
 
 def _copies_and_directions(node: Node) -> Shape:
-    """Room for a copy of each matrix and of each direction, and for three numbers for each of its rows."""
+    """Room for a copy of each matrix and of each direction, and for four numbers for each of its rows."""
     shape = node.shape
-    return (*shape[:-2], shape[-1], int(shape[-1]) * len(node.inputs) + 3)
+    return (*shape[:-2], shape[-1], int(shape[-1]) * len(node.inputs) + 4)
 
 
 # Every emitting backend has the code for one item in `backends/routines.py`.

@@ -135,7 +135,8 @@ def _pow(inputs: Sequence[Node], attrs: Attrs) -> Node | None:
     if exponent in (1, 2, 3):
         return x if exponent == 1 else _product(x, int(exponent))
     if x.type.is_float and exponent in (-1, -2):
-        return build("div", [as_node(1.0), _product(x, int(-exponent))])
+        # The product of reciprocals: of a large x the reciprocal of the product is 0 where it should be subnormal.
+        return _product(build("div", [as_node(1.0), x]), int(-exponent))
     if x.type.is_float and exponent == 0.5:
         # pow(-0.0, 0.5) is 0 and pow(-inf, 0.5) is inf
         root = build("sqrt", [build("add", [x, as_node(0.0)])])

@@ -28,6 +28,12 @@ def _backwards(array: np.ndarray) -> np.ndarray:
     return array[::-1].copy()[::-1] if array.ndim else array
 
 
+def _unaligned(array: np.ndarray) -> np.ndarray:
+    """At an odd byte, as in a buffer after a header."""
+    raw = b"x" + array.tobytes()
+    return np.ndarray(array.shape, array.dtype, raw, 1)
+
+
 def _read_only(array: np.ndarray) -> np.ndarray:
     copy = array.copy()
     copy.flags.writeable = False
@@ -39,6 +45,7 @@ FORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "backwards": _backwards,
     "Fortran order": lambda array: np.asarray(array, order="F"),
     "big-endian": lambda array: array.astype(array.dtype.newbyteorder(">")),
+    "not aligned": _unaligned,
     "read-only": _read_only,
     "a list": lambda array: array.tolist(),
 }

@@ -147,3 +147,62 @@ def test_what_is_not_finite_is_nan():
     value = np.eye(3)
     value[1, 1] = np.inf
     assert np.isnan(COFACTOR_ALONG.reference(value, np.eye(3))).all()
+
+
+FAR = [
+    ("float64", (1e160, 1e160)),
+    ("float64", (1e-160, 1e-170, 1)),
+    ("float64", (1e308, 1e-308, 1)),
+    ("float64", (1e160, 1e160, 1e-160)),
+    ("float64", (1e200, 1e200, 1e200)),
+    ("float64", (1e-300, 1e-300, 1e300, 1e300)),
+    ("float64", (5e-324, 1e300, 0, 1e300)),
+    ("float32", (1e-25, 1e-28, 1)),
+    ("float32", (1e20, 1e20, 1e-20)),
+]
+
+
+@functools.cache
+def determinant(n, dtype, backend):
+    """The determinant, its gradient, and the derivatives of the first entry of this."""
+    a = gl.input("a", (n, n), dtype)
+    slope = gl.grad(gl.det(a), a)
+    return gl.compile([gl.det(a), slope, gl.grad(slope[0, 0], a)], backend=backend, precision=dtype)
+
+
+@pytest.mark.parametrize(("dtype", "pivots"), FAR)
+def test_products_of_pivots_are_in_range_where_the_result_is(dtype, pivots):
+    """The determinant, its gradient and a row of its Hessian, of a diagonal matrix and of its rows in another order."""
+    n, exact = len(pivots), [mpmath.mpf(float(x)) for x in np.array(pivots, dtype)]
+
+    def of_others(*left_out):
+        with np.errstate(over="ignore"):
+            product = math.prod(x for k, x in enumerate(exact) if k not in left_out)
+            return np.array(float(product) if product < 1e309 else math.inf).astype(dtype)
+
+    gradient = np.diag([of_others(k) for k in range(n)])
+    second = np.diag([of_others(0, k) if k else 0 * exact[0] for k in range(n)]).astype(dtype)
+    for backend in BACKENDS:
+        value, first, row = determinant(n, dtype, backend)(a=np.diag(pivots).astype(dtype))
+        near = functools.partial(np.testing.assert_allclose, rtol=8 * np.finfo(dtype).eps)
+        near(value, of_others())
+        near(first, gradient)
+        if backend == "numba" or max(pivots) < 1e300:  # the reference's singular values span the format once
+            near(row, second)
+    # The reference's singular vectors of equal values are no permutation, and what they round off may be large here.
+    _, swapped, _ = determinant(n, dtype, "numba")(a=np.diag(pivots).astype(dtype)[::-1])
+    near(np.abs(swapped), gradient[::-1])
+
+
+def test_rows_and_columns_of_very_different_size():
+    """Scaling rows and columns by powers of two scales cofactors by the others', exactly."""
+    value, rows, columns = of_rank(4, 4, 3), np.array([700, -650, 300, -800]), np.array([-200, 290, -250, 700])
+    a = gl.input("a", (4, 4))
+    power = (rows.sum() + columns.sum()) - np.add.outer(rows, columns)
+    for backend in BACKENDS:
+        function = gl.compile([gl.det(a), gl.cofactor(a)], backend=backend)
+        (value_near, near), (value_far, far) = (
+            function(a=np.ldexp(value, k)) for k in (0, np.add.outer(rows, columns))
+        )
+        assert value_far == pytest.approx(np.ldexp(value_near, rows.sum() + columns.sum()), rel=1e-13)
+        np.testing.assert_allclose(far, np.ldexp(near, power), rtol=1e-12)

@@ -2,6 +2,7 @@
 
 import inspect
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -103,3 +104,72 @@ def test_second_derivatives_of_an_angle_are_right_at_any_distance(size):
     with np.errstate(over="ignore"):
         truth = -0.5 / np.float64(size) / size
     np.testing.assert_allclose(gl.evaluate(pure, at), [truth, -truth], rtol=1e-15)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_derivatives_of_x_log_x_do_not_cancel(backend):
+    x = gl.input("x", (4,))
+    first = gl.grad(gl.sum(gl.xlogy(x, x)), x)
+    at = np.array([1e-310, 1e-300, 0.25, 0.0])
+    with np.errstate(all="ignore"):
+        found = gl.compile([first, gl.grad(gl.sum(first), x)], backend=backend)(x=at)
+        np.testing.assert_allclose(found[0], np.log(at) + 1, rtol=1e-15)
+        np.testing.assert_allclose(found[1], 1 / at, rtol=1e-15)
+
+
+LENGTHS = [
+    ("float64", (1.5e308, 1.5e308)),
+    ("float64", (5e-324, 0.0)),
+    ("float64", (5e-324, 5e-324)),
+    ("float64", (1e-310, 3e-311)),
+    ("float64", (3.0, 4.0)),
+    ("float32", (2e38, 3e38)),
+    ("float32", (1e-45, 0.0)),
+]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(("dtype", "point"), LENGTHS)
+def test_derivatives_of_a_length_are_right_where_it_overflows_or_is_subnormal(dtype, point, backend):
+    v = gl.input("v", (2,), dtype)
+    function = gl.compile([gl.grad(gl.norm(v), v), gl.hessian(gl.norm(v), v)], backend=backend, precision=dtype)
+    with np.errstate(all="ignore"):
+        slope, curve = function(v=np.array(point, dtype))
+    a, b = (mpmath.mpf(float(x)) for x in np.array(point, dtype))
+    size, tolerance = mpmath.sqrt(a * a + b * b), 4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(slope, [float(a / size), float(b / size)], rtol=tolerance)
+    wanted = [[b * b, -a * b], [-a * b, a * a]]
+    with np.errstate(over="ignore"):
+        exact = np.array([[float(x / size**3) for x in row] for row in wanted]).astype(dtype)
+    np.testing.assert_allclose(curve, exact, rtol=tolerance, atol=4 * np.finfo(dtype).smallest_subnormal)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_the_largest_size_of_no_entries_is_0(backend):
+    fixed, free = gl.input("fixed", (2, 0)), gl.input("free", (2, "n"))
+    for x in (fixed, free):
+        nodes = [gl.norm(x, np.inf, axis=-1), gl.norm(x, np.inf), gl.norm(x, 1), np.linalg.norm(x, np.inf, axis=1)]
+        nodes.append(gl.grad(gl.sum(nodes[0]), x, disconnected="zero"))
+        found = gl.compile(nodes, backend=backend)({x: np.zeros((2, 0))})
+        for value, wanted in zip(found, [np.zeros(2), 0, 0, np.zeros(2), np.zeros((2, 0))], strict=True):
+            np.testing.assert_array_equal(value, wanted)
+    nodes = [gl.norm(free, np.inf, axis=-1), gl.norm(free, np.inf)]
+    given = np.array([[1.0, -3.0], [0.0, 0.0]])
+    slope = gl.compile([*nodes, gl.grad(gl.sum(nodes[0]), free)], backend=backend)(free=given)
+    for value, wanted in zip(slope, [[3, 0], 4, [[0, -1], [0, 0]]], strict=True):
+        np.testing.assert_array_equal(value, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("exponent", range(-5, 0))
+def test_negative_powers_of_numbers_of_all_sizes(exponent, dtype):
+    x = gl.input("x", (9,), dtype)
+    given = np.array([1e20, -1e20, 3e19, 1e-20, 7.0, -0.3, 1e12, 1e-9, 1e37], dtype)
+    given = given if dtype == "float32" else np.sign(given) * np.abs(given) ** 8.3
+    with np.errstate(over="ignore"):
+        wanted = np.array([float(mpmath.mpf(float(v)) ** exponent) for v in given]).astype(dtype)
+        for backend in ("numpy", "numba"):
+            found = gl.compile(x**exponent, backend=backend, precision=dtype)(x=given)
+            np.testing.assert_allclose(
+                found, wanted, rtol=8 * np.finfo(dtype).eps, atol=np.finfo(dtype).smallest_subnormal
+            )

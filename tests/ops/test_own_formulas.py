@@ -239,3 +239,24 @@ def test_whole_numbers_beside_a_truth_count_as_real(own):
     op = own(lambda m, c, k: m.where(c & (k > 1), m.exp(-k), 0))
     c, k = gl.input("c", dtype="bool"), gl.input("k", dtype="uint8")
     assert gl.evaluate(op(c, k), {c: True, k: 2}) == np.exp(-2.0)
+
+
+SIGNS = {
+    "a difference": (lambda m, x: x * ((x > 0) - (x < 0)), np.abs, np.sign),
+    "a negation": (lambda m, x: x * -(x > 0), lambda x: -np.maximum(x, 0), lambda x: np.where(x > 0, -1, 0)),
+    "of products": (lambda m, x: x * ((x > -1) * (x < 1) - (x > 1)), None, None),
+}
+
+
+@pytest.mark.parametrize("how", ["formula", "kernel"])
+@pytest.mark.parametrize("name", SIGNS)
+def test_truths_count_as_numbers_where_they_are_subtracted(name, how, own):
+    formula, value, slope = SIGNS[name]
+    op = own(formula, **({"kernel": formula} if how == "kernel" else {}))
+    at = np.array([-1.5, -0.5, 0.0, 0.5, 3.0])
+    x = gl.input("x", at.shape)
+    nodes = [op(x), gl.grad(gl.sum(op(x)), x)]
+    wanted = [np.array([-0.0, -0.5, 0, 0.5, -3]), [0, 1, 1, 1, -1]] if value is None else [value(at), slope(at)]
+    for backend in ("numpy", "numba"):
+        for found, right in zip(gl.compile(nodes, backend=backend)(x=at), wanted, strict=True):
+            np.testing.assert_array_equal(found, right)

@@ -42,7 +42,9 @@ def _check_array(value: Any, wanted: Parameter, where: str) -> None:
         raise DTypeError(f"{where} needs a NumPy array of {wanted.dtype}; got {came}. Convert it first.")
     flags = value.flags
     if not (flags.c_contiguous and flags.aligned):
-        raise DataError(f"{where} needs a contiguous, aligned array; pass numpy.ascontiguousarray(...).")
+        raise DataError(
+            f"{where} needs a contiguous, aligned array; pass numpy.require(array, requirements=('C', 'A'))."
+        )
     if not (wanted.constant or flags.writeable):
         raise DataError(f"{where} is written; got a read-only array. Pass a copy.")
 

@@ -32,7 +32,8 @@ class InterpretedFunction:
     ) -> tuple[np.ndarray, ...]:
         """Compute the outputs; see `CompiledFunction`."""
         values = interpret(self._outputs, Binding(dict(arrays), dict(sizes)), precision=self._precision)
-        found = tuple(np.asarray(values[n], lowered(n.dtype, self._precision)) for n in self._outputs)
+        # Copies: a transpose or a slice would be a view of the caller's own array, or of another output.
+        found = tuple(np.array(values[n], lowered(n.dtype, self._precision)) for n in self._outputs)
         return found if out is None else write_out(found, out)
 
 

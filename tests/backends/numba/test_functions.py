@@ -104,6 +104,23 @@ def test_an_output_may_be_a_leaf_a_constant_a_view_or_wanted_twice():
     assert not np.shares_memory(got[0], at[x])
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_results_are_arrays_of_their_own(backend):
+    """None shares memory with what was given, with a constant or with another result, and all may be written to."""
+    x, fixed = gl.input("x", (2, 3)), gl.constant(np.ones((2, 3)))
+    nodes = [x, x.T, gl.reshape(x, (6,)), x[0], x[:, ::2], gl.broadcast_to(x, (4, 2, 3)), fixed, fixed.T, x + 0.0]
+    given = np.arange(6.0).reshape(2, 3)
+    function = gl.compile(nodes, backend=backend)
+    before = [np.array(found) for found in function(x=given)]
+    results = function(x=given)
+    for k, found in enumerate(results):
+        assert found.flags.writeable and not np.shares_memory(found, given)
+        assert not any(np.shares_memory(found, other) for other in results[:k])
+        found[...] = -7
+    for found, wanted in zip(function(x=given), before, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_a_maximum_over_no_rows_is_refused():
     x = gl.input("x", ("n", 2))
     with pytest.raises(ShapeError, match="'n'"):
