@@ -428,3 +428,38 @@ def test_a_learning_rate_that_diverges(rule: str, batch: int, precision: str, ba
     assert model.values["w"].tobytes() == shorter.values["w"].tobytes()
     assert {k: a.tobytes() for k, a in optimizer.state.items()} == {k: a.tobytes() for k, a in other.state.items()}
     assert shorter.history is not None and model.history.losses.tobytes() == shorter.history.losses.tobytes()
+
+
+OUT_OF_RANGE = {
+    "add": lambda u: u + 300,
+    "sub": lambda u: 300 - u,
+    "mul": lambda u: u * -1,
+    "mod": lambda u: u % 300,
+    "floor_divide": lambda u: u // 300,
+    "pow": lambda u: u**300,
+    "maximum": lambda u: np.maximum(u, 300),
+    "minimum": lambda u: np.minimum(u, -5),
+    "clip": lambda u: np.clip(u, 300, 400),
+    "np.full_like": lambda u: np.full_like(u, 300),
+}
+
+
+@pytest.mark.parametrize("op", OUT_OF_RANGE)
+def test_a_whole_number_that_the_dtype_does_not_hold(op: str) -> None:
+    with pytest.raises(OverflowError):
+        OUT_OF_RANGE[op](np.array([1, 2, 3], np.uint8))
+    with pytest.raises(gl.DTypeError, match=rf"{op} .*from 0 to 255.*; got (300|-1|-5)\. .*int64"):
+        OUT_OF_RANGE[op](gl.input("u", 3, "uint8"))
+
+
+def test_a_whole_number_out_of_range_where_numpy_has_a_value() -> None:
+    given, u = np.array([1, 2, 3], np.uint8), gl.input("u", 3, "uint8")
+    functions: list[Callable[[Any], Any]] = [
+        lambda u: np.clip(u, 0, 300), lambda u: np.clip(u, -5, 2), lambda u: u < 300, lambda u: np.equal(u, -1),
+        lambda u: u / 300, lambda u: u - 300.5,
+    ]  # fmt: skip
+    for backend in BACKENDS:
+        for function in functions:
+            found, wanted = gl.compile(function(u), backend=backend)(u=given), function(given)
+            assert found.dtype == wanted.dtype
+            np.testing.assert_array_equal(found, wanted)

@@ -128,9 +128,9 @@ def _back_through_lower(source: Source, room: MatrixText, found: MatrixText, n: 
 def _back_through_upper(source: Source, room: MatrixText, found: MatrixText, n: str) -> None:
     """Solve from the right with the transposed U, whose diagonal is 1; its zeros take nothing, infinities neither."""
     k, c, r = (source.local() for _ in range(3))
-    with _nested(source, f"{k} in range({n} - 1, 0, -1)", f"{c} in range({k})"):
-        with source.block(f"if {room.get(c, k)} != 0:"), source.block(f"for {r} in range({n}):"):
-            found.take_from(r, c, f"{found.get(r, k)}*{room.get(c, k)}")
+    above = _nested(source, f"{k} in range({n} - 1, 0, -1)", f"{c} in range({k})")
+    with above, source.block(f"if {room.get(c, k)} != 0:"), source.block(f"for {r} in range({n}):"):
+        found.take_from(r, c, f"{found.get(r, k)}*{room.get(c, k)}")
 
 
 def _exchange_back(source: Source, room: MatrixText, found: MatrixText, n: str) -> None:

@@ -1,9 +1,11 @@
-"""Python's whole numbers beyond int64: they count as real ones, or are refused, as NumPy does."""
+"""Python's whole numbers beyond a dtype: beyond int64 they count as real ones; else they are refused, as NumPy does."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
+
+import numpy as np
 
 from graphlearn.errors import DTypeError
 from graphlearn.graph.op import Op
@@ -54,3 +56,41 @@ def within_reach(operands: tuple[Any, ...], op: Op, types: tuple[ArrayType, ...]
             "Make the others real first, with node.astype('float64')."
         )
     return tuple([fitting(x) if is_beyond(x) else x for x in operands])
+
+
+def is_wide(value: Any) -> bool:
+    """Whether this is a whole number of Python's that some dtype of whole numbers does not hold."""
+    return type(value) is int and not 0 <= value < 256
+
+
+def within_dtype(operands: tuple[Any, ...], op: Op, types: tuple[ArrayType, ...]) -> tuple[Any, ...]:
+    """Operands of which whole numbers are in the range of the dtype that they take; bounds of clip are brought into it.
+
+    Args:
+        operands: nodes, numbers and arrays.
+        op: what is applied to them.
+        types: of the operands.
+
+    Raises:
+        DTypeError: a number is out of that range, where NumPy has no value either.
+    """
+    if op.name in _COMPARISONS or op.name == "where" or not op.is_elementwise:
+        return operands
+    dtype = op.infer(types).dtype
+    if dtype not in _WHOLE:
+        return operands
+    low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    if op.name == "clip" and not is_wide(operands[0]):  # a bound that no entry reaches bounds nothing
+        below, above = operands[1:]
+        below = low if is_wide(below) and below < low else below
+        above = high if is_wide(above) and above > high else above
+        operands = (operands[0], below, above)
+    for place, value in enumerate(operands):
+        if op.name == "pow" and place == 1 and is_wide(value) and value < 0:
+            continue  # which says so itself
+        if is_wide(value) and not low <= value <= high:
+            raise DTypeError(
+                f"{op.name} of {dtype} needs whole numbers from {low} to {high}; got {value}. Make the others wider "
+                "first, with node.astype('int64')."
+            )
+    return operands

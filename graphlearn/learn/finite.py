@@ -26,9 +26,9 @@ def lower(array: np.ndarray, dtype: str, leaf: Node, what: str, cure: str, first
         DataError: names the first entry that is not finite, or that the dtype cannot hold.
     """
     lowered = array
-    if array.dtype != dtype or not array.flags.c_contiguous:
+    if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):
         with np.errstate(over="ignore"):  # an overflow is found, and named, below
-            lowered = np.ascontiguousarray(array, dtype).reshape(array.shape)
+            lowered = np.require(array, dtype, ("C_CONTIGUOUS", "ALIGNED")).reshape(array.shape)
     bad = _not_finite(lowered) if leaf.type.is_float else np.empty(0, np.int64)
     if not bad.size:
         return lowered

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from graphlearn.errors import OptionError, ShapeError, UnsupportedOp
+from graphlearn.errors import DTypeError, OptionError, ShapeError, UnsupportedOp
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
 from graphlearn.ops.gathering import take
 from graphlearn.ops.joining import concatenate, flip, split
-from graphlearn.ops.places import check_places
+from graphlearn.ops.places import WHOLE, check_places
 from graphlearn.ops.shape import broadcast_to, cast, expand_dims, moveaxis, ravel, reshape, transpose
 from graphlearn.ops.slicing import index
 from graphlearn.ops.structural import numpy_builder
@@ -28,9 +28,17 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Node:
 
     Raises:
         ShapeError: what fills does not broadcast to the shape.
+        DTypeError: a whole number that the dtype does not hold.
     """
     node, fill = as_node(a), as_node(fill_value)
-    return broadcast_to(cast(fill, node.dtype if dtype is None else dtype), node.shape)
+    kind = node.dtype if dtype is None else np.dtype(dtype).name
+    if type(fill_value) is int and kind in WHOLE and not np.iinfo(kind).min <= fill_value <= np.iinfo(kind).max:
+        with blaming("np.full_like", node):
+            raise DTypeError(
+                f"np.full_like needs a number from {np.iinfo(kind).min} to {np.iinfo(kind).max}, which {kind} holds; "
+                f"got {fill_value}. Pass dtype='int64'."
+            )
+    return broadcast_to(cast(fill, kind if dtype is None else dtype), node.shape)
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------

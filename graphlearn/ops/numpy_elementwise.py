@@ -207,6 +207,9 @@ def logaddexp(x1: Any, x2: Any) -> Node:
     """`numpy.logaddexp`: ``log(exp(x1) + exp(x2))``, whose exponentials do not overflow.
 
     Of two equal infinities each gets half of the derivative, as equal numbers do.
+
+    Accuracy: within 4 units in the last place of the largest of ``|x1|``, ``|x2|`` and 1, as NumPy: near zeros, as at
+    ``x1 = x2 = -log(2)`` and all others, the larger exponent and what is added to it cancel.
     """
     return _log_of_sum(*_pair(x1, x2, "logaddexp"), softplus)
 
@@ -225,7 +228,7 @@ def _log_of_sum(one: Node, two: Node, beyond: Callable[[Node], Node]) -> Node:
 
 
 def logaddexp2(x1: Any, x2: Any) -> Node:
-    """`numpy.logaddexp2`: ``log2(2^x1 + 2^x2)``, whose powers do not overflow."""
+    """`numpy.logaddexp2`: ``log2(2^x1 + 2^x2)``, whose powers do not overflow; as accurate as `logaddexp`."""
     return _log_of_sum(*_pair(x1, x2, "logaddexp2"), lambda apart: log1p(elementary.exp2(apart)) / math.log(2))
 
 

@@ -27,6 +27,22 @@ _MAGNITUDES = (
     1e-40, 1e-20, 1e-9, 1e-5, 0.01, 0.1, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 17, 20, 37, 40, 88, 89, 100, 104, 300, 700,
     710, 746, 1000, 1e4,
 )  # fmt: skip
+_TAILS = (
+    5.5,
+    7.3,
+    9.1,
+    11.6,
+    13.06,
+    15.0,
+    18.2,
+    20.17,
+    20.5,
+    21.0,
+    21.25,
+    26.4,
+    30.7,
+    38.3,
+)  # of exp(-x^2) and its kin
 _FEWER = (1e-20, 0.1, 0.5, 1.0, 1.5, 3.0, 37.0, 710.0)  # where there are several operands
 _OTHERS = (0.0, 0.125, 1.0, -2.0)  # further operands of a formula, such as a target
 
@@ -55,7 +71,8 @@ def hard_points(op: Op, dtype: str) -> list[Point]:
     ends, widest = _ends(dtype), 37.0 if dtype == "float32" else 300.0
     odd = (0.0, math.inf, -0.0, -math.inf, math.nan)
     if count == 1:
-        sizes = (*_MAGNITUDES, *ends)
+        tails = _TAILS if op.name in ("gaussian", "gelu", "gelu_tanh") else ()
+        sizes = (*_MAGNITUDES, *tails, *ends)
         values = _as(dtype, (*odd, *sizes, *(-x for x in sizes), *_random(dtype, 32, generator, widest)))
         return [(x,) for x in values]
     sizes = (*_FEWER, *ends[:3], 1e4)
@@ -118,7 +135,19 @@ def _truth(op: Op, point: Point, dtype: str) -> Any:
     return _by_numpy(op, point, dtype)
 
 
+def _gelu_tanh(x: float) -> Any:
+    """By the constants of the paper: those of the formula are rounded, which its tail multiplies by its exponent."""
+    with mpmath.workdps(DIGITS):
+        scale, cubic = 2 * mpmath.sqrt(2 / mpmath.pi), mpmath.mpf("0.044715")
+        return x / (1 + mpmath.exp(-scale * (x + cubic * mpmath.mpf(x) ** 3)))
+
+
+_EXACTLY = {"gelu_tanh": _gelu_tanh}
+
+
 def _true_value(op: Op, point: Point) -> Any:
+    if op.name in _EXACTLY:
+        return _EXACTLY[op.name](*point)
     if op.kind == "defined" or op.name in ("mod", "floor_divide", "log1p"):  # of several steps, which may cancel
         return true_value(op, *point, digits=DIGITS)
     algebra = _algebra(DIGITS)

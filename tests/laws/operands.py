@@ -108,6 +108,7 @@ ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "axis: tuple[int, ...]": ((0,), (1,), (0, 1), (0, 2), ()),
     "axis: int": (0, 1, 2),
     "keepdims": (False, True),
+    "empty": (False, True),
     "normalized": (False, True),
     "reverse": (False, True),
     "ddof": (0.5,),

@@ -1,6 +1,7 @@
 """What docstrings say about zeros: slopes of roots, powers and logarithms there, on the reference and compiled."""
 
 import inspect
+import math
 
 import mpmath
 import numpy as np
@@ -173,3 +174,21 @@ def test_negative_powers_of_numbers_of_all_sizes(exponent, dtype):
             np.testing.assert_allclose(
                 found, wanted, rtol=8 * np.finfo(dtype).eps, atol=np.finfo(dtype).smallest_subnormal
             )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("base", [2, math.e])
+def test_sums_of_exponentials_are_accurate_of_the_size_of_their_exponents(base, dtype):
+    """As the docstring states; at zeros of the function too, where exponents and what is added to them cancel."""
+    one = np.array([-0.6931471, -2.0, -1.0, -1.0 - 1e-9, -0.1, -40.0, 3.0, 700.0, -1e-5], dtype)
+    two = np.array([-0.6931472, -0.145, -1.0, -1.0 + 1e-9, -2.5, -1e-17, 3.5, 1.0, -11.5], dtype)
+    x, y = gl.input("x", one.shape, dtype), gl.input("y", one.shape, dtype)
+    node = np.logaddexp2(x, y) if base == 2 else np.logaddexp(x, y)
+    with mpmath.workdps(400):
+        exact = mpmath.mpf(2) if base == 2 else mpmath.e
+        powers = [exact ** mpmath.mpf(float(a)) + exact ** mpmath.mpf(float(b)) for a, b in zip(one, two, strict=True)]
+        wanted = np.array([float(mpmath.log(p) / mpmath.log(exact)) for p in powers])
+    unit = np.spacing(np.maximum(np.maximum(np.abs(one), np.abs(two)), np.ones((), dtype))).astype(float)
+    for backend in ("numpy", "numba"):
+        found = gl.compile(node, backend=backend, precision=dtype)(x=one, y=two).astype(float)
+        assert np.max(np.abs(found - wanted) / unit) <= 4
