@@ -36,7 +36,7 @@ def fitting(value: float) -> float:
 
 
 def within_reach(operands: tuple[Any, ...], op: Op, types: tuple[ArrayType, ...]) -> tuple[Any, ...]:
-    """Operands in which real numbers stand for whole ones beyond int64.
+    """Operands in which real numbers stand for whole ones beyond int64; the others are within their dtype.
 
     Args:
         operands: nodes, numbers and arrays.
@@ -44,8 +44,11 @@ def within_reach(operands: tuple[Any, ...], op: Op, types: tuple[ArrayType, ...]
         types: of the operands, if the numbers were small.
 
     Raises:
-        DTypeError: the operation is one of whole numbers here, or a number is beyond float64 too.
+        DTypeError: the operation is one of whole numbers here, of a dtype that does not hold a number; or a number is
+            beyond float64 too.
     """
+    if not any(map(is_beyond, operands)):
+        return _within_dtype(operands, op, types)
     if op.name in _COMPARISONS and not any(t.is_float for t in types):
         # No whole number of a graph reaches them, but as a real number the largest would equal 2.0**63.
         return tuple([(math.inf if x > 0 else -math.inf) if is_beyond(x) else x for x in operands])
@@ -63,13 +66,8 @@ def is_wide(value: Any) -> bool:
     return type(value) is int and not 0 <= value < 256
 
 
-def within_dtype(operands: tuple[Any, ...], op: Op, types: tuple[ArrayType, ...]) -> tuple[Any, ...]:
+def _within_dtype(operands: tuple[Any, ...], op: Op, types: tuple[ArrayType, ...]) -> tuple[Any, ...]:
     """Operands of which whole numbers are in the range of the dtype that they take; bounds of clip are brought into it.
-
-    Args:
-        operands: nodes, numbers and arrays.
-        op: what is applied to them.
-        types: of the operands.
 
     Raises:
         DTypeError: a number is out of that range, where NumPy has no value either.

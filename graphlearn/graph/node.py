@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphlearn.errors import DTypeError, GraphLearnError, GraphUseError, ShapeError
-from graphlearn.graph.beyond import fitting, is_beyond, is_wide, within_dtype, within_reach
+from graphlearn.graph.beyond import fitting, is_wide, within_reach
 from graphlearn.graph.blame import blame, blame_value
 from graphlearn.graph.frozen import FrozenArray
 from graphlearn.graph.interning import TABLE, Key
@@ -331,18 +331,12 @@ def apply(op: str | Op, *inputs: Any, **attrs: Any) -> Node:
 
 def _wrapped(inputs: tuple[Any, ...], what: str) -> tuple[Node, ...]:
     try:
-        if any(map(is_beyond, inputs)):
-            small = _wrapped(tuple([1 if is_beyond(x) else x for x in inputs]), what)
+        if any(map(is_wide, inputs)):
+            small = _wrapped(tuple([1 if is_wide(x) else x for x in inputs]), what)
             inputs = within_reach(inputs, find_op(what), _types_of(small))
-        elif any(map(is_wide, inputs)):
-            inputs = within_dtype(inputs, find_op(what), _types_of(_nodes(inputs, what)))
-        return _nodes(inputs, what)
+        return tuple([x if isinstance(x, Node) else _wrap(x, what) for x in inputs])
     except (DTypeError, ShapeError) as error:
         raise blame(error, what, tuple(x for x in inputs if isinstance(x, Node))) from None
-
-
-def _nodes(inputs: tuple[Any, ...], what: str) -> tuple[Node, ...]:
-    return tuple([x if isinstance(x, Node) else _wrap(x, what) for x in inputs])
 
 
 def _binary(op: str, x: Any, y: Any) -> Node:
