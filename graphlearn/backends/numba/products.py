@@ -12,6 +12,7 @@ _GUESS = 32  # length of a free axis without capacity, where loops and library a
 _SMALL = 512  # multiplications up to which loops win over a call (about 0.15 us)
 _SHORT = 32  # length of a row up to which the library does not pay for a single column
 _UPDATED = 1 << 14  # entries from which an update is a matter of memory
+_LONG = 1 << 17  # entries of a matrix from which a library's product with one vector beats its product of matrices
 _WIDE = 8  # columns from which the innermost loop runs along a row of the result
 
 
@@ -21,9 +22,9 @@ def write_product(source: Source, step: MatMul) -> None:
     lengths = [count([d]) for d in step.batch]
     with source.loops(list(zip(indices, lengths, strict=True))):
         places = [_start(source, m, indices) for m in (step.out, step.a, step.b)]
-        large = _multiplications(source, step) > _SMALL and not _has_short_rows(step)
+        large = _multiplications(source, step) > _SMALL and not _has_short_rows(step) and step.sizes[2] != 1
         if source.library and step.node.dtype in rows.SUFFIX and large:
-            _write_call(source, step, places)
+            (_write_vector_call if _has_vector(step) else _write_call)(source, step, places)
         else:
             _write_loops(source, step, places, len(indices))
 
@@ -39,6 +40,15 @@ def _has_short_rows(step: MatMul) -> bool:
     """A matrix of short rows times a vector: a loop takes half the time of the library."""
     _, width, inner = step.sizes
     return width == 1 and isinstance(inner, int) and inner <= _SHORT and step.a.strides[1] == ONE
+
+
+def _has_vector(step: MatMul) -> bool:
+    """A large matrix times one row or column that steps through memory."""
+    height, width, inner = step.sizes
+    entries = count([height, width, inner])
+    vector = step.a.strides[1] if height == 1 else step.b.strides[0]
+    alone = (height == 1) != (width == 1)
+    return alone and entries.is_literal and entries.factor >= _LONG and vector.is_literal and vector.factor > 0
 
 
 def _start(source: Source, matrix: Matrix, indices: list[str]) -> tuple[str, str]:
@@ -74,6 +84,26 @@ def _write_call(source: Source, step: MatMul, places: list[tuple[str, str]]) -> 
     source.line(
         f"gemm_{suffix}({left}, {right}, {m}, {n}, {k}, {scale}, {a}, {a_at}, {_leading(source, lda)}, "
         f"{b}, {b_at}, {_leading(source, ldb)}, {keep}, {c}, {c_at}, {_leading(source, count([width]))})"
+        f"{source.aside(step.node, always=True)}"
+    )
+
+
+def _write_vector_call(source: Source, step: MatMul, places: list[tuple[str, str]]) -> None:
+    height, width, inner = step.sizes
+    out, left, right = places
+    if height == 1:  # out = b.T @ a, entry by entry
+        (x, x_at), stride, (a, a_at) = left, step.a.strides[1], right
+        lies, lda = _layout(step.b, (inner, width))
+        trans, shape = 1 - lies, (width, inner) if lies else (inner, width)
+    else:
+        (a, a_at), (x, x_at), stride = left, right, step.b.strides[0]
+        trans, lda = _layout(step.a, (height, inner))
+        shape = (inner, height) if trans else (height, inner)
+    keep = source.literal(0 if step.into is None else 1, step.node.dtype)
+    m, n = (source.length(d) for d in shape)
+    source.line(
+        f"gemv_{rows.SUFFIX[step.node.dtype]}({trans}, {m}, {n}, {_scale(source, step)}, {a}, {a_at}, "
+        f"{_leading(source, lda)}, {x}, {x_at}, {source.size(stride)}, {keep}, {out[0]}, {out[1]}, 1)"
         f"{source.aside(step.node, always=True)}"
     )
 
