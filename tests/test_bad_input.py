@@ -435,7 +435,7 @@ OUT_OF_RANGE = {
     "sub": lambda u: 300 - u,
     "mul": lambda u: u * -1,
     "mod": lambda u: u % 300,
-    "floor_divide": lambda u: u // 300,
+    "floordiv": lambda u: u // 300,
     "pow": lambda u: u**300,
     "maximum": lambda u: np.maximum(u, 300),
     "minimum": lambda u: np.minimum(u, -5),
