@@ -9,7 +9,14 @@ import graphlearn as gl
 from tests.laws.test_numpy_code import ARRAYS, LINES, nodes, run
 
 STEP = 1e-6
-_STEPS = ("x * 0", "x / 0", "1e200", "np.inf", "* 1000")  # in lines at a kink, at infinity, or too steep for the step
+_STEPS = (
+    "x * 0",
+    "x / 0",
+    "x // 0",
+    "1e200",
+    "np.inf",
+    "* 1000",
+)  # in lines at a kink, at infinity, or too steep for the step
 
 
 def smooth(line: str) -> bool:

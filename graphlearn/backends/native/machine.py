@@ -15,6 +15,9 @@ from graphlearn.backends.native.width import fuses_products
 # Products may be fused with the sum that uses them where the target has the instruction. Never more than that here:
 # "reassoc" would cancel (x + magic) - magic, "nnan" and "ninf" would drop the selects that catch NaN and infinity.
 CONTRACT = ("contract",)
+# For instructions that must stay as they are. Numba gives the flags of the whole function to those that bear none; this
+# one allows a division to become a product with a reciprocal, so it says nothing about sums and products.
+EXACT = ("arcp",)
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,8 @@ class Machine:
         raise TypeError(f"{operator} is not defined for a value of type {left.raw.type}")
 
     def rounded(self, operator: str, left: Value, right: Value | float) -> Value:
-        """The instruction of an operator on floats, never fused with another: its rounding error is known."""
-        return Value(self, getattr(self.builder, f"f{operator}")(left.raw, self.like(left, right).raw))
+        """A sum, difference or product of floats, never fused with another: its rounding error is known."""
+        return Value(self, getattr(self.builder, f"f{operator}")(left.raw, self.like(left, right).raw, flags=EXACT))
 
     def product(self, a: Value, b: Value) -> tuple[Value, Value]:
         """``a b`` rounded, and the error, exactly: Dekker's product where no instruction yields it."""

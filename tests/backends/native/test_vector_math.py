@@ -224,7 +224,9 @@ def test_a_plain_sum_keeps_its_order_unless_fast_is_asked_for():
     source = REDUCTION.format(call="s + A[i]")
     signature = Signature(("const float32*", "int64"), "float32")
     assert not re.search(r"fadd reassoc", llvm(compile_native(source, "run", signature)))
-    assert re.search(r"fadd reassoc contract <\d+ x float>", llvm(compile_native(source, "run", signature, fast=True)))
+    assert re.search(
+        r"fadd reassoc nsz contract <\d+ x float>", llvm(compile_native(source, "run", signature, fast=True))
+    )
 
 
 def test_straight_line_code_becomes_vector_code_where_it_is_asked_for():
