@@ -64,7 +64,7 @@ CHANGES = [
     {"dtype": "float32"},
     {"optimizer": gl.optim.SGD(0.1, momentum=0.9)}, {"optimizer": gl.optim.Adam(0.1)},
     {"loss": gl.losses.mae}, {"mask": None}, {"mask": 0.25}, {"axis_name": "rows"},
-    {"swish": swish(1.0)}, {"swish": swish(2.0)},
+    {"swish": lambda h: swish(1.0)(h)}, {"swish": lambda h: swish(2.0)(h)},  # defined when a test asks for it
 ]  # fmt: skip
 
 
