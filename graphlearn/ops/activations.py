@@ -50,7 +50,7 @@ sech2 = elementwise(
     "sech2",
     doc="Derivative of tanh: 1 - tanh(x)^2, accurate in both tails.",
     formula=lambda m, x: 1 / m.cosh(x) ** 2,  # of which SymPy sees that it is 1 - tanh(x)^2
-    kernel=lambda m, x: 4 * m.exp(-2 * m.abs(x)) / m.square(1 + m.exp(-2 * m.abs(x))),
+    kernel=lambda m, x: 4 * m.exp(-2.0 * m.abs(x)) / m.square(1 + m.exp(-2.0 * m.abs(x))),
     partials=(lambda m, x, y: -2 * y * m.tanh(x),),
     notation=Notation(r"\operatorname{{sech}}^2\left({0}\right)", "sech²({0})", CALL),
     ulps=(6, 8),

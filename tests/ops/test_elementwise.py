@@ -315,3 +315,10 @@ def test_gelu_keeps_its_digits_in_the_tail_and_its_slope_at_its_root(dtype, lowe
 def test_a_formula_is_a_function():
     with pytest.raises(GraphUseError, match=r"'q' needs a formula, a function .*; got 3\. Write"):
         elementwise("q", formula=3)
+
+
+def test_a_derivative_of_an_activation_takes_whole_numbers_of_any_width():
+    u = gl.input("u", 3, dtype="uint8")
+    values = np.array([0, 1, 200], "uint8")
+    for run in (lambda n: gl.evaluate(n, {u: values}), lambda n: gl.compile(n)({u: values})):
+        np.testing.assert_allclose(run(gl.sech2(u)), 1 / np.cosh(values.astype(float)) ** 2, rtol=1e-14)
