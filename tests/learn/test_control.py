@@ -250,7 +250,7 @@ class Ready:
     def __enter__(self): return self
     def __exit__(self, *error): pass
     def show(self, steps, epoch, loss):
-        if steps > rows // batch * 2 + 1 and not self.told:
+        if steps > -(-rows // batch) * 2 and not self.told:
             self.told = True
             print("ready", flush=True)
     told = False
