@@ -79,7 +79,7 @@ class _Loop:
         self._axes = axes
         self._plan = plan
         self._buffer_of = buffer_of
-        self._own: set[Node] = set()
+        self._own: dict[Node, None] = {}  # in order: an iteration over a set would follow addresses
         self._values: dict[Node, Value] = {}
         self._loads: dict[tuple[Buffer, tuple[Count, ...], tuple[Count, ...]], Load] = {}
         self._literals: dict[tuple[str, str], Literal] = {}
@@ -88,7 +88,7 @@ class _Loop:
 
     def build(self, members: Sequence[Node]) -> FusedLoop | None:
         """The loop for these nodes, in topological order; None where nothing of it is stored."""
-        self._own = set(members)
+        self._own = dict.fromkeys(members)
         stores: list[Store] = []
         reductions: list[Reduce] = []
         made: list[Node] = []
@@ -185,7 +185,10 @@ class _Loop:
         if node.op.name == "cast":
             return self._as(values[0], node.dtype, node)
         wanted = _operand_dtypes(node)
-        ready = tuple(v if d is None else self._as(v, d) for v, d in zip(values, wanted, strict=True))
+        ready = tuple(
+            v if d is None else self._as(v, d, None if isinstance(v, Compute) else node)
+            for v, d in zip(values, wanted, strict=True)
+        )
         made = Compute(node.op.name, ready, node.dtype, node)
         self._body.append(made)
         return made
