@@ -29,7 +29,7 @@ def compile_native(
     """Compile a function of a source text, or fetch it where it was compiled before.
 
     Args:
-        source: Python text over the names of `intrinsics.namespace` and nothing else.
+        source: Python text over the names of `numba_names` and nothing else.
         entry: name of the function.
         signature: its parameters and result; pointers are indexed in elements (``A[i]``).
         fast: whether sums may be reordered everywhere. Without it, only `radd` may be.
@@ -115,7 +115,7 @@ def _compiled(
     return NativeFunction(
         identity=identity, entry=entry, source=source, signature=signature, address=code.address,
         bare=code.bare, engine=code.engine, uses_blas=bool(names & blas.SYMBOLS),
-        origin="Numba's cache" if code.kept else "memory", note=note,
+        origin="Numba's cache" if code.kept else "memory", note=note, compiler=code.compiler,
     )  # fmt: skip
 
 

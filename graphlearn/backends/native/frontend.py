@@ -13,18 +13,18 @@ import importlib.util
 import linecache
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from graphlearn.backends.native import numba_cache
-from graphlearn.backends.native.intrinsics import namespace
-from graphlearn.backends.native.lanes import lane_names
-from graphlearn.backends.native.near import near_names
+from graphlearn.backends.native import numba_cache, objects
+from graphlearn.backends.native.assembler import WIDE_VECTORS, Assembled
+from graphlearn.backends.native.blas import PREFIX
+from graphlearn.backends.native.expressions import Unknown
+from graphlearn.backends.native.lowering import lower
+from graphlearn.backends.native.numba_names import numba_names
 from graphlearn.backends.native.signature import Signature
 from graphlearn.backends.native.width import WIDE_FEATURE
 from graphlearn.errors import EngineError
-
-WIDE_VECTORS = ",-prefer-256-bit"
 
 
 class PrivatePathGone(Exception):
@@ -43,6 +43,7 @@ class MachineCode:
         engine: what must live as long as the address is used.
         kept: whether Numba's cache had it.
         note: why not even Numba's cache keeps it; empty where one place or the other does.
+        compiler: what turned the text into instructions, and why not our own front end where it did not.
     """
 
     address: int
@@ -52,6 +53,7 @@ class MachineCode:
     engine: Any
     kept: bool = False
     note: str = ""
+    compiler: str = "our own front end"
 
 
 def compile_source(
@@ -60,7 +62,7 @@ def compile_source(
     """Compile a function of a source text.
 
     Args:
-        source: Python text over the names of `intrinsics.namespace`.
+        source: Python text over the names of `numba_names`.
         entry: name of the function.
         signature: its parameters and result.
         identity: what it is kept by.
@@ -70,12 +72,36 @@ def compile_source(
     Raises:
         EngineError: the text is not valid, or Numba cannot compile it, or Numba is missing or switched off.
     """
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise EngineError("compiled code needs Numba's compiler; NUMBA_DISABLE_JIT switches it off. Unset it.")
+    # LLVM reorders little beyond the sums of loops unless the sign of a zero may change too.
+    flags = ("contract", "reassoc", "nsz") if fast else ("contract",)
+    try:
+        return _compile_own(source, entry, signature, flags, identity, straight)
+    except (Unknown, SyntaxError) as error:
+        reason = str(error)
+    code = _compile_by_numba(source, entry, signature, set(flags), identity, straight)
+    return replace(code, compiler=f"Numba, since our own front end does not know {reason}")
+
+
+def _compile_own(
+    source: str, entry: str, signature: Signature, flags: tuple[str, ...], identity: str, straight: bool
+) -> MachineCode:
+    symbol = f"{PREFIX}{entry}_{identity[:16]}"
+    assembled = Assembled(lower(source, entry, symbol, signature, flags), straight)
+    missing = objects.unresolvable(objects.undefined_symbols(assembled.data))
+    if missing:
+        raise Unknown(", ".join(sorted(missing)))
+    return MachineCode(assembled.address(symbol), symbol, assembled.data, True, assembled)
+
+
+def _compile_by_numba(
+    source: str, entry: str, signature: Signature, flags: set[str], identity: str, straight: bool
+) -> MachineCode:
     _require_numba()
     from numba.core.errors import NumbaError
 
     function = _load(source, entry, f"<graphlearn {identity[:12]}>")
-    # LLVM reorders little beyond the sums of loops unless the sign of a zero may change too.
-    flags = {"contract", "reassoc", "nsz"} if fast else {"contract"}
     try:
         try:
             return _compile_bare(function, signature, flags, straight)
@@ -86,8 +112,6 @@ def compile_source(
 
 
 def _require_numba() -> None:
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
-        raise EngineError("compiled code needs Numba's compiler; NUMBA_DISABLE_JIT switches it off. Unset it.")
     try:
         import numba  # noqa: F401
     except ImportError as error:
@@ -118,7 +142,7 @@ def _spare_scipy() -> None:
 def _load(source: str, entry: str, name: str) -> Any:
     """The function object of the text; the text is known to tracebacks."""
     # The module to which Numba's cache says that the function belongs, which it imports when it loads it.
-    names = {**namespace(), **lane_names(source), **near_names(source), "__name__": namespace.__module__}
+    names = {**numba_names(source), "__name__": numba_names.__module__}
     try:
         exec(compile(source, name, "exec"), names)
     except Exception as error:

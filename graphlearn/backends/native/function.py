@@ -101,16 +101,17 @@ class NativeFunction:
         origin: ``"memory"`` where this process compiled it, ``"object cache"`` or ``"Numba's cache"`` where it was
             loaded from disk.
         note: why a compiled function was not stored; empty where it was.
+        compiler: which front end this process compiled it with, and why not our own; empty where it was loaded.
     """
 
     __slots__ = (
-        "__weakref__", "_blas", "_count", "_engine", "_invoke", "entry", "identity", "note", "origin", "signature",
+        "__weakref__", "_blas", "_count", "_engine", "_invoke", "compiler", "entry", "identity", "note", "origin", "signature",
         "source",
     )  # fmt: skip
 
     def __init__(
         self, *, identity: str, entry: str, source: str, signature: Signature, address: int, bare: bool, engine: Any,
-        uses_blas: bool, origin: str, note: str = "",
+        uses_blas: bool, origin: str, note: str = "", compiler: str = "",
     ) -> None:  # fmt: skip
         self.identity = identity
         self.entry = entry
@@ -118,6 +119,7 @@ class NativeFunction:
         self.signature = signature
         self.origin = origin
         self.note = note
+        self.compiler = compiler
         self._engine = engine
         self._blas = blas.register() if uses_blas else None
         self._count = len(signature.parameters)

@@ -13,84 +13,50 @@ from collections.abc import Callable
 from typing import Any
 
 from graphlearn.backends.native.blas import PREFIX
-from graphlearn.backends.native.lanes import lane_type, widened
+from graphlearn.backends.native.kinds import INT64, VOID, Call, Intrinsic, Kind, llvm_type, pointer_to, require
+from graphlearn.backends.native.lanes import widened
 from graphlearn.backends.native.machine import FORMATS, FloatFormat, Machine, Value
-from graphlearn.backends.native.variadic import intrinsic_of
 from graphlearn.backends.native.vector_math import APART, FORMULAS
 from graphlearn.backends.native.width import lanes_for
 
-# typing function -> what Numba calls to lower; both are handed Numba's own objects
-Lowering = Callable[[Any, Any, Any, Any], Any]
-
 
 @functools.cache
-def namespace() -> dict[str, Any]:
-    """The names that generated source may use, with their values. Imports Numba."""
-    import math
-
-    from numba import types
-
-    names: dict[str, Any] = {"math": math}
-    for kind in ("float32", "float64", "int32", "int64", "uint32", "uint64"):
-        names[kind] = getattr(types, kind)
+def intrinsics() -> dict[str, Intrinsic]:
+    """The functions that generated source may use besides those on lanes, by name."""
+    found = []
     for form in FORMATS:
-        for name, formula in FORMULAS.items():
-            names[f"{name}_{form.name}"] = _formula(f"{name}_{form.name}", formula, form)
-        names[f"radd_{form.name}"] = _reassociable_sum(form)
-        names[f"rmax_{form.name}"] = _reduction(form, "llvm.maximum")
-        names[f"rmin_{form.name}"] = _reduction(form, "llvm.minimum")
-        names[f"bits_{form.name}"] = _bit_cast(form, to_integer=True)
-        names[f"from_bits_{form.name}"] = _bit_cast(form, to_integer=False)
-        names[f"gemm_{form.name}"] = _gemm(form)
-        names[f"gemv_{form.name}"] = _gemv(form)
-    return names
+        found += [_formula(f"{name}_{form.name}", formula, form) for name, formula in FORMULAS.items()]
+        found += [_reassociable_sum(form), _reduction(form, "llvm.maximum"), _reduction(form, "llvm.minimum")]
+        found += [_bit_cast(form, to_integer=True), _bit_cast(form, to_integer=False), _gemm(form), _gemv(form)]
+    return {intrinsic.name: intrinsic for intrinsic in found}
 
 
-def _float_type(form: FloatFormat) -> Any:
-    from numba import types
-
-    return getattr(types, form.dtype)
-
-
-def _require(name: str, expected: Any, arguments: tuple[Any, ...]) -> None:
-    from numba.core.errors import TypingError
-
-    for argument in arguments:
-        if argument != expected:
-            raise TypingError(f"{name} needs {expected}; got {argument}. Convert with {expected}(...).")
-
-
-def _formula(name: str, formula: Callable[..., Value], form: FloatFormat) -> Any:
-    """An intrinsic that calls a private, always inlined function holding the formula, written once per module.
+def _formula(name: str, formula: Callable[..., Value], form: FloatFormat) -> Intrinsic:
+    """An intrinsic that calls a private function holding the formula, written once per module.
 
     It takes numbers, or lanes beside which a number stands in all of them.
     """
-    parameters = len(inspect.signature(formula).parameters) - 1
-    number = _float_type(form)
+    number = Kind(form.dtype)
 
-    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = signature.return_type
-        lanes = 0 if kind == number else kind.count
-        raw = (
-            [widened(builder, kind, *pair) for pair in zip(signature.args, arguments, strict=True)]
-            if lanes
-            else arguments
-        )
-        apart = name.split("_")[0] in APART and not lanes
-        symbol = f"{PREFIX}{name}{f'x{lanes}' if lanes else ''}"
-        function = builder.module.globals.get(symbol)
-        if function is None:
-            function = _write_formula(builder, symbol, formula, form, lanes, inline=not apart)
-            if apart:
-                _add_vector_form(builder, function, formula, form)
-        return builder.call(function, raw)
+    def rule(*given: Kind) -> Call:
+        laned = [kind for kind in given if kind.lanes and kind.name == form.dtype]
+        require(name, number, tuple(kind for kind in given if kind not in laned[:1]))
+        kind = laned[0] if laned else number
 
-    def typer(*arguments: Any) -> Any:
-        given = [a for a in arguments if isinstance(a, lane_type()) and a.kind == form.name]
-        _require(name, number, tuple(a for a in arguments if a not in given[:1]))
-        return (given[0] if given else number)(*arguments), lower
+        def emit(builder: Any, *values: Any) -> Any:
+            raw = [widened(builder, kind, *pair) for pair in zip(given, values, strict=True)]
+            apart = name.split("_")[0] in APART and not kind.lanes
+            symbol = f"{PREFIX}{name}{f'x{kind.lanes}' if kind.lanes else ''}"
+            function = builder.module.globals.get(symbol)
+            if function is None:
+                function = _write_formula(builder, symbol, formula, form, kind.lanes, inline=not apart)
+                if apart:
+                    _add_vector_form(builder, function, formula, form)
+            return builder.call(function, raw)
 
-    return intrinsic_of(name, parameters, typer)
+        return Call(given, kind, emit)
+
+    return Intrinsic(name, len(inspect.signature(formula).parameters) - 1, rule)
 
 
 def _write_formula(
@@ -139,52 +105,43 @@ def _keep(module: Any, function: Any) -> None:
     used.initializer = ir.Constant(kind, kept)
 
 
-def _reassociable_sum(form: FloatFormat) -> Any:
+def _reassociable_sum(form: FloatFormat) -> Intrinsic:
     """``a + b`` in any order: only this addition carries the flag, so a loop of it becomes a sum of vectors."""
-    kind = _float_type(form)
-    name = f"radd_{form.name}"
 
-    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fadd(*arguments, flags=("reassoc", "contract"))
+    def emit(builder: Any, a: Any, b: Any) -> Any:
+        return builder.fadd(a, b, flags=("reassoc", "contract"))
 
-    def typer(*arguments: Any) -> Any:
-        _require(name, kind, arguments)
-        return kind(*arguments), lower
-
-    return intrinsic_of(name, 2, typer)
+    return _exact(f"radd_{form.name}", 2, Kind(form.dtype), Kind(form.dtype), emit)
 
 
-def _reduction(form: FloatFormat, instruction: str) -> Any:
+def _reduction(form: FloatFormat, instruction: str) -> Intrinsic:
     """The larger or smaller of two, NaN if either is NaN: LLVM's own operation, which it vectorises as a reduction."""
-    kind = _float_type(form)
-    name = f"r{instruction[-7:-4]}_{form.name}"
 
-    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(builder: Any, a: Any, b: Any) -> Any:
         machine = Machine(builder, form)
-        return machine.call(instruction, *(Value(machine, a) for a in arguments)).raw
+        return machine.call(instruction, Value(machine, a), Value(machine, b)).raw
 
-    def typer(*arguments: Any) -> Any:
-        _require(name, kind, arguments)
-        return kind(*arguments), lower
-
-    return intrinsic_of(name, 2, typer)
+    return _exact(f"r{instruction[-7:-4]}_{form.name}", 2, Kind(form.dtype), Kind(form.dtype), emit)
 
 
-def _bit_cast(form: FloatFormat, *, to_integer: bool) -> Any:
-    from numba import types
-
-    real, integer = _float_type(form), getattr(types, f"int{form.width}")
+def _bit_cast(form: FloatFormat, *, to_integer: bool) -> Intrinsic:
+    real, integer = Kind(form.dtype), Kind(f"int{form.width}")
     source, target = (real, integer) if to_integer else (integer, real)
-    name = f"bits_{form.name}" if to_integer else f"from_bits_{form.name}"
 
-    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], context.get_value_type(target))
+    def emit(builder: Any, value: Any) -> Any:
+        return builder.bitcast(value, llvm_type(target))
 
-    def typer(*arguments: Any) -> Any:
-        _require(name, source, arguments)
-        return target(*arguments), lower
+    return _exact(f"bits_{form.name}" if to_integer else f"from_bits_{form.name}", 1, source, target, emit)
 
-    return intrinsic_of(name, 1, typer)
+
+def _exact(name: str, parameters: int, kind: Kind, result: Kind, emit: Callable[..., Any]) -> Intrinsic:
+    """An intrinsic whose arguments must be of one kind."""
+
+    def rule(*given: Kind) -> Call:
+        require(name, kind, given)
+        return Call(given, result, emit)
+
+    return Intrinsic(name, parameters, rule)
 
 
 class _Fortran:
@@ -198,9 +155,8 @@ class _Fortran:
         self._number = ir.FloatType() if form.width == 32 else ir.DoubleType()
 
     def _by_address(self, value: Any) -> Any:
-        from numba.core import cgutils
-
-        place = cgutils.alloca_once(self._builder, value.type)  # in the entry block: a loop must not grow the stack
+        with self._builder.goto_entry_block():  # a loop must not grow the stack
+            place = self._builder.alloca(value.type)
         self._builder.store(value, place)
         return place
 
@@ -225,67 +181,65 @@ class _Fortran:
 
     def call(self, routine: str, arguments: list[Any]) -> None:
         """The call itself."""
-        from numba.core import cgutils
-
-        kind = self._ir.FunctionType(self._ir.VoidType(), [a.type for a in arguments])
-        function = cgutils.get_or_insert_function(self._builder.module, kind, PREFIX + routine)
+        module, symbol = self._builder.module, PREFIX + routine
+        function = module.globals.get(symbol)
+        if function is None:
+            kind = self._ir.FunctionType(self._ir.VoidType(), [a.type for a in arguments])
+            function = self._ir.Function(module, kind, symbol)
         self._builder.call(function, arguments)
 
 
 def _blas_intrinsic(
-    form: FloatFormat, routine: str, shape: str, emit: Callable[[_Fortran, list[Any]], list[Any]]
-) -> Any:
+    form: FloatFormat, routine: str, shape: str, arrange: Callable[[_Fortran, list[Any]], list[Any]]
+) -> Intrinsic:
     """An intrinsic for a routine. ``shape`` has a letter per parameter: ``i`` integer, ``s`` scalar, ``p`` pointer."""
-    from numba import types
-
-    number = _float_type(form)
-    kinds = {"i": types.int64, "s": number, "p": types.CPointer(number)}
-    expected = [kinds[letter] for letter in shape]
+    number = Kind(form.dtype)
+    kinds = {"i": INT64, "s": number, "p": pointer_to(number)}
+    expected = tuple(kinds[letter] for letter in shape)
     name = f"{routine[1:]}_{form.name}"
 
-    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(builder: Any, *values: Any) -> None:
         fortran = _Fortran(builder, form)
-        fortran.call(routine, emit(fortran, list(arguments)))
-        return context.get_dummy_value()
+        fortran.call(routine, arrange(fortran, list(values)))
 
-    def typer(*arguments: Any) -> Any:
-        for letter, kind, argument in zip(shape, expected, arguments, strict=True):
+    def rule(*given: Kind) -> Call:
+        for letter, kind, argument in zip(shape, expected, given, strict=True):
             if letter == "p":
-                _require(name, kind, (argument,))
-        return types.void(*expected), lower
+                require(name, kind, (argument,))
+        return Call(expected, VOID, emit)
 
-    return intrinsic_of(name, len(shape), typer)
+    return Intrinsic(name, len(shape), rule)
 
 
-def _gemm(form: FloatFormat) -> Any:
+def _gemm(form: FloatFormat) -> Intrinsic:
     """``gemm(trans_a, trans_b, m, n, k, alpha, A, a_offset, lda, B, b_offset, ldb, beta, C, c_offset, ldc)``.
 
     Row-major ``C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C``; offsets and leading dimensions in elements. Stored
     by columns it is the transposed product: the operands change places.
     """
 
-    def emit(f: _Fortran, given: list[Any]) -> list[Any]:
+    def arrange(f: _Fortran, given: list[Any]) -> list[Any]:
         trans_a, trans_b, m, n, k, alpha, a, a_at, lda, b, b_at, ldb, beta, c, c_at, ldc = given
         sizes = [f.integer(n), f.integer(m), f.integer(k)]
         left, right = [f.array(b, b_at), f.integer(ldb)], [f.array(a, a_at), f.integer(lda)]
         result = [f.scalar(beta), f.array(c, c_at), f.integer(ldc)]
         return [f.transposition(trans_b), f.transposition(trans_a), *sizes, f.scalar(alpha), *left, *right, *result]
 
-    return _blas_intrinsic(form, "sgemm" if form.width == 32 else "dgemm", "iiiiispiipiispii", emit)
+    return _blas_intrinsic(form, "sgemm" if form.width == 32 else "dgemm", "iiiiispiipiispii", arrange)
 
 
-def _gemv(form: FloatFormat) -> Any:
+def _gemv(form: FloatFormat) -> Intrinsic:
     """``gemv(trans, m, n, alpha, A, a_offset, lda, x, x_offset, x_stride, beta, y, y_offset, y_stride)``.
 
     Row-major ``y = alpha op(A) x + beta y`` with ``A[m, n]`` as stored; ``x`` has ``n`` elements and ``y`` has ``m``;
     the other way round where ``trans`` is not 0.
     """
 
-    def emit(f: _Fortran, given: list[Any]) -> list[Any]:
+    def arrange(f: _Fortran, given: list[Any]) -> list[Any]:
         trans, m, n, alpha, a, a_at, lda, x, x_at, x_stride, beta, y, y_at, y_stride = given
         matrix = [f.scalar(alpha), f.array(a, a_at), f.integer(lda)]
         source = [f.array(x, x_at), f.integer(x_stride)]
         result = [f.scalar(beta), f.array(y, y_at), f.integer(y_stride)]
         return [f.transposition(trans, yes="N", no="T"), f.integer(n), f.integer(m), *matrix, *source, *result]
 
-    return _blas_intrinsic(form, "sgemv" if form.width == 32 else "dgemv", "iiispiipiispii", emit)
+    return _blas_intrinsic(form, "sgemv" if form.width == 32 else "dgemv", "iiispiipiispii", arrange)

@@ -1,68 +1,40 @@
-"""Values of several lanes, one number in each: the explicit vectors of generated source, as a Numba type.
+"""Values of several lanes, one number in each: the explicit vectors of generated source, as intrinsics and operators.
 
 A name says what it does and on what: ``load_f32x16`` reads sixteen float32. Names are made when a source mentions them
-(`lane_names`). Arithmetic and comparisons are Python's operators; a single number beside lanes stands in all of them.
+(`lane_intrinsics`). Arithmetic and comparisons are Python's operators; a number beside lanes stands in all of them.
 Nothing here depends on how wide the machine's vectors are: LLVM splits what is too wide.
 """
 
 from __future__ import annotations
 
 import functools
-import operator
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphlearn.backends.native.machine import CONTRACT, FORMATS
-from graphlearn.backends.native.variadic import intrinsic_of
+from graphlearn.backends.native.kinds import (
+    INT64,
+    LANE_KINDS,
+    VOID,
+    Call,
+    Intrinsic,
+    Kind,
+    Mismatch,
+    llvm_type,
+    pointer_to,
+    simple,
+)
+from graphlearn.backends.native.machine import CONTRACT
 
 _NAME = re.compile(
     r"\b(load|store|put|lane|splat|rows|take|live|select|total|real)_(f32|f64|i64|i1)x(\d+)((?:_\d+)*)\b"
 )
-_WIDTHS = {form.name: form for form in FORMATS}
 
 
-def lane_names(source: str) -> dict[str, Any]:
-    """The functions of this module that a source mentions, by name. Imports Numba."""
+def lane_intrinsics(source: str) -> dict[str, Intrinsic]:
+    """The functions of this module that a source mentions, by name."""
     found = {match.group(0): match for match in _NAME.finditer(source)}
-    if found:
-        install_operators()
     return {name: _function(*match.groups()) for name, match in found.items()}
-
-
-@functools.cache
-def lane_type() -> type[Any]:
-    """The class of Numba types of lanes: ``kind`` is ``"f32"``, ``"f64"``, ``"i64"`` or ``"i1"``."""
-    from llvmlite import ir
-    from numba import types
-    from numba.extending import models, register_model
-
-    class Lanes(types.Type):  # type: ignore[misc]
-        def __init__(self, kind: str, count: int) -> None:
-            self.kind, self.count = kind, count
-            super().__init__(f"{kind}x{count}")
-
-    @register_model(Lanes)
-    class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
-        def __init__(self, manager: Any, kind: Any) -> None:
-            super().__init__(manager, kind, ir.VectorType(_element(kind.kind), kind.count))
-
-    return Lanes
-
-
-def _element(kind: str) -> Any:
-    from llvmlite import ir
-
-    if kind in _WIDTHS:
-        return ir.FloatType() if kind == "f32" else ir.DoubleType()
-    return ir.IntType(int(kind[1:]))
-
-
-def scalar_of(kind: str) -> Any:
-    """Numba's type of one lane."""
-    from numba import types
-
-    return {"f32": types.float32, "f64": types.float64, "i64": types.int64, "i1": types.boolean}[kind]
 
 
 def splat(builder: Any, value: Any, count: int) -> Any:
@@ -74,13 +46,13 @@ def splat(builder: Any, value: Any, count: int) -> Any:
     return _shuffle(builder, first, first, [0] * count)
 
 
-def widened(builder: Any, kind: Any, given: Any, value: Any) -> Any:
-    """A value of Numba type ``given`` as lanes of type ``kind``."""
-    if isinstance(given, lane_type()):
+def widened(builder: Any, kind: Kind, given: Kind, value: Any) -> Any:
+    """A value of kind ``given`` as one of ``kind``: a number beside lanes stands in all of them."""
+    if given.lanes or not kind.lanes:
         return value
-    if kind.kind == "i1" and value.type.width != 1:
+    if kind.name == "bool" and value.type.width != 1:
         value = builder.icmp_signed("!=", value, value.type(0))
-    return splat(builder, value, kind.count)
+    return splat(builder, value, kind.lanes)
 
 
 def _shuffle(builder: Any, a: Any, b: Any, picks: Sequence[int]) -> Any:
@@ -91,264 +63,215 @@ def _shuffle(builder: Any, a: Any, b: Any, picks: Sequence[int]) -> Any:
 
 # --- operators -------------------------------------------------------------------------------------------------------
 
-_ARITHMETIC = {operator.add: "add", operator.sub: "sub", operator.mul: "mul", operator.truediv: "div"}
-_COMPARISONS = {
-    operator.lt: "<",
-    operator.le: "<=",
-    operator.gt: ">",
-    operator.ge: ">=",
-    operator.eq: "==",
-    operator.ne: "!=",
-}
-_LOGIC = {operator.and_: "and_", operator.or_: "or_"}
+_ARITHMETIC = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div"}
+_COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+_LOGIC = ("and_", "or_")
+# name in Python's module `operator` -> operands
+LANE_OPERATORS = {**dict.fromkeys([*_ARITHMETIC, *_COMPARISONS, *_LOGIC], 2), "neg": 1, "invert": 1}
 
 
-@functools.cache
-def install_operators() -> None:
-    """Teach Numba Python's operators on lanes; once per process."""
-    for symbol, name in _ARITHMETIC.items():
-        _install(symbol, 2, lambda kind: kind, functools.partial(_arithmetic, name))
-    for symbol, sign in _COMPARISONS.items():
-        _install(symbol, 2, lambda kind: lane_type()("i1", kind.count), functools.partial(_comparison, sign))
-    for symbol, name in _LOGIC.items():
-        _install(symbol, 2, lambda kind: kind, functools.partial(_logic, name))
-    _install(operator.neg, 1, lambda kind: kind, lambda builder, kind, a: builder.fneg(a))
-    _install(operator.invert, 1, lambda kind: kind, lambda builder, kind, a: builder.not_(a))
+def lane_operation(name: str, *given: Kind) -> Call:
+    """What an operator does on lanes, beside which a number stands in all of them.
+
+    Args:
+        name: a key of `LANE_OPERATORS`.
+        *given: the kinds of the operands, of which one at least has lanes.
+
+    Raises:
+        Mismatch: the kinds do not fit together.
+    """
+    kind = next(k for k in given if k.lanes)
+    if not all(k in (kind, kind.single) for k in given):
+        raise Mismatch(f"{name} has no meaning for {' and '.join(map(str, given))}.")
+
+    def emit(builder: Any, *values: Any) -> Any:
+        raw = [widened(builder, kind, *pair) for pair in zip(given, values, strict=True)]
+        if name in _ARITHMETIC:
+            return _arithmetic(_ARITHMETIC[name], builder, kind, *raw)
+        if name in _COMPARISONS:
+            return _comparison(_COMPARISONS[name], builder, kind, *raw)
+        return getattr(builder, {"neg": "fneg", "invert": "not_"}.get(name, name))(*raw)
+
+    return Call(given, Kind("bool", kind.lanes) if name in _COMPARISONS else kind, emit)
 
 
-def _install(symbol: Any, arity: int, result: Callable[[Any], Any], emit: Callable[..., Any]) -> None:
-    from numba.core import types
-    from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-    from numba.extending import lower_builtin
-
-    lanes = lane_type()
-
-    class Template(AbstractTemplate):  # type: ignore[misc]
-        key = symbol
-
-        def generic(self, arguments: Any, keywords: Any) -> Any:
-            kinds = [a for a in arguments if isinstance(a, lanes)]
-            if len(arguments) != arity or not kinds:
-                return None
-            kind = kinds[0]
-            fits = all(a == kind or a == scalar_of(kind.kind) for a in arguments)
-            return signature(result(kind), *arguments) if fits else None
-
-    infer_global(symbol)(Template)
-
-    def lower(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        kind = next(a for a in sig.args if isinstance(a, lanes))
-        raw = [widened(builder, kind, given, value) for given, value in zip(sig.args, arguments, strict=True)]
-        return emit(builder, kind, *raw)
-
-    single = (types.Number, types.Boolean)
-    mixed = [pattern for kind in single for pattern in ((lanes, kind), (kind, lanes))]
-    for pattern in [(lanes,)] if arity == 1 else [(lanes, lanes), *mixed]:
-        lower_builtin(symbol, *pattern)(lower)
-
-
-def _arithmetic(name: str, builder: Any, kind: Any, a: Any, b: Any) -> Any:
-    if kind.kind in _WIDTHS:
+def _arithmetic(name: str, builder: Any, kind: Kind, a: Any, b: Any) -> Any:
+    if kind.is_float:
         return getattr(builder, f"f{name}")(a, b, flags=CONTRACT)
     return getattr(builder, name)(a, b)
 
 
-def _comparison(sign: str, builder: Any, kind: Any, a: Any, b: Any) -> Any:
-    if kind.kind in _WIDTHS:
+def _comparison(sign: str, builder: Any, kind: Kind, a: Any, b: Any) -> Any:
+    if kind.is_float:
         return builder.fcmp_unordered(sign, a, b) if sign == "!=" else builder.fcmp_ordered(sign, a, b)
     return builder.icmp_signed(sign, a, b)
-
-
-def _logic(name: str, builder: Any, kind: Any, a: Any, b: Any) -> Any:
-    return getattr(builder, name)(a, b)
 
 
 # --- functions -------------------------------------------------------------------------------------------------------
 
 
-def _function(verb: str, kind: str, count: str, rest: str) -> Any:
+def _function(verb: str, kind: str, count: str, rest: str) -> Intrinsic:
     numbers = [int(text) for text in rest.split("_") if text]
     name = f"{verb}_{kind}x{count}{rest}"
-    return _VERBS[verb](name, kind, int(count), *numbers)
+    return _VERBS[verb](name, Kind(LANE_KINDS[kind], int(count)), *numbers)
 
 
 @functools.cache
-def _load(name: str, kind: str, count: int) -> Any:
+def _load(name: str, kind: Kind) -> Intrinsic:
     """``load(p, at)``: entries side by side."""
-    from numba import types
-
-    parameters = (types.CPointer(scalar_of(kind)), types.int64)
 
     def emit(builder: Any, pointer: Any, at: Any) -> Any:
-        return _read(builder, pointer, at, kind, count)
+        result = builder.load(_place(builder, pointer, at, kind))
+        result.align = kind.bits // 8
+        return result
 
-    return simple(name, parameters, lane_type()(kind, count), emit)
-
-
-def _place(builder: Any, pointer: Any, at: Any, kind: str, count: int) -> Any:
-    from llvmlite import ir
-
-    return builder.bitcast(builder.gep(pointer, [at]), ir.VectorType(_element(kind), count).as_pointer())
+    return simple(name, (pointer_to(kind), INT64), kind, emit)
 
 
-def _read(builder: Any, pointer: Any, at: Any, kind: str, count: int) -> Any:
-    result = builder.load(_place(builder, pointer, at, kind, count))
-    result.align = _element_size(kind)
-    return result
-
-
-def _element_size(kind: str) -> int:
-    return int(kind[1:]) // 8
+def _place(builder: Any, pointer: Any, at: Any, kind: Kind) -> Any:
+    return builder.bitcast(builder.gep(pointer, [at]), llvm_type(kind).as_pointer())
 
 
 @functools.cache
-def _store(name: str, kind: str, count: int) -> Any:
+def _store(name: str, kind: Kind) -> Intrinsic:
     """``store(p, at, v)``: all lanes, side by side."""
-    return _put(name, kind, count, 0, count)
+    return _put(name, kind, 0, kind.lanes)
 
 
 @functools.cache
-def _put(name: str, kind: str, count: int, first: int, number: int) -> Any:
+def _put(name: str, kind: Kind, first: int, number: int) -> Intrinsic:
     """``put_first_number(p, at, v)``: so many lanes from ``first`` on."""
-    from numba import types
-
-    parameters = (types.CPointer(scalar_of(kind)), types.int64, lane_type()(kind, count))
 
     def emit(builder: Any, pointer: Any, at: Any, value: Any) -> None:
-        part = value if number == count else _shuffle(builder, value, value, range(first, first + number))
-        builder.store(part, _place(builder, pointer, at, kind, number)).align = _element_size(kind)
+        part = value if number == kind.lanes else _shuffle(builder, value, value, range(first, first + number))
+        builder.store(part, _place(builder, pointer, at, Kind(kind.name, number))).align = kind.bits // 8
 
-    return simple(name, parameters, types.void, emit)
+    return simple(name, (pointer_to(kind), INT64, kind), VOID, emit)
 
 
 @functools.cache
-def _lane(name: str, kind: str, count: int, number: int) -> Any:
+def _lane(name: str, kind: Kind, number: int) -> Intrinsic:
     """``lane_k(v)``: the number in a lane."""
-    from llvmlite import ir
 
     def emit(builder: Any, value: Any) -> Any:
-        return builder.extract_element(value, ir.Constant(ir.IntType(32), number))
+        return builder.extract_element(value, _index(number))
 
-    return simple(name, (lane_type()(kind, count),), scalar_of(kind), emit)
+    return simple(name, (kind,), kind.single, emit)
+
+
+def _index(number: int) -> Any:
+    from llvmlite import ir
+
+    return ir.Constant(ir.IntType(32), number)
+
+
+def _undefined(kind: Kind) -> Any:
+    from llvmlite import ir
+
+    return ir.Constant(llvm_type(kind), ir.Undefined)
 
 
 @functools.cache
-def _splat(name: str, kind: str, count: int) -> Any:
+def _splat(name: str, kind: Kind) -> Intrinsic:
     """``splat(x)``: a number in all lanes."""
-    result = lane_type()(kind, count)
 
     def emit(builder: Any, value: Any) -> Any:
-        return widened(builder, result, scalar_of(kind), value)
+        return widened(builder, kind, kind.single, value)
 
-    return simple(name, (scalar_of(kind),), result, emit)
+    return simple(name, (kind.single,), kind, emit)
 
 
 @functools.cache
-def _rows(name: str, kind: str, count: int) -> Any:
+def _rows(name: str, kind: Kind) -> Intrinsic:
     """``rows(order, first, last, width)``: where the rows ``order[first]``, ... begin; none is read beyond ``last``."""
-    from llvmlite import ir
-    from numba import types
-
-    integer = types.int64
-    result = lane_type()("i64", count)
+    result = Kind("int64", kind.lanes)
 
     def emit(builder: Any, order: Any, first: Any, last: Any, width: Any) -> Any:
-        lanes = ir.Constant(ir.VectorType(ir.IntType(64), count), ir.Undefined)
-        for k in range(count):
+        lanes = _undefined(result)
+        for k in range(kind.lanes):
             at = builder.add(first, first.type(k))
             at = builder.select(builder.icmp_signed("<", at, last), at, last)
             row = builder.mul(builder.load(builder.gep(order, [at])), width)
-            lanes = builder.insert_element(lanes, row, ir.Constant(ir.IntType(32), k))
+            lanes = builder.insert_element(lanes, row, _index(k))
         return lanes
 
-    return simple(name, (types.CPointer(integer), integer, integer, integer), result, emit)
+    return simple(name, (pointer_to(INT64), INT64, INT64, INT64), result, emit)
 
 
 @functools.cache
-def _take(name: str, kind: str, count: int) -> Any:
+def _take(name: str, kind: Kind) -> Intrinsic:
     """``take(p, where, j)``: the entries ``p[where[k] + j]``, one by one: faster than a gather instruction."""
-    from llvmlite import ir
-    from numba import types
-
-    parameters = (types.CPointer(scalar_of(kind)), lane_type()("i64", count), types.int64)
 
     def emit(builder: Any, pointer: Any, where: Any, column: Any) -> Any:
-        lanes = ir.Constant(ir.VectorType(_element(kind), count), ir.Undefined)
-        for k in range(count):
-            index = ir.Constant(ir.IntType(32), k)
-            at = builder.add(builder.extract_element(where, index), column)
-            lanes = builder.insert_element(lanes, builder.load(builder.gep(pointer, [at])), index)
+        lanes = _undefined(kind)
+        for k in range(kind.lanes):
+            at = builder.add(builder.extract_element(where, _index(k)), column)
+            lanes = builder.insert_element(lanes, builder.load(builder.gep(pointer, [at])), _index(k))
         return lanes
 
-    return simple(name, parameters, lane_type()(kind, count), emit)
+    return simple(name, (pointer_to(kind), Kind("int64", kind.lanes), INT64), kind, emit)
 
 
 @functools.cache
-def _live(name: str, kind: str, count: int) -> Any:
+def _live(name: str, kind: Kind) -> Intrinsic:
     """``live_i1(n)``: true in the first ``n`` lanes."""
-    from llvmlite import ir
-    from numba import types
 
     def emit(builder: Any, number: Any) -> Any:
-        numbers = ir.Constant(ir.VectorType(ir.IntType(64), count), list(range(count)))
-        return builder.icmp_signed("<", numbers, splat(builder, number, count))
+        from llvmlite import ir
 
-    return simple(name, (types.int64,), lane_type()("i1", count), emit)
+        numbers = ir.Constant(llvm_type(Kind("int64", kind.lanes)), list(range(kind.lanes)))
+        return builder.icmp_signed("<", numbers, splat(builder, number, kind.lanes))
+
+    return simple(name, (INT64,), Kind("bool", kind.lanes), emit)
 
 
 @functools.cache
-def _select(name: str, kind: str, count: int) -> Any:
+def _select(name: str, kind: Kind) -> Intrinsic:
     """``select(c, a, b)``: lane by lane ``a`` where the condition holds, else ``b``; each may be one number."""
-    mask, result = lane_type()("i1", count), lane_type()(kind, count)
+    kinds = (Kind("bool", kind.lanes), kind, kind)
 
-    def typer(*given: Any) -> Any:
-        kinds = (mask, result, result)
-        if not all(g == k or g == scalar_of(k.kind) for g, k in zip(given, kinds, strict=True)):
-            return None
+    def rule(*given: Kind) -> Call:
+        if not all(g in (k, k.single) for g, k in zip(given, kinds, strict=True)):
+            raise Mismatch(f"{name} needs {', '.join(map(str, kinds))}; got {', '.join(map(str, given))}.")
 
-        def lower(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-            parts = zip(kinds, sig.args, arguments, strict=True)
-            return builder.select(*(widened(builder, kind, shown, value) for kind, shown, value in parts))
+        def emit(builder: Any, *values: Any) -> Any:
+            parts = zip(kinds, given, values, strict=True)
+            return builder.select(*(widened(builder, k, shown, value) for k, shown, value in parts))
 
-        return result(*given), lower
+        return Call(given, kind, emit)
 
-    return intrinsic_of(name, 3, typer)
+    return Intrinsic(name, 3, rule)
 
 
 @functools.cache
-def _real(name: str, kind: str, count: int) -> Any:
+def _real(name: str, kind: Kind) -> Intrinsic:
     """``real(v)``: whole numbers, or floats of the other format, as floats."""
-    from llvmlite import ir
 
-    result, vector = lane_type()(kind, count), ir.VectorType(_element(kind), count)
+    def rule(given: Kind) -> Call:
+        if given.lanes != kind.lanes or given.name == "bool":
+            raise Mismatch(f"{name} needs {kind.lanes} lanes of numbers; got {given}.")
+        convert = "sitofp" if given.is_integer else "fptrunc" if kind.bits == 32 else "fpext"
 
-    def typer(given: Any) -> Any:
-        if not isinstance(given, lane_type()) or given.count != count or given.kind == "i1":
-            return None
-        convert = "sitofp" if given.kind == "i64" else "fptrunc" if kind == "f32" else "fpext"
+        def emit(builder: Any, value: Any) -> Any:
+            return value if given == kind else getattr(builder, convert)(value, llvm_type(kind))
 
-        def lower(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-            same = given.kind == kind
-            return arguments[0] if same else getattr(builder, convert)(arguments[0], vector)
+        return Call((given,), kind, emit)
 
-        return result(given), lower
-
-    return intrinsic_of(name, 1, typer)
+    return Intrinsic(name, 1, rule)
 
 
 @functools.cache
-def _total(name: str, kind: str, count: int, number: int) -> Any:
+def _total(name: str, kind: Kind, number: int) -> Intrinsic:
     """``total_n(v1, ..., vn)``: the sums over the lanes of up to ``count`` values, one after the other in the lanes.
 
     Pairs are folded into one value with half of the lanes each, as long as there are pairs: a blend, a shuffle and a
     sum per value instead of log2(count) * 2.
     """
-    lanes = lane_type()(kind, count)
 
     def emit(builder: Any, *values: Any) -> Any:
-        return _fold(builder, [*values], count)
+        return _fold(builder, [*values], kind.lanes)
 
-    return simple(name, (lanes,) * number, lanes, emit)
+    return simple(name, (kind,) * number, kind, emit)
 
 
 def _fold(builder: Any, values: list[Any], count: int) -> Any:
@@ -371,21 +294,7 @@ def _fold_pair(builder: Any, pair: list[Any], count: int, width: int) -> Any:
     return builder.fadd(_shuffle(builder, pair[0], pair[-1], near), _shuffle(builder, pair[0], pair[-1], far))
 
 
-def simple(name: str, parameters: tuple[Any, ...], result: Any, emit: Callable[..., Any]) -> Any:
-    """An intrinsic of fixed types; a literal integer counts as an integer."""
-    from numba import types
-
-    def lower(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        value = emit(builder, *arguments)
-        return context.get_dummy_value() if result == types.void else value
-
-    def typer(*given: Any) -> Any:
-        return result(*parameters), lower
-
-    return intrinsic_of(name, len(parameters), typer)
-
-
-_VERBS: dict[str, Callable[..., Any]] = {
+_VERBS: dict[str, Callable[..., Intrinsic]] = {
     "load": _load, "store": _store, "put": _put, "lane": _lane, "splat": _splat, "rows": _rows, "take": _take,
     "live": _live, "select": _select, "real": _real, "total": _total,
 }  # fmt: skip

@@ -11,7 +11,7 @@ import os
 import re
 from typing import Any
 
-from graphlearn.backends.native.lanes import lane_type, simple
+from graphlearn.backends.native.kinds import LANE_KINDS, Intrinsic, Kind, simple
 from graphlearn.backends.native.width import vector_bytes
 
 _NAME = re.compile(r"\b(root|quotient)_(f32x16|f64x8)\b")
@@ -30,8 +30,8 @@ def has_near(kind: str) -> bool:
     return _NAME.fullmatch(f"root_{kind}") is not None and vector_bytes() == 64 and not told
 
 
-def near_names(source: str) -> dict[str, Any]:
-    """The functions of this module that a source mentions, by name. Imports Numba."""
+def near_intrinsics(source: str) -> dict[str, Intrinsic]:
+    """The functions of this module that a source mentions, by name."""
     return {match.group(0): _VERBS[match.group(1)](*match.groups()) for match in _NAME.finditer(source)}
 
 
@@ -62,7 +62,7 @@ def _splat(value: Any, number: float) -> Any:
 
 
 @functools.cache
-def _root(verb: str, kind: str) -> Any:
+def _root(verb: str, kind: str) -> Intrinsic:
     """``root(v)``: the square root; 0, infinity and NaN as they should be, NaN for negative numbers."""
     name, count = kind.split("x")
 
@@ -77,12 +77,12 @@ def _root(verb: str, kind: str) -> Any:
         ends = [builder.fcmp_ordered("==", value, _splat(value, end)) for end in (0.0, float("inf"))]
         return builder.select(builder.or_(*ends), value, root)
 
-    lanes = lane_type()(name, int(count))
+    lanes = Kind(LANE_KINDS[name], int(count))
     return simple(f"{verb}_{kind}", (lanes,), lanes, emit)
 
 
 @functools.cache
-def _quotient(verb: str, kind: str) -> Any:
+def _quotient(verb: str, kind: str) -> Intrinsic:
     """``quotient(a, b)``: 0, infinity and NaN as they should be; a subnormal divisor counts as 0."""
     name, count = kind.split("x")
 
@@ -97,7 +97,7 @@ def _quotient(verb: str, kind: str) -> Any:
         # Where a divisor is 0 or infinite, or the quotient is, the correction is infinity less infinity.
         return builder.select(builder.fcmp_unordered("uno", better, better), quotient, better)
 
-    lanes = lane_type()(name, int(count))
+    lanes = Kind(LANE_KINDS[name], int(count))
     return simple(f"{verb}_{kind}", (lanes, lanes), lanes, emit)
 
 
