@@ -24,6 +24,7 @@ class Assembled:
         import llvmlite.binding as llvm
 
         machine = _machine()
+        module.triple, module.data_layout = llvm.get_process_triple(), str(machine.target_data)
         self._module = llvm.parse_assembly(str(module))
         self._module.verify()
         options = llvm.create_pipeline_tuning_options(speed_level=_level("NUMBA_OPT", 3))

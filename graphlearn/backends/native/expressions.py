@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from graphlearn.backends.native.division import divide_floats, divide_integers
 from graphlearn.backends.native.kinds import (
     BOOL,
     FLOAT32,
@@ -26,8 +27,9 @@ from graphlearn.backends.native.lanes import lane_operation
 CASTS = ("float32", "float64", "int32", "int64")
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.BitAnd: "and_", ast.BitOr: "or_",
-    ast.BitXor: "xor", ast.LShift: "shl", ast.RShift: "ashr", ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq",
-    ast.NotEq: "ne", ast.USub: "neg", ast.Invert: "invert", ast.Not: "not_",
+    ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq",
+    ast.BitXor: "xor", ast.LShift: "shl", ast.RShift: "ashr", ast.NotEq: "ne", ast.USub: "neg",
+    ast.Invert: "invert", ast.Not: "not_",
 }  # fmt: skip
 _SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _FLOATS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "truediv": "fdiv"}
@@ -194,6 +196,8 @@ class Expressions:
             return self._on_lanes(name, a, b)
         if a.kind == b.kind and a.kind.is_float and name in _FLOATS:
             return Typed(a.kind, getattr(self._builder, _FLOATS[name])(a.raw, b.raw, flags=self._flags))
+        if a.kind == b.kind and a.kind.is_float and name in ("floordiv", "mod"):
+            return Typed(a.kind, divide_floats(self._builder, name, a.raw, b.raw, lambda v: self._floor(a.kind, v)))
         if a.kind == b.kind == BOOL and name in ("and_", "or_"):
             return Typed(BOOL, getattr(self._builder, name)(a.raw, b.raw))
         if not (a.kind.is_integer and b.kind.is_integer):
@@ -207,8 +211,11 @@ class Expressions:
         if name in _SHIFTS and b.literal is not None and 0 <= b.literal < 64:
             return Typed(INT64, getattr(self._builder, name)(left, right))
         if name in ("floordiv", "mod"):
-            return Typed(INT64, self._divided(name, left, right, b.literal))
+            return Typed(INT64, divide_integers(self._builder, name, left, right, b.literal))
         raise Unknown(f"{name} of {a.kind} and {b.kind}")
+
+    def _floor(self, kind: Kind, raw: Any) -> Any:
+        return self._intrinsic(self._intrinsics[f"ffloor_f{kind.bits}"], [Typed(kind, raw)]).raw
 
     def _on_lanes(self, name: str, *given: Typed) -> Typed:
         try:
@@ -216,21 +223,6 @@ class Expressions:
         except Mismatch as error:
             raise Unknown(str(error)) from error
         return Typed(call.result, call.emit(self._builder, *(v.raw for v in given)))
-
-    def _divided(self, name: str, a: Any, b: Any, known: float | None) -> Any:
-        """Quotient or remainder rounded down, 0 where the divisor is; -1 divides without a trap."""
-        builder, zero, one = self._builder, a.type(0), a.type(1)
-        none, minus = builder.icmp_signed("==", b, zero), builder.icmp_signed("==", b, a.type(-1))
-        divisor = b if known and known > 0 else builder.select(builder.or_(none, minus), one, b)
-        quotient, rest = builder.sdiv(a, divisor), builder.srem(a, divisor)
-        uneven = builder.and_(
-            builder.icmp_signed("!=", rest, zero), builder.icmp_signed("<", builder.xor(a, divisor), zero)
-        )
-        if name == "mod":
-            down = builder.select(uneven, builder.add(rest, divisor), rest)
-            return down if divisor is b else builder.select(builder.or_(none, minus), zero, down)
-        down = builder.select(uneven, builder.sub(quotient, one), quotient)
-        return down if divisor is b else builder.select(none, zero, builder.select(minus, builder.neg(a), down))
 
     def _unary(self, node: ast.UnaryOp) -> Typed:
         if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant) and node.operand.value == 2**63:

@@ -105,8 +105,8 @@ class NativeFunction:
     """
 
     __slots__ = (
-        "__weakref__", "_blas", "_count", "_engine", "_invoke", "compiler", "entry", "identity", "note", "origin", "signature",
-        "source",
+        "__weakref__", "_blas", "_count", "_engine", "_invoke", "compiler", "entry", "identity", "note", "origin",
+        "signature", "source",
     )  # fmt: skip
 
     def __init__(
