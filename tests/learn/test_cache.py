@@ -23,13 +23,15 @@ if os.environ.get("PRIVATE_PATH_GONE"):
     from graphlearn.backends.native import frontend
     def gone(*given):
         raise frontend.PrivatePathGone("gone")
-    frontend._compile_bare = gone
+    def unknown(*given):
+        raise frontend.Unknown("anything")
+    frontend._compile_own, frontend._compile_bare = unknown, gone
 x, t = gl.input("x", ("batch", 3)), gl.input("t", "batch")
 y = gl.sum(gl.nn.Dense(2, activation="tanh", name="line")(x), axis=1)
 model = gl.Model(y, loss=gl.losses.mse(y, t), precision="float64")
 data = {x: np.arange(15.0).reshape(5, 3) / 9, t: np.arange(5.0) / 4}
 model.fit(data, optimizer=gl.optim.SGD(0.1), epochs=3, progress=False)
-print("numba" in sys.modules, model.values["line/W"].tobytes().hex())
+print("graphlearn.backends.native.frontend" in sys.modules, model.values["line/W"].tobytes().hex())
 """
 
 

@@ -153,7 +153,8 @@ class NativeFunction:
             blas.THREADS.leave(library)
 
     def __repr__(self) -> str:
-        return f"<NativeFunction {self.entry}: {self.signature}, from {self.origin}>"
+        by = f", compiled by {self.compiler}" if self.compiler else ""
+        return f"<NativeFunction {self.entry}: {self.signature}, from {self.origin}{by}>"
 
 
 def _plain_call(entry: str, signature: Signature, address: int) -> Callable[[tuple[Argument, ...]], Any]:

@@ -6,6 +6,7 @@ cannot resolve a name, so nothing is left to chance.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -105,6 +106,8 @@ def unresolvable(names: frozenset[str]) -> frozenset[str]:
 
     if names & blas.SYMBOLS:
         blas.register()
+    if names - blas.SYMBOLS:
+        _empty_engine()  # with the first engine LLVM begins to look among the names of the process
     return frozenset(n for n in names if n not in ALLOWED or not llvmlite.binding.address_of_symbol(n))
 
 
@@ -120,10 +123,19 @@ def load(data: bytes, symbol: str) -> tuple[int, Any]:
     """
     import llvmlite.binding as llvm
 
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine = _new_engine()
     engine.add_object_file(llvm.ObjectFileRef.from_data(data))
     engine.finalize_object()
     return int(engine.get_function_address(symbol)), engine
+
+
+def _new_engine() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+
+
+_empty_engine = functools.cache(_new_engine)

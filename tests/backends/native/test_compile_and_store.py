@@ -31,10 +31,12 @@ from graphlearn.backends.native import (
     texts,
     trust,
 )
+from graphlearn.backends.native.expressions import Unknown
 from graphlearn.errors import EngineError
 
 ROOT = Path(__file__).parents[3]
 SOURCE = "def run(A, n):\n    for i in range(n):\n        A[i] = ftanh_f64(A[i])\n    return n\n"
+BEYOND = SOURCE.replace("ftanh_f64", "math.tanh")  # our own front end does not know it
 SIGNATURE = Signature(("float64*", "int64"), "int64")
 
 
@@ -180,7 +182,7 @@ print(*sorted({"numba", "llvmlite", "scipy", "sympy"} & set(sys.modules)))
 
 def test_numba_stays_whole_where_scipy_was_spared():
     program = f"""
-{PROGRAM}
+{PROGRAM.replace("ftanh_f64", "math.tanh")}
 import numba
 a = np.arange(6.0).reshape(2, 3)
 assert np.allclose(numba.njit(lambda a: np.dot(a, a.T))(a), a @ a.T)
@@ -353,13 +355,23 @@ def test_info_and_clear(folder):
 
 def test_numba_still_has_the_private_path():
     # When this fails, everything is compiled in memory: adapt frontend._compile_bare to the new Numba.
-    function = compiled()
+    function = compiled(BEYOND)
     assert function.note == "" and function.origin == "memory"
     assert hasattr(function._engine, "_get_compiled_object")
 
 
 @pytest.fixture
-def gone(monkeypatch):
+def numba_alone(monkeypatch):
+    """Our own front end knows nothing."""
+
+    def compile_own(*given):
+        raise Unknown("anything")
+
+    monkeypatch.setattr(frontend, "_compile_own", compile_own)
+
+
+@pytest.fixture
+def gone(monkeypatch, numba_alone):
     """A Numba without the names that only the private path uses."""
 
     def compile_bare(*given):
@@ -377,7 +389,7 @@ def gone(monkeypatch):
         (numba.core.codegen.CodeLibrary, "_get_compiled_object"),
     ],
 )
-def test_when_a_private_name_is_gone_it_is_compiled_nevertheless(monkeypatch, owner, name):
+def test_when_a_private_name_is_gone_it_is_compiled_nevertheless(monkeypatch, numba_alone, owner, name):
     frontend._codegen.cache_clear()
     monkeypatch.delattr(owner, name)
     assert origin() == "memory"
@@ -473,10 +485,11 @@ def test_numba_switched_off_is_told(monkeypatch):
         compiled()
 
 
-def test_numba_missing_is_told(monkeypatch):
+def test_numba_missing_is_told_where_it_is_needed(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
+    assert origin() == "memory"
     with pytest.raises(EngineError, match="pip install numba"):
-        compiled()
+        compiled(BEYOND)
 
 
 X86 = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2"}

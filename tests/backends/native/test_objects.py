@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import llvmlite.binding as llvm
 import pytest
 
@@ -115,3 +118,9 @@ def test_errors_of_the_source_are_told():
     ):
         with pytest.raises(EngineError, match=message):
             compile_native(source, "run", signature)
+
+
+def test_names_of_the_process_are_found_before_anything_was_loaded():
+    program = "from graphlearn.backends.native import objects; print(*objects.unresolvable(frozenset({'fmod', 'exp'})))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.split() == []

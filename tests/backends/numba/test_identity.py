@@ -179,7 +179,7 @@ model = gl.Model(h, loss=gl.losses.cross_entropy(h, t), precision="float64")
 stream = np.random.default_rng(0)
 data = {x: stream.normal(size=(37, 4)), t: stream.integers(0, 3, 37)}
 history = model.fit(data, optimizer=gl.optim.Adam(0.01), epochs=2, batch_size=SIZE, progress=False)
-planned = "graphlearn.backends.numba.planner" in sys.modules, "numba" in sys.modules
+planned = "graphlearn.backends.numba.planner" in sys.modules, "graphlearn.backends.native.frontend" in sys.modules
 print(*planned, history.losses.tobytes().hex(), hash(tuple(model.describe().splitlines())), hash(model.source))
 """
 
