@@ -7,20 +7,17 @@ arrays, arithmetic and the functions of ours. Whatever else a text holds is `Unk
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from graphlearn.backends.native.expressions import CASTS, Expressions, Typed, Unknown
 from graphlearn.backends.native.intrinsics import intrinsics
-from graphlearn.backends.native.kinds import INT64, VOID, Kind, llvm_type
+from graphlearn.backends.native.kinds import INT64, VOID, Intrinsic, Kind, llvm_type
 from graphlearn.backends.native.lanes import lane_intrinsics
 from graphlearn.backends.native.names import names_in_memory
 from graphlearn.backends.native.near import near_intrinsics
 from graphlearn.backends.native.signature import Signature
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _BUILT_IN = {*CASTS, "abs", "min", "max", "range", "math"}
 
@@ -44,22 +41,7 @@ def lower(source: str, entry: str, symbol: str, signature: Signature, flags: tup
     """
     from llvmlite import ir
 
-    tree = ast.parse(source)
-    function = tree.body[0] if len(tree.body) == 1 else None
-    if not isinstance(function, ast.FunctionDef) or function.name != entry:
-        raise Unknown("a text that is not one function of that name")
-    given = function.args
-    if (
-        given.vararg
-        or given.kwarg
-        or given.kwonlyargs
-        or given.posonlyargs
-        or given.defaults
-        or function.decorator_list
-    ):
-        raise Unknown("parameters that have more than a name")
-    if len(given.args) != len(signature.parameters):
-        raise Unknown(f"{len(given.args)} parameters where the signature has {len(signature.parameters)}")
+    function = _function_of(source, entry, len(signature.parameters))
     module = ir.Module(symbol)
     parameters = [Kind(p.dtype, pointer=p.pointer) for p in signature.parsed()]
     result = Kind(signature.result)
@@ -70,10 +52,23 @@ def lower(source: str, entry: str, symbol: str, signature: Signature, flags: tup
     made.args[0].add_attribute("noalias")
     made.args[1].add_attribute("noalias")
     arguments = [Typed(kind, raw) for kind, raw in zip(parameters, made.args[2:], strict=True)]
-    callable_ = {**intrinsics(), **lane_intrinsics(source), **near_intrinsics(source)}
-    writer = _Statements(made, result, Expressions, callable_, flags, names_in_memory(function))
-    writer.write(function, arguments)
+    names = {**intrinsics(), **lane_intrinsics(source), **near_intrinsics(source)}
+    _Statements(made, result, names, flags, names_in_memory(function)).write(function, arguments)
     return module
+
+
+def _function_of(source: str, entry: str, parameters: int) -> ast.FunctionDef:
+    """The one function that a text defines, whose parameters are names and nothing else."""
+    tree = ast.parse(source)
+    function = tree.body[0] if len(tree.body) == 1 else None
+    if not isinstance(function, ast.FunctionDef) or function.name != entry:
+        raise Unknown("a text that is not one function of that name")
+    names = [argument.arg for argument in function.args.args]
+    if ast.unparse(function.args) != ", ".join(names) or function.decorator_list:
+        raise Unknown("parameters that have more than a name")
+    if len(names) != parameters:
+        raise Unknown(f"{len(names)} parameters where the signature has {parameters}")
+    return function
 
 
 class _Loop(NamedTuple):
@@ -87,7 +82,12 @@ class _Statements:
     """Writes the statements of one function."""
 
     def __init__(
-        self, function: Any, result: Kind, expressions: Any, names: Any, flags: tuple[str, ...], kept: frozenset[str]
+        self,
+        function: Any,
+        result: Kind,
+        names: Mapping[str, Intrinsic],
+        flags: tuple[str, ...],
+        kept: frozenset[str],
     ) -> None:
         from llvmlite import ir
 
@@ -100,7 +100,7 @@ class _Statements:
         self._places: dict[str, tuple[Kind, Any]] = {}
         self._values: dict[str, Typed] = {}
         self._loops: list[_Loop] = []
-        self._expressions = expressions(self._builder, flags, names, self._read)
+        self._expressions = Expressions(self._builder, flags, names, self._read)
         self._writers: dict[type[ast.stmt], Callable[[Any], None]] = {
             ast.Assign: self._assignment, ast.AugAssign: self._augmented, ast.For: self._loop, ast.If: self._branch,
             ast.Return: self._return, ast.Expr: self._expression, ast.Break: self._jump, ast.Continue: self._jump,

@@ -226,7 +226,7 @@ def test_what_it_does_not_know_is_refused_not_guessed(body, reason):
 
 
 def test_parameters_must_be_plain_and_as_many_as_in_the_signature():
-    for head in ("def run(A, n=1)", "def run(A, *n)", "@run\ndef run(A, n)", "def run(A)", "def other(A, n)"):
+    for head in ("def run(A, n=1)", "def run(A, *n)", "def run(A: int, n)", "def run(A)", "def other(A, n)"):
         with pytest.raises(Unknown):
             lower(f"{head}:\n    return\n", "run", "run", Signature(("float64*", "int64")), ())
 
