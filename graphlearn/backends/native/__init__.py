@@ -1,4 +1,4 @@
-"""Machine code from Python text: compiled by Numba once, kept on disk, loaded later without Numba. Knows no graphs."""
+"""Machine code from Python text: compiled once, kept on disk, loaded later. Knows no graphs."""
 
 from __future__ import annotations
 

@@ -187,7 +187,16 @@ class Expressions:
     # --- operators ---------------------------------------------------------------------------------------------------
 
     def _binary(self, node: ast.BinOp) -> Typed:
-        return self.operation(node.op, self.value(node.left), self.value(node.right))
+        """A chain of operators: long sums lean to the left, and must not need as many calls within calls."""
+        chain: list[ast.BinOp] = []
+        first: ast.expr = node
+        while isinstance(first, ast.BinOp):
+            chain.append(first)
+            first = first.left
+        found = self.value(first)
+        for link in reversed(chain):
+            found = self.operation(link.op, found, self.value(link.right))
+        return found
 
     def operation(self, operator: ast.operator, a: Typed, b: Typed) -> Typed:
         """An operator of two operands."""

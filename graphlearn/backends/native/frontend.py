@@ -1,8 +1,8 @@
-"""Numba as the compiler of generated source: Python text in, machine code out.
+"""From generated source to machine code: by our own front end, or by Numba where a text holds more than that knows.
 
-The entry function is compiled bare: C calling convention with Numba's two extra pointers (result, exception) and no
-wrapper, so nothing in the object refers to Python. That path uses names that Numba does not promise to keep
-(`PrivatePathGone` says when they change); without it the public ``cfunc`` compiles, with vectors of LLVM's preferred
+Both give the entry function alike: C calling convention with Numba's two extra pointers (result, exception) and no
+wrapper, so nothing in the object refers to Python. Numba does so through names that it does not promise to keep
+(`PrivatePathGone` says when they change); without them the public ``cfunc`` compiles, with vectors of LLVM's preferred
 width and without an object to store: Numba's own cache then keeps what it can.
 """
 
@@ -88,7 +88,11 @@ def _compile_own(
     source: str, entry: str, signature: Signature, flags: tuple[str, ...], identity: str, straight: bool
 ) -> MachineCode:
     symbol = f"{PREFIX}{entry}_{identity[:16]}"
-    assembled = Assembled(lower(source, entry, symbol, signature, flags), straight)
+    try:
+        module = lower(source, entry, symbol, signature, flags)
+    except RecursionError as error:
+        raise Unknown("expressions that are so deep") from error
+    assembled = Assembled(module, straight)
     missing = objects.unresolvable(objects.undefined_symbols(assembled.data))
     if missing:
         raise Unknown(", ".join(sorted(missing)))

@@ -8,44 +8,42 @@ from collections.abc import Sequence
 Path = tuple[int, ...]
 
 
-class _Reader(ast.NodeVisitor):
+class _Reader:
     """Where names are assigned and read: paths of the blocks around, from the outermost."""
 
     def __init__(self) -> None:
-        self.path: Path = ()
         self.assigned: dict[str, list[Path]] = {}
         self.counted: dict[str, list[Path]] = {}
         self.read: dict[str, set[Path]] = {}
         self._blocks = 0
 
-    def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Store):
-            self.assigned.setdefault(node.id, []).append(self.path)
-        else:
-            self.read.setdefault(node.id, set()).add(self.path)
+    def block(self, statements: Sequence[ast.stmt], path: Path) -> None:
+        """Read the statements of a block."""
+        for statement in statements:
+            if isinstance(statement, ast.For):
+                self._names(statement.iter, path)
+                inside = self._inside(path)
+                if isinstance(statement.target, ast.Name):
+                    self.counted.setdefault(statement.target.id, []).append(inside)
+                self.block(statement.body, inside)
+            elif isinstance(statement, ast.If):
+                self._names(statement.test, path)
+                self.block(statement.body, self._inside(path))
+                self.block(statement.orelse, self._inside(path))
+            else:
+                self._names(statement, path)
 
-    def visit_For(self, node: ast.For) -> None:
-        self.visit(node.iter)
-        path = self._enter()
-        if isinstance(node.target, ast.Name):
-            self.counted.setdefault(node.target.id, []).append(self.path)
-        self._body(node.body, path)
-
-    def visit_If(self, node: ast.If) -> None:
-        self.visit(node.test)
-        for block in (node.body, node.orelse):
-            self._body(block, self._enter())
-
-    def _enter(self) -> Path:
-        before = self.path
+    def _inside(self, path: Path) -> Path:
         self._blocks += 1
-        self.path = (*before, self._blocks)
-        return before
+        return (*path, self._blocks)
 
-    def _body(self, block: Sequence[ast.stmt], before: Path) -> None:
-        for statement in block:
-            self.visit(statement)
-        self.path = before
+    def _names(self, tree: ast.AST, path: Path) -> None:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Store):
+                    self.assigned.setdefault(node.id, []).append(path)
+                else:
+                    self.read.setdefault(node.id, set()).add(path)
 
 
 def names_in_memory(function: ast.FunctionDef) -> frozenset[str]:
@@ -54,8 +52,7 @@ def names_in_memory(function: ast.FunctionDef) -> frozenset[str]:
     A counter of loops is none of these where only the bodies of its loops read it.
     """
     reader = _Reader()
-    for statement in function.body:
-        reader.visit(statement)
+    reader.block(function.body, ())
     parameters = {argument.arg for argument in function.args.args}
     found = set()
     for name in {*reader.assigned, *reader.counted}:

@@ -252,6 +252,18 @@ def test_numba_compiles_what_it_does_not_know_and_the_function_says_so():
     assert own.compiler == OWN and own(0.5) == pytest.approx(np.tan(0.5))
 
 
+def test_a_sum_of_thousands_of_terms_is_no_matter_of_depth():
+    source = f"def run(A):\n    A[0] = {' + '.join(f'A[{i}]' for i in range(2500))}\n"
+    function = compile_native(source, "run", Signature(("float64*",)))
+    array = np.ones(2500)
+    function(array)
+    assert function.compiler == OWN and array[0] == 2500
+    deep = "abs(" * 90 + "A[0]" + ")" * 90
+    function = compile_native(f"def run(A):\n    A[0] = {deep}\n", "run", Signature(("float64*",)))
+    function(array)
+    assert array[0] == 2500
+
+
 def test_an_error_that_both_find_is_an_engine_error():
     with pytest.raises(EngineError, match="not valid Python"):
         compile_native("def run(x):\n    return x +\n", "run", Signature(("float64",), "float64"))
