@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from graphlearn.backends.native.division import divide_floats, divide_integers
 from graphlearn.backends.native.kinds import (
     BOOL,
     FLOAT32,
@@ -23,13 +22,14 @@ from graphlearn.backends.native.kinds import (
     llvm_type,
 )
 from graphlearn.backends.native.lanes import lane_operation
+from graphlearn.backends.native.whole import divide_floats, divide_integers, raise_integer
 
 CASTS = ("float32", "float64", "int32", "int64")
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.BitAnd: "and_", ast.BitOr: "or_",
     ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq",
     ast.BitXor: "xor", ast.LShift: "shl", ast.RShift: "ashr", ast.NotEq: "ne", ast.USub: "neg",
-    ast.Invert: "invert", ast.Not: "not_",
+    ast.Invert: "invert", ast.Not: "not_", ast.Pow: "pow",
 }  # fmt: skip
 _SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _FLOATS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "truediv": "fdiv"}
@@ -206,7 +206,12 @@ class Expressions:
         if a.kind == b.kind and a.kind.is_float and name in _FLOATS:
             return Typed(a.kind, getattr(self._builder, _FLOATS[name])(a.raw, b.raw, flags=self._flags))
         if a.kind == b.kind and a.kind.is_float and name in ("floordiv", "mod"):
-            return Typed(a.kind, divide_floats(self._builder, name, a.raw, b.raw, lambda v: self._floor(a.kind, v)))
+            return Typed(
+                a.kind,
+                divide_floats(
+                    self._builder, name, a.raw, b.raw, lambda v: self._of_float("ffloor", Typed(a.kind, v)).raw
+                ),
+            )
         if a.kind == b.kind == BOOL and name in ("and_", "or_"):
             return Typed(BOOL, getattr(self._builder, name)(a.raw, b.raw))
         if not (a.kind.is_integer and b.kind.is_integer):
@@ -214,6 +219,8 @@ class Expressions:
         left, right = self._integers(a, b)
         if name in _INTEGERS:
             return Typed(INT64, getattr(self._builder, _INTEGERS[name])(left, right))
+        if name == "pow":
+            return Typed(INT64, raise_integer(self._builder, left, right))
         if name == "truediv":
             floats = [self._builder.sitofp(v, llvm_type(FLOAT64)) for v in (left, right)]
             return Typed(FLOAT64, self._builder.fdiv(*floats, flags=self._flags))
@@ -222,9 +229,6 @@ class Expressions:
         if name in ("floordiv", "mod"):
             return Typed(INT64, divide_integers(self._builder, name, left, right, b.literal))
         raise Unknown(f"{name} of {a.kind} and {b.kind}")
-
-    def _floor(self, kind: Kind, raw: Any) -> Any:
-        return self._intrinsic(self._intrinsics[f"ffloor_f{kind.bits}"], [Typed(kind, raw)]).raw
 
     def _on_lanes(self, name: str, *given: Typed) -> Typed:
         try:
@@ -312,9 +316,12 @@ class Expressions:
     # --- calls -------------------------------------------------------------------------------------------------------
 
     def _call(self, node: ast.Call) -> Typed:
+        given = [self.value(a) for a in node.args]
+        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "math.sqrt" and len(given) == 1:
+            return self._of_float("fsqrt", given[0])
         if not isinstance(node.func, ast.Name) or node.keywords or self._read(node.func.id) is not None:
             raise Unknown(f"the call {ast.unparse(node)}")
-        name, given = node.func.id, [self.value(a) for a in node.args]
+        name = node.func.id
         if name in CASTS and len(given) == 1:
             return self._cast(given[0], Kind(name))
         if name == "abs" and len(given) == 1:
@@ -342,10 +349,16 @@ class Expressions:
         raw = [self.fitted(v, kind, intrinsic.name) for v, kind in zip(given, call.parameters, strict=True)]
         return Typed(call.result, call.emit(self._builder, *raw))
 
+    def _of_float(self, name: str, given: Typed) -> Typed:
+        """A function of ours by the name that it has without the format."""
+        if given.kind not in (FLOAT32, FLOAT64):
+            raise Unknown(f"{name} of a {given.kind}")
+        return self._intrinsic(self._intrinsics[f"{name}_f{given.kind.bits}"], [given])
+
     def _magnitude(self, given: Typed) -> Typed:
         builder = self._builder
         if given.kind in (FLOAT32, FLOAT64):
-            return self._intrinsic(self._intrinsics[f"fabs_f{given.kind.bits}"], [given])
+            return self._of_float("fabs", given)
         (raw,) = self._integers(given)
         return Typed(INT64, builder.select(builder.icmp_signed("<", raw, raw.type(0)), builder.neg(raw), raw))
 

@@ -103,6 +103,7 @@ class _Statements:
         self._expressions = Expressions(self._builder, flags, names, self._read)
         self._writers: dict[type[ast.stmt], Callable[[Any], None]] = {
             ast.Assign: self._assignment, ast.AugAssign: self._augmented, ast.For: self._loop, ast.If: self._branch,
+            ast.While: self._while,
             ast.Return: self._return, ast.Expr: self._expression, ast.Break: self._jump, ast.Continue: self._jump,
             ast.Pass: lambda node: None,
         }  # fmt: skip
@@ -250,6 +251,23 @@ class _Statements:
         following = builder.add(counter, counter.type(step), flags=("nsw",))
         counter.add_incoming(following, after)
         builder.cbranch(builder.icmp_signed(sign, following, stop), body, end)
+        builder.position_at_end(end)
+
+    def _while(self, node: ast.While) -> None:
+        if node.orelse:
+            raise Unknown(ast.unparse(node))
+        builder = self._builder
+        test, body, end = (builder.append_basic_block() for _ in range(3))
+        builder.branch(test)
+        builder.position_at_end(test)
+        builder.cbranch(self._expressions.truth(self._expressions.value(node.test)), body, end)
+        builder.position_at_end(body)
+        self._loops.append(_Loop(test, end))
+        with self._scope():
+            self._block(node.body)
+        self._loops.pop()
+        if not builder.block.is_terminated:
+            builder.branch(test)
         builder.position_at_end(end)
 
     def _range(self, node: ast.expr) -> tuple[int, tuple[Any, Any]]:

@@ -26,6 +26,9 @@ class _Reader:
                 if isinstance(statement.target, ast.Name):
                     self.counted.setdefault(statement.target.id, []).append(inside)
                 self.block(statement.body, inside)
+            elif isinstance(statement, ast.While):
+                self._names(statement.test, path)
+                self.block(statement.body, self._inside(path))
             elif isinstance(statement, ast.If):
                 self._names(statement.test, path)
                 self.block(statement.body, self._inside(path))

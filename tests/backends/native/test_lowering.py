@@ -73,12 +73,13 @@ def test_operators_on_whole_numbers():
         "x + y", "x - y", "x * y", "-x", "abs(x)", "x // y", "x % y", "x // 8 * 8", "x % 3", "(x ^ y) >> 5",
         "x & y | 3", "x << 7", "min(x, y)", "max(x, y)", "int32(x)", "int64(int32(x)) + 1", "1 if x == y else 0",
         "x if not (x < y) else -9223372036854775808", "int64(x <= y)", "(0 if y == 0 else x % y)",
+        "x ** (y & 31)", "(x & 3) ** (y & 127)",
     ]  # fmt: skip
     body = ["for k in range(100):", "    x = a0[k]", "    y = a1[k]"]
     body += [f"    a2[k + {100 * i}] = {form}" for i, form in enumerate(forms)]
     x, y = pairs(INT, "int64")
     overflow = (x == -(2**63)) & (y == -1)
-    assert_same_bits(body, Signature(("int64*",) * 3), np.where(overflow, 5, x), y, np.zeros(2000, np.int64))
+    assert_same_bits(body, Signature(("int64*",) * 3), np.where(overflow, 5, x), y, np.zeros(2200, np.int64))
 
 
 def test_numbers_of_different_kinds():
@@ -121,8 +122,12 @@ def test_loops_branches_and_names():
         "    a0[i], a0[i + 1] = a0[i + 1], a0[i]",
         "for i in range(3, 3):",
         "    total = 1000.0",
+        "while total > 1.0:",
+        "    total = total * 0.25 - 0.01",
+        "    if total < 0.9:",
+        "        break",
         "if total > 0.0:",
-        "    a0[0] = total",
+        "    a0[0] = math.sqrt(total)",
         "    return",
         "a0[1] = total + float64(last)",
     ]
@@ -136,6 +141,14 @@ def test_results_of_every_kind():
         own, other = both("def run(A, k):\n    if k > 1:\n        return A[k]\n    return A[0]\n", signature)
         array = np.array([3, 4, 5], dtype)
         assert [f(array, k) for f in (own, other) for k in (0, 2)] == [3, 5] * 2
+
+
+def test_powers_of_whole_numbers():
+    source = "def run(x, y):\n    return x ** y\n"
+    function = compile_native(source, "run", Signature(("int64", "int64"), "int64"))
+    for x, y in [(3, 4), (0, 0), (-2, 63), (-1, -3), (-1, -4), (1, -9), (5, -1), (0, -1), (7, 70000), (-3, 41)]:
+        wanted = pow(x, y, 2**64) if y >= 0 else {1: 1, -1: -1 if y % 2 else 1}.get(x, 0)
+        assert function(x, y) == (wanted + 2**63) % 2**64 - 2**63
 
 
 @pytest.fixture
@@ -192,14 +205,15 @@ def test_random_graphs(seed, numba_alone):
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("while n > 0: n = n - 1", "while n > 0"),
+        ("while A[0]: pass", "the truth of a float64"),
+        ("with A: pass", "the statement with A"),
         ("for v in (1, 2): pass", "a loop over"),
         ("for i in range(0, 4, n): pass", "a step that is no number"),
         ("A[0] = math.tan(A[0])", "math.tan"),
         ("A[0] = A[0] * n", "mul of float64 and int64"),
         ("A[0] = float32(n)", "float32 where an entry needs float64"),
         ("A[n] = fexp_f32(A[0])", "fexp_f32 needs float32; got float64"),
-        ("A[0] = A[0] ** A[1]", "Pow of float64 and float64"),
+        ("A[0] = A[0] ** A[1]", "pow of float64 and float64"),
         ("x = n if n > 0 else A[0]", "int64 and float64"),
         ("x = nothing", "the name nothing"),
         ("A[0] = max(A[0], A[1])", "float64 and float64 together"),

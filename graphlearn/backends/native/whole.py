@@ -1,4 +1,4 @@
-"""Division as Python has it: quotients rounded down, remainders with the divisor's sign, and NumPy's answers to 0."""
+"""What Python's ``//``, ``%`` and ``**`` are in instructions, with NumPy's answers where Python raises."""
 
 from __future__ import annotations
 
@@ -56,3 +56,48 @@ def divide_floats(builder: Any, name: str, a: Any, b: Any, floor: Any) -> Any:
     signed_zero = builder.fdiv(builder.fmul(builder.fmul(quotient, quotient), a), b)
     down = builder.select(builder.fcmp_ordered("!=", quotient, zero), whole, signed_zero)
     return builder.select(builder.fcmp_ordered("==", b, zero), builder.fdiv(a, b), down)
+
+
+def raise_integer(builder: Any, a: Any, b: Any) -> Any:
+    """``a ** b`` of int64 by squaring, modulo 2**64; a negative power of 1 and -1 is one of these, of others 0."""
+    module = builder.module
+    function = module.globals.get(_POWER)
+    if function is None:
+        from llvmlite import ir
+
+        function = ir.Function(module, ir.FunctionType(a.type, [a.type] * 2), _POWER)
+        function.linkage = "internal"
+        _write_power(ir.IRBuilder(function.append_basic_block()), *function.args)
+    return builder.call(function, [a, b])
+
+
+_POWER = "graphlearn_integer_power"
+
+
+def _write_power(builder: Any, base: Any, exponent: Any) -> None:
+    """A loop over the bits of the exponent; the lowest one alone says what a negative power of -1 is."""
+    zero, one = base.type(0), base.type(1)
+    negative = builder.icmp_signed("<", exponent, zero)
+    unit = builder.or_(builder.icmp_signed("==", base, one), builder.icmp_signed("==", base, base.type(-1)))
+    bits = builder.select(negative, builder.and_(exponent, one), exponent)
+    start = builder.select(builder.and_(negative, builder.not_(unit)), zero, one)
+    before, body, end = builder.block, builder.append_basic_block(), builder.append_basic_block()
+    builder.cbranch(builder.icmp_signed("==", bits, zero), end, body)
+    builder.position_at_end(body)
+    result, square, rest = (builder.phi(base.type) for _ in range(3))
+    odd = builder.icmp_signed("!=", builder.and_(rest, one), zero)
+    product = builder.select(odd, builder.mul(result, square), result)
+    shorter = builder.lshr(rest, one)
+    for phi, first, following in (
+        (result, start, product),
+        (square, base, builder.mul(square, square)),
+        (rest, bits, shorter),
+    ):
+        phi.add_incoming(first, before)
+        phi.add_incoming(following, body)
+    builder.cbranch(builder.icmp_signed("==", shorter, zero), end, body)
+    builder.position_at_end(end)
+    found = builder.phi(base.type)
+    found.add_incoming(start, before)
+    found.add_incoming(product, body)
+    builder.ret(found)
