@@ -22,6 +22,7 @@ from graphlearn.backends.native.kinds import (
     llvm_type,
 )
 from graphlearn.backends.native.lanes import lane_operation
+from graphlearn.backends.native.machine import FORMATS, Machine, Value
 from graphlearn.backends.native.whole import divide_floats, divide_integers, raise_integer
 
 CASTS = ("float32", "float64", "int32", "int64")
@@ -206,12 +207,7 @@ class Expressions:
         if a.kind == b.kind and a.kind.is_float and name in _FLOATS:
             return Typed(a.kind, getattr(self._builder, _FLOATS[name])(a.raw, b.raw, flags=self._flags))
         if a.kind == b.kind and a.kind.is_float and name in ("floordiv", "mod"):
-            return Typed(
-                a.kind,
-                divide_floats(
-                    self._builder, name, a.raw, b.raw, lambda v: self._of_float("ffloor", Typed(a.kind, v)).raw
-                ),
-            )
+            return Typed(a.kind, divide_floats(self._builder, name, a.raw, b.raw, self._floor))
         if a.kind == b.kind == BOOL and name in ("and_", "or_"):
             return Typed(BOOL, getattr(self._builder, name)(a.raw, b.raw))
         if not (a.kind.is_integer and b.kind.is_integer):
@@ -229,6 +225,10 @@ class Expressions:
         if name in ("floordiv", "mod"):
             return Typed(INT64, divide_integers(self._builder, name, left, right, b.literal))
         raise Unknown(f"{name} of {a.kind} and {b.kind}")
+
+    def _floor(self, raw: Any) -> Any:
+        kind = FLOAT32 if raw.type == llvm_type(FLOAT32) else FLOAT64
+        return self._of_float("ffloor", Typed(kind, raw)).raw
 
     def _on_lanes(self, name: str, *given: Typed) -> Typed:
         try:
@@ -262,6 +262,7 @@ class Expressions:
             raise Unknown(ast.unparse(node))
         if a.kind.lanes or b.kind.lanes:
             return self._on_lanes(name, a, b)
+        a, b = _beside_float(a, b), _beside_float(b, a)
         if a.kind == b.kind and a.kind.is_float:
             compare = self._builder.fcmp_unordered if name == "ne" else self._builder.fcmp_ordered
             return Typed(BOOL, compare(_SIGNS[name], a.raw, b.raw))
@@ -317,8 +318,8 @@ class Expressions:
 
     def _call(self, node: ast.Call) -> Typed:
         given = [self.value(a) for a in node.args]
-        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "math.sqrt" and len(given) == 1:
-            return self._of_float("fsqrt", given[0])
+        if isinstance(node.func, ast.Attribute) and len(given) == 1:
+            return self._of_library(ast.unparse(node.func), given[0])
         if not isinstance(node.func, ast.Name) or node.keywords or self._read(node.func.id) is not None:
             raise Unknown(f"the call {ast.unparse(node)}")
         name = node.func.id
@@ -355,6 +356,14 @@ class Expressions:
             raise Unknown(f"{name} of a {given.kind}")
         return self._intrinsic(self._intrinsics[f"{name}_f{given.kind.bits}"], [given])
 
+    def _of_library(self, name: str, given: Typed) -> Typed:
+        """A function of Python's ``math``: of these, generated source knows the two that are LLVM's too."""
+        form = next((form for form in FORMATS if Kind(form.dtype) == given.kind), None)
+        if form is None or name not in ("math.sqrt", "math.log"):
+            raise Unknown(f"the call {name}({given.kind})")
+        machine = Machine(self._builder, form)
+        return Typed(given.kind, machine.call(name.replace("math", "llvm"), Value(machine, given.raw)).raw)
+
     def _magnitude(self, given: Typed) -> Typed:
         builder = self._builder
         if given.kind in (FLOAT32, FLOAT64):
@@ -366,6 +375,12 @@ class Expressions:
         """The smaller or larger of two whole numbers; for floats there are functions that say what NaN does."""
         left, right = self._integers(a, b)
         return Typed(INT64, self._builder.select(self._builder.icmp_signed(sign, left, right), left, right))
+
+
+def _beside_float(given: Typed, other: Typed) -> Typed:
+    """A small whole number of the text that is compared with a float, as a float: no rounding changes it."""
+    small = given.kind == INT64 and given.literal is not None and abs(given.literal) <= 2**24
+    return constant(other.kind, given.literal or 0.0) if small and other.kind in (FLOAT32, FLOAT64) else given
 
 
 def _is_plain(node: ast.expr) -> bool:
