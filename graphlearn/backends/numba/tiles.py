@@ -30,7 +30,7 @@ from graphlearn.program.steps import (
 )
 from graphlearn.program.tiling import operations, row_size
 
-_MOST = 1500  # operations of a tile up to which it is written out: a compile time of about a second
+_MOST = 1500  # operations of a tile up to which it is written out: a compile time of less than a second
 _INLINE = 70  # longest text of a value that is written where it is used
 _BLOCK = 256  # tiles whose sums are added up apart, so that the error of a long sum does not grow with its length
 _DATA = ("float32", "float64", "int64")

@@ -31,7 +31,7 @@ from graphlearn.program.steps import (
     Value,
 )
 
-_MOST = 1200  # operations up to which a loop is unrolled: a compile time of about a second
+_MOST = 1200  # operations up to which a loop is unrolled: a compile time of less than a second
 _INLINE = 70  # longest text of a value that is written where it is used
 _TESTS = ("logical_not", "logical_and", "logical_or")
 
