@@ -57,8 +57,9 @@ class Table(dict[Key, _Entry]):
                 return fresh
             return first
 
-    def _drop(self, entry: _Entry) -> None:
-        with _LOCK:
+    def _drop(self, entry: _Entry, lock: Any = _LOCK) -> None:
+        # The lock is an argument: where objects outlive the modules, at the end of a process, globals are None.
+        with lock:
             # A younger object may stand in the dead one's place.
             if self.get(entry.key) is entry:
                 del self[entry.key]

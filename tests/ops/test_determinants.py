@@ -203,5 +203,7 @@ def test_rows_or_columns_of_very_different_size(axis, sizes):
     for backend in BACKENDS:
         number, first, _ = determinant(4, "float64", backend)(a=value)
         number_far, first_far, _ = determinant(4, "float64", backend)(a=far)
-        assert number_far == np.ldexp(number, total)
-        np.testing.assert_array_equal(first_far, np.ldexp(first, total - powers))
+        with np.errstate(over="ignore"):  # what rounding leaves of a determinant of 0 may be infinite once it is scaled
+            wanted, wanted_first = np.ldexp(number, total), np.ldexp(first, total - powers)
+        assert number_far == wanted
+        np.testing.assert_array_equal(first_far, wanted_first)
