@@ -68,7 +68,8 @@ def cache_root() -> Path | None:
     chosen = os.environ.get("GRAPHLEARN_CACHE_DIR")
     if chosen:
         return Path(chosen).absolute()
-    home = os.path.expanduser("~")
+    # Python takes an empty HOME for the root folder.
+    home = "" if os.environ.get("HOME") == "" else os.path.expanduser("~")
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA", "")
     elif sys.platform == "darwin":

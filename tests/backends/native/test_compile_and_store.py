@@ -292,6 +292,13 @@ def test_no_home_stops_nothing(monkeypatch):
     assert cache_info().directory is None and not cache_info().usable
 
 
+def test_an_empty_home_is_no_home(monkeypatch):
+    for name in ("GRAPHLEARN_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "")
+    assert store.cache_root() is None
+
+
 @pytest.mark.parametrize("call", ["open", "replace"])
 def test_a_full_disk_stops_nothing_and_leaves_nothing(folder, monkeypatch, call):
     def full(*given, **options):
