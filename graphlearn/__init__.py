@@ -40,6 +40,7 @@ from graphlearn.graph.leaves import constant, input, parameter, state  # the fie
 from graphlearn.graph.node import Node
 from graphlearn.graph.scope import scope
 from graphlearn.graph.traverse import symbols
+from graphlearn.learn.telling import install_teller
 from graphlearn.ops import random
 from graphlearn.ops.activations import (
     binary_cross_entropy,
@@ -221,7 +222,13 @@ def _narrate(*training: Any) -> Any:
     return importlib.import_module("graphlearn.teach.notes").note_training(*training)
 
 
+def _tell(*rewritten: Any) -> Any:
+    """What was rewritten, in words, likewise."""
+    return importlib.import_module("graphlearn.render.rewriting").tell_rewrites(*rewritten)
+
+
 install_narrator(_narrate)
+install_teller(_tell)
 
 
 def __getattr__(name: str) -> Any:

@@ -37,8 +37,6 @@ SAME_FLOOR = {("__main__", "cli"), ("cli", "__init__")}
 LAZY = {
     "graphlearn/__init__.py": "loads SymPy, matplotlib and Numba only when one of their names is asked for",
     "graphlearn/backends/registry.py": "a backend, or its planner, is imported on first use: Numba takes 0.3 s",
-    "graphlearn/backends/native/compile.py": "the front end is imported where something must be compiled (10 ms)",
-    "graphlearn/learn/plan.py": "words and their writers are imported where the loss was rewritten (25 ms)",
 }
 
 # Files that are one long table; a table may be longer than LONGEST_FILE.

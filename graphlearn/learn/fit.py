@@ -24,6 +24,7 @@ from graphlearn.learn.loop import Loop
 from graphlearn.learn.optim import Optimizer
 from graphlearn.learn.plan import Plan, make_plan, require_loss
 from graphlearn.learn.progress import Pace, Progress
+from graphlearn.learn.telling import tell
 from graphlearn.learn.values import Values
 from graphlearn.program.narration import narrate
 
@@ -108,10 +109,8 @@ class Trainer:
         if self._latest is None:
             return ""
         (plan, *_), _, run = self._latest
-        remarks = plan.step.remarks or ("The loss is computed as it is written.",)
-        if run.program is None:
-            return "\n".join(remarks)
-        return run.program.describe() if plan.step.remarks else "\n".join([*remarks, "", run.program.describe()])
+        told = tell(plan.rewrites, plan.given) if plan.rewrites else ("The loss is computed as it is written.",)
+        return "\n".join(told if run.program is None else [*told, "", run.program.describe()])
 
 
 class Borders:

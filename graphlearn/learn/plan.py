@@ -38,6 +38,7 @@ class Plan:
         structure: of the optimizers whose step this is.
         given: the model's loss as it was given.
         parameters: what is trained.
+        rewrites: what made ``loss`` of ``given``.
     """
 
     step: TrainingStep
@@ -49,6 +50,7 @@ class Plan:
     structure: tuple[object, ...]
     given: Node
     parameters: tuple[Node, ...]
+    rewrites: tuple[Rewrite, ...]
 
     def run_values(self, seed: int, step: int) -> dict[Node, np.ndarray]:
         """Values for the leaves of a run: nothing where nothing is drawn.
@@ -66,7 +68,7 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
     """Join loss, gradients and updates to one graph.
 
     The loss is first brought into the form that loses no digits, by the rules of `graphlearn.calculus` that are called
-    stabilising; the step's remarks say which.
+    stabilising; ``rewrites`` holds which.
 
     An input of a fixed shape stays the same from step to step, so that it is handed over as a state without update: its
     value then changes without compiling anew. The step of random numbers becomes a state that counts itself.
@@ -89,12 +91,13 @@ def make_plan(loss: Node, layout: Layout, parameters: Sequence[Node], optimizer:
     if drawn:
         scalars = (*scalars, drawn[SEED])
         nodes[drawn[STEP]] = drawn[STEP] + 1
-    remarks = _tell(stable.rewrites, loss) if stable.rewrites else ()
     names = {} if target is loss else _kept_names(loss, {o: moved.get(n, n) for o, n in stable.mapping.items()})
     names |= _adjoint_names(target, nodes, updates.adjoints, names)
-    step = TrainingStep(target, nodes, layout.batched, scalars, layout.axis, remarks, names)
+    step = TrainingStep(target, nodes, layout.batched, scalars, layout.axis, names)
     symbols(*step.roots)
-    return Plan(step, updates, layout, carriers, computed, drawn, optimizer.structure, loss, tuple(parameters))
+    return Plan(
+        step, updates, layout, carriers, computed, drawn, optimizer.structure, loss, tuple(parameters), stable.rewrites
+    )
 
 
 def _kept_names(loss: Node, became: Mapping[Node, Node]) -> dict[Node, str]:
@@ -105,12 +108,6 @@ def _kept_names(loss: Node, became: Mapping[Node, Node]) -> dict[Node, str]:
         if old in names and not new.full_name and new.op.name != "constant":
             kept.setdefault(new, names[old])
     return kept
-
-
-def _tell(rewrites: Sequence[Rewrite], loss: Node) -> tuple[str, ...]:
-    from graphlearn.render.rewriting import tell_rewrites
-
-    return tell_rewrites(rewrites, [loss])
 
 
 def require_loss(loss: Node | None) -> Node:

@@ -132,12 +132,11 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         body, blocks = put_together(body, first_update, worth=WORTH if tiles is None else 0)
     steps = [*gathers, *body, *delayed]
     names = _sections(steps, len(gathers) + first_update, set(topological(roots[:1])))
-    remarks = step.remarks
     if tiles is not None:
         tiled = _with_tile(steps, names, step.axis, tiles)
         if isinstance(tiled, str):
             without = build_training(step, precision, replace(batching, tiles=None))
-            return replace(without, remarks=(*remarks, f"rows are not taken in tiles: {tiled}"))
+            return replace(without, remarks=(f"rows are not taken in tiles: {tiled}",))
         steps, names = tiled
     return Program(
         steps=tuple(steps),
@@ -152,7 +151,6 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         names=table.names,
         origin=graph.origin,
         nonempty=_nonempty(order),
-        remarks=remarks,
     )
 
 

@@ -19,7 +19,6 @@ class TrainingStep:
         data: inputs that are taken from the data, batch by batch: their leading axis is the free axis ``axis``.
         scalars: inputs of shape ``()`` that are fixed for a call and may change between calls (learning rate, ...).
         axis: name of the free axis along which data is batched; empty when the data has none.
-        remarks: what was done to the loss before it came here, a line each; `Program.describe` repeats them.
         names: unnamed node -> the name that a person knows it by, from the loss as it was given.
     """
 
@@ -28,7 +27,6 @@ class TrainingStep:
     data: tuple[Node, ...]
     scalars: tuple[Node, ...]
     axis: str
-    remarks: tuple[str, ...] = ()
     names: Mapping[Node, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

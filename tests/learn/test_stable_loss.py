@@ -68,7 +68,7 @@ def test_only_stabilising_rules_are_applied():
     loss = gl.mean(2.0 * gl.square(x @ w - t) + 2.0 * gl.square(x @ w)) + gl.sum(w) * 0.0
     plan = make_plan(loss, lay_out(loss), [w], gl.optim.SGD(0.1))
     assert plan.loss is loss  # shorter forms exist, of other bits
-    assert not plan.step.remarks
+    assert not plan.rewrites
     assert {rule.kind for rule in RULES} == {"exact", "stabilising"}
 
 

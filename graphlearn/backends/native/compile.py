@@ -13,6 +13,7 @@ import weakref
 from typing import Any
 
 from graphlearn.backends.native import blas, objects, store
+from graphlearn.backends.native.frontend import MachineCode, compile_source
 from graphlearn.backends.native.function import NativeFunction
 from graphlearn.backends.native.signature import Signature
 from graphlearn.backends.native.texts import fingerprint
@@ -108,8 +109,6 @@ def _compiled(
 ) -> NativeFunction:
     if any(routine in source for routine in ("gemm_", "gemv_")):
         blas.register()
-    from graphlearn.backends.native.frontend import compile_source
-
     code = compile_source(source, entry, signature, identity=identity, fast=fast, straight=straight)
     names, note = _store(identity, source, code)
     return NativeFunction(
@@ -119,7 +118,7 @@ def _compiled(
     )  # fmt: skip
 
 
-def _store(identity: str, source: str, code: Any) -> tuple[frozenset[str], str]:
+def _store(identity: str, source: str, code: MachineCode) -> tuple[frozenset[str], str]:
     """Store the object if it may be; return the names that it leaves open and why it was not stored as such."""
     if code.data is None:
         return blas.SYMBOLS, f"this Numba gives no access to the compiled object{code.note and f', and {code.note}'}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Callable
@@ -118,4 +117,6 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _remove(folder: Path) -> None:
+    import shutil  # with three compressors, 4 ms that a loaded object does not need
+
     shutil.rmtree(folder, ignore_errors=True)
