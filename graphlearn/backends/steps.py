@@ -31,6 +31,11 @@ def write_out(found: Sequence[np.ndarray], out: Sequence[np.ndarray]) -> tuple[n
     return tuple(out)
 
 
+def exist(places: np.ndarray, rows: int) -> bool:
+    """Whether all numbers of rows are from 0 to below ``rows``, found in one pass: as bits, those below 0 are huge."""
+    return not places.size or int(np.asarray(places, np.int64).view(np.uint64).max()) < rows
+
+
 def check_steps(
     counts: np.ndarray, order: np.ndarray | None, losses: np.ndarray, *, rows: int | None, capacity: int
 ) -> None:
@@ -58,7 +63,7 @@ def check_steps(
         raise DataError(
             f"a batch needs 1 to {capacity} rows; got {counts.min()} to {counts.max()}. Change counts or batch_size."
         )
-    if len(order) < counts.sum() or order.min() < 0 or order.max() >= rows:
+    if len(order) < counts.sum() or not exist(order, rows):
         raise DataError(
             f"order needs {counts.sum()} row numbers from 0 to {rows - 1}; got {len(order)}, from {order.min()} to "
             f"{order.max()}. Correct it."

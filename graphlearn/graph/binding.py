@@ -278,6 +278,8 @@ def check_fits(shape: tuple[int, ...], kind: ArrayType, what: str) -> None:
     Raises:
         ShapeError: they differ.
     """
+    if shape == kind.shape:
+        return
     fits = len(shape) == kind.rank and all(isinstance(d, str) or d == n for d, n in zip(kind.shape, shape, strict=True))
     if not fits:
         raise ShapeError(

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from graphlearn.backends.steps import exist
 from graphlearn.errors import DataError, OptionError
 from graphlearn.graph.streams import check_seed
 from graphlearn.learn.stream import shuffles
@@ -183,6 +184,7 @@ def _check_order(order: object, rows: int, epochs: int, batch_size: int | None) 
             f"order needs a number of steps that the epochs divide; got {len(array)} steps and epochs={epochs}. Use "
             "epochs=1."
         )
-    if array.min() < 0 or array.max() >= rows:
+    places = np.ascontiguousarray(array, np.int64)  # what is too large for it is below 0 then
+    if not exist(places, rows):
         raise DataError(f"order needs row numbers from 0 to {rows - 1}; got {array.min()} to {array.max()}.")
-    return np.ascontiguousarray(array, np.int64)
+    return places

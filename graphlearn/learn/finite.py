@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from graphlearn.errors import DataError
@@ -9,6 +11,8 @@ from graphlearn.graph.binding import at_place
 from graphlearn.graph.node import Node
 
 _BLOCK = 2**18  # entries that are looked at together: their truths stay in the cache
+_FEW = 2**10  # entries of which the sum of squares is quicker than as many truths
+_NOWHERE = np.empty(0, np.int64)
 
 
 def lower(array: np.ndarray, dtype: str, leaf: Node, what: str, cure: str, first_row: int = 0) -> np.ndarray:
@@ -28,8 +32,8 @@ def lower(array: np.ndarray, dtype: str, leaf: Node, what: str, cure: str, first
     lowered = array
     if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):
         with np.errstate(over="ignore"):  # an overflow is found, and named, below
-            lowered = np.require(array, dtype, ("C_CONTIGUOUS", "ALIGNED")).reshape(array.shape)
-    bad = _not_finite(lowered) if leaf.type.is_float else np.empty(0, np.int64)
+            lowered = array.astype(dtype, order="C", subok=False)
+    bad = _not_finite(lowered) if leaf.type.is_float else _NOWHERE
     if not bad.size:
         return lowered
     place = tuple(int(k) for k in np.unravel_index(bad[0], lowered.shape))
@@ -45,9 +49,18 @@ def lower(array: np.ndarray, dtype: str, leaf: Node, what: str, cure: str, first
     raise DataError(f"{what} needs finite numbers; got {lowered[place]}{shown}{more}. {cure}", nodes=(leaf,))
 
 
+def is_finite(array: np.ndarray) -> bool:
+    """Whether no entry of a C-ordered float array is NaN or infinite."""
+    if array.size <= _FEW and math.isfinite(np.vdot(array, array)):  # a square may overflow where its entry does not
+        return True
+    flat = array.reshape(-1)
+    return all(np.isfinite(flat[k : k + _BLOCK]).all() for k in range(0, flat.size, _BLOCK))
+
+
 def _not_finite(array: np.ndarray) -> np.ndarray:
     """Places in row-major order; by blocks, so that an array larger than memory is no obstacle."""
+    if is_finite(array):
+        return _NOWHERE
     flat = array.reshape(-1)
     starts = range(0, flat.size, _BLOCK)
-    found = [k + np.flatnonzero(~np.isfinite(flat[k : k + _BLOCK])) for k in starts]
-    return np.concatenate(found) if found else np.empty(0, np.int64)
+    return np.concatenate([k + np.flatnonzero(~np.isfinite(flat[k : k + _BLOCK])) for k in starts])

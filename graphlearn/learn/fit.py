@@ -18,6 +18,7 @@ from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.learn.data import lay_out
 from graphlearn.learn.failure import Failure, advise, find_culprit
+from graphlearn.learn.finite import is_finite
 from graphlearn.learn.history import History
 from graphlearn.learn.interrupt import Interrupt
 from graphlearn.learn.loop import Loop
@@ -44,6 +45,7 @@ class Trainer:
         self._loss = loss
         self._parameters = tuple(parameters)
         self._precision = precision
+        self.pace = Pace()  # of the latest run
         self._plans: dict[tuple[object, ...], Plan] = {}
         self._latest: tuple[tuple[Plan, str, int, Speed], dict[Node, np.ndarray], TrainingRun] | None = None
 
@@ -64,6 +66,7 @@ class Trainer:
         # Copies: what the caller writes into the arrays must not reach a training, nor be taken for what it was given.
         # A file may be larger than memory, so it is read where it lies.
         data = {leaf: array if is_mapped(array) else array.copy() for leaf, array in data.items()}
+        self.pace = Pace()
         self._latest = None  # two sets of data may be more than there is room for
         run = load_backend(backend).open_training(plan.step, data, self._precision, capacity, speed)
         self._latest = (key, data, run)
@@ -161,6 +164,7 @@ class Fit:
         optimizer: its state and counters likewise.
         borders: what happens after stated epochs.
         precision: of the computation.
+        pace: of the chunks.
     """
 
     def __init__(
@@ -172,6 +176,7 @@ class Fit:
         optimizer: Optimizer,
         borders: Borders,
         precision: str,
+        pace: Pace,
     ) -> None:
         self._plan = plan
         self._loop = loop
@@ -180,6 +185,7 @@ class Fit:
         self._optimizer = optimizer
         self._borders = borders
         self._precision = precision
+        self._pace = pace
         self._steps_before = optimizer.steps
         self._started = time.perf_counter()
 
@@ -192,7 +198,7 @@ class Fit:
         try:
             with Interrupt() as interrupt, progress:
                 self._run(progress, interrupt)
-            if not all(np.isfinite(a).all() for a in self._loop.values().values() if a.dtype.kind == "f"):
+            if not all(is_finite(a) for a in self._loop.values().values() if a.dtype.kind == "f"):
                 raise self._failure()
         finally:
             self._store()
@@ -201,14 +207,13 @@ class Fit:
         loop = self._loop
         per_epoch = loop.batches.steps_per_epoch
         stride = self._borders.period * per_epoch
-        pace = Pace(per_epoch)
         while loop.done < loop.total:
             limit = min(loop.total - loop.done, stride - loop.place % stride if stride else loop.total)
-            steps = pace.next(loop.place, limit)
+            steps = self._pace.next(loop.place, limit, per_epoch)
             started = time.perf_counter()
             if not loop.advance(steps):
                 raise self._failure()
-            pace.note(steps, time.perf_counter() - started)
+            self._pace.note(steps, time.perf_counter() - started)
             progress.show(loop.done, -(-loop.place // per_epoch), float(loop.losses[-1]))
             if stride and loop.place % stride == 0 and self._visit():
                 return
@@ -253,13 +258,14 @@ class Fit:
     def history(self) -> History:
         """The record so far."""
         epochs, losses = zip(*self._borders.validation, strict=True) if self._borders.validation else ((), ())
+        loop = self._loop
         return History(
-            self._loop.losses.copy(),
-            self._loop.mean_losses(),
+            loop.losses if loop.done == loop.total else loop.losses.copy(),  # nothing is written there any more
+            loop.mean_losses(),
             np.array(losses, np.float64),
             np.array(epochs, np.int64),
             time.perf_counter() - self._started,
-            self._loop.compute_seconds,
+            loop.compute_seconds,
         )
 
     # --- when a value is not finite -----------------------------------------------------------------------------------

@@ -128,7 +128,11 @@ class Loop:
         per_epoch, begin = self.batches.steps_per_epoch, self.batches.begin
         if not self.epochs_done:
             return np.empty(0)
-        losses = self._losses[: self.epochs_done * per_epoch - begin]
-        first = np.average(losses[: per_epoch - begin], weights=self.batches.counts[begin:])
-        weights = self.batches.counts / self.batches.counts.sum()
-        return np.concatenate([[first], losses[per_epoch - begin :].reshape(-1, per_epoch) @ weights])
+        losses, counts = self._losses[: self.epochs_done * per_epoch - begin], self.batches.counts
+        if per_epoch == 1:
+            return losses.copy()
+        left = -begin % per_epoch  # steps of an epoch that an earlier fit has begun
+        whole = np.asarray(losses[left:].reshape(-1, per_epoch) @ (counts / counts.sum()))
+        if not left:
+            return whole
+        return np.concatenate([[np.average(losses[:left], weights=counts[begin:])], whole])

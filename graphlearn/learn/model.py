@@ -196,7 +196,7 @@ class Model:
             run = self._trainer.open(plan, arrays, backend, batches.capacity, speed)
             loop = Loop(run, batches, epochs, start_values(plan, arrays, self._values, optimizer, self.precision))
             self._loop = loop
-            fit = Fit(plan, loop, arrays, self._values, optimizer, borders, self.precision)
+            fit = Fit(plan, loop, arrays, self._values, optimizer, borders, self.precision, self._trainer.pace)
             try:
                 fit.run(progress)
             finally:

@@ -7,18 +7,13 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 _TARGET = 0.025  # seconds per chunk: short for a person, 1000 times longer than the cost of a call
-_GROWTH = 16  # the first chunk is one step, since a step may take a second; a million are reached after five chunks
+_GROWTH = 1024  # the first chunk is one step, since a step may take a second; a million are reached after three chunks
 
 
 class Pace:
-    """How many steps the next chunk takes, so that it lasts about 25 ms.
+    """How many steps the next chunk takes, so that it lasts about 25 ms; kept from fit to fit of one compiled run."""
 
-    Args:
-        steps_per_epoch: chunks longer than an epoch hold whole epochs.
-    """
-
-    def __init__(self, steps_per_epoch: int) -> None:
-        self._epoch = steps_per_epoch
+    def __init__(self) -> None:
         self._steps = 1
 
     def note(self, steps: int, seconds: float) -> None:
@@ -26,10 +21,19 @@ class Pace:
         wanted = int(steps * _TARGET / seconds) if seconds > 0 else self._steps * _GROWTH
         self._steps = max(1, min(wanted, self._steps * _GROWTH))
 
-    def next(self, done: int, limit: int) -> int:
-        """Steps of the next chunk, from 1 to ``limit``."""
+    def next(self, done: int, limit: int, steps_per_epoch: int) -> int:
+        """Steps of the next chunk.
+
+        Args:
+            done: steps that were made before.
+            limit: the most.
+            steps_per_epoch: a chunk that is longer than an epoch holds whole epochs.
+
+        Returns:
+            A number from 1 to ``limit``.
+        """
         steps = self._steps
-        beyond = (done + steps) % self._epoch
+        beyond = (done + steps) % steps_per_epoch
         if beyond < steps:  # an epoch ends inside: end the chunk there
             steps -= beyond
         return min(steps, limit)

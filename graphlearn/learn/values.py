@@ -9,7 +9,7 @@ import numpy as np
 
 from graphlearn.backends.registry import lowered
 from graphlearn.errors import GraphUseError, OptionError, ShapeError
-from graphlearn.graph.binding import check_array
+from graphlearn.graph.binding import check_array, check_numbers
 from graphlearn.graph.kin import kin
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import find_leaf
@@ -33,6 +33,7 @@ class Values(MutableMapping[str, np.ndarray]):
 
     def __init__(self, table: Mapping[str, Node], precision: str, seed: int) -> None:
         self._table = dict(table)
+        self._dtypes = {leaf: lowered(leaf.dtype, precision) for leaf in table.values()}
         self._precision = precision
         self._seed = seed
         self._arrays: dict[Node, np.ndarray] = {}
@@ -44,9 +45,9 @@ class Values(MutableMapping[str, np.ndarray]):
 
     def store(self, arrays: Mapping[Node, np.ndarray]) -> None:
         """Take over arrays that are known to fit; leaves of others are passed over."""
-        for leaf in self._table.values():
-            if leaf in arrays:
-                self._arrays[leaf] = _frozen(arrays[leaf], lowered(leaf.dtype, self._precision))
+        for leaf, array in arrays.items():
+            if leaf in self._dtypes:
+                self._arrays[leaf] = _frozen(array, self._dtypes[leaf])
 
     def arrays(self) -> dict[Node, np.ndarray]:
         """Leaf -> read-only array."""
@@ -78,8 +79,8 @@ class Values(MutableMapping[str, np.ndarray]):
         for name, value in new.items():
             leaf = self._leaf(name)
             what = f"values[{leaf.full_name!r}]"
-            array = check_array(value, leaf.type, what)
-            arrays[leaf] = lower(array, lowered(leaf.dtype, self._precision), leaf, what, "Give finite ones.")
+            array = (check_numbers if leaf.type.is_float else check_array)(value, leaf.type, what)
+            arrays[leaf] = lower(array, self._dtypes[leaf], leaf, what, "Give finite ones.")
         self.store(arrays)
 
     def __delitem__(self, name: object) -> NoReturn:

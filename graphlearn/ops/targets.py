@@ -72,9 +72,10 @@ def check_target(demand: Demand, array: np.ndarray, what: str) -> None:
         DataError: names the first entry that cannot be, and its place.
     """
     classes = demand.classes
-    bad = np.argwhere((array < 0) | (array >= classes if classes else array > 1))
-    if not len(bad):
+    wrong = (array < 0) | (array >= classes if classes else array > 1)
+    if not wrong.any():
         return
+    bad = np.argwhere(wrong)
     place = tuple(int(k) for k in bad[0])
     more = f", {len(bad)} such entries in all" if len(bad) > 1 else ""
     got = f"got {array[place]}{at_place(place)}{more}"

@@ -88,17 +88,17 @@ def test_batches_need_a_free_axis() -> None:
 
 
 def test_the_pace_grows_to_its_target_and_ends_chunks_with_epochs() -> None:
-    pace = Pace(10)
-    assert pace.next(0, 10_000) == 1  # a step of a large network takes longer than a chunk should
+    pace = Pace()
+    assert pace.next(0, 10_000, 10) == 1  # a step of a large network takes longer than a chunk should
     pace.note(1, 1e-6)
-    assert pace.next(0, 10_000) == 10  # 16 times as many, not 25,000 at once, and whole epochs
+    assert pace.next(0, 10_000, 10) == 1020  # 1024 times as many, not 25,000 at once, and whole epochs
     pace.note(1000, 1.0)
-    assert pace.next(0, 10_000) == 20  # 25 ms
+    assert pace.next(0, 10_000, 10) == 20  # 25 ms
     pace.note(20, 20.0)
-    assert pace.next(0, 10_000) == 1
-    assert pace.next(0, 10_000) <= 10_000
-    long = Pace(1000)
-    long.note(10, 0.0025)
-    assert long.next(0, 10_000) == 16  # an epoch longer than a chunk is cut
-    assert long.next(990, 10_000) == 10  # but no chunk reaches over its end
-    assert long.next(0, 5) == 5
+    assert pace.next(0, 10_000, 10) == 1
+    pace.note(10, 0.00025)
+    assert pace.next(0, 10_000, 1000) == 1000  # an epoch that ends inside ends the chunk
+    pace.note(10, 0.0025)
+    assert pace.next(0, 10_000, 1000) == 100  # an epoch longer than a chunk is cut
+    assert pace.next(990, 10_000, 1000) == 10  # but no chunk reaches over its end
+    assert pace.next(0, 5, 1000) == 5

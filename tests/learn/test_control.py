@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -44,10 +45,10 @@ def same(one: gl.Model, two: gl.Model) -> bool:
 
 @pytest.mark.parametrize("seconds", [5e-8, 3e-6, 4e-4, 0.0049])
 def test_chunks_last_from_10_to_50_ms_whatever_a_step_takes(seconds: float) -> None:
-    pace = Pace(1)
+    pace = Pace()
     done, lasts = 0, []
     for _ in range(30):
-        steps = pace.next(done, 10**9)
+        steps = pace.next(done, 10**9, 1)
         lasts.append(seconds * steps + 1e-6)
         pace.note(steps, lasts[-1])
         done += steps
@@ -56,10 +57,22 @@ def test_chunks_last_from_10_to_50_ms_whatever_a_step_takes(seconds: float) -> N
 
 
 def test_a_step_longer_than_a_chunk_is_a_chunk() -> None:
-    pace = Pace(100)
+    pace = Pace()
     for done in range(5):
-        assert pace.next(done, 100) == 1
+        assert pace.next(done, 100, 100) == 1
         pace.note(1, 2.0)
+
+
+def test_the_pace_of_a_run_is_kept_for_the_next_fit_of_it() -> None:
+    model, data = network()
+    options: dict[str, Any] = {"optimizer": gl.optim.SGD(0.1), "batch_size": 8, "epochs": 2}
+    model.fit(data, **options)
+    first = model._trainer.pace
+    model.fit(data, **options)
+    assert model._trainer.pace is first
+    assert first.next(0, 10**9, 1) > 1  # it has learned something
+    model.fit({name: array[:-1] for name, array in data.items()}, **options)
+    assert model._trainer.pace is not first
 
 
 NETWORKS: dict[str, Callable[[], Made]] = {
@@ -84,8 +97,9 @@ class Random(Pace):
     def note(self, steps: int, seconds: float) -> None:
         pass
 
-    def next(self, done: int, limit: int) -> int:
-        return min(int(next(self._lengths)), limit)
+    def next(self, done: int, limit: int, steps_per_epoch: int) -> int:
+        # A chunk never reaches over the end of an epoch, unless it holds whole ones.
+        return min(int(next(self._lengths)), limit, steps_per_epoch - done % steps_per_epoch)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -93,14 +107,7 @@ def test_no_bit_depends_on_the_chunks(name: str, monkeypatch: pytest.MonkeyPatch
     finals: list[tuple[gl.Model, gl.learn.History]] = []
     rng = np.random.Generator(np.random.Philox(key=2))
     for lengths in (itertools.repeat(10**9), itertools.repeat(1), iter(rng.integers(1, 9, 10_000))):
-        # A chunk never reaches over the end of an epoch, unless it holds whole ones.
-        def paced(per_epoch: int, lengths: Any = lengths) -> Pace:
-            pace = Random(lengths)
-            whole = Random.next
-            pace.next = lambda done, limit: min(whole(pace, done, limit), per_epoch - done % per_epoch)  # type: ignore[method-assign]
-            return pace
-
-        monkeypatch.setattr(fit_module, "Pace", paced)
+        monkeypatch.setattr(fit_module, "Pace", functools.partial(Random, lengths))
         model, data = NETWORKS[name]()
         batch = {"batch_size": 8} if data else {}
         finals.append((model, model.fit(data, optimizer=gl.optim.Adam(0.01), epochs=40, **batch)))
