@@ -62,6 +62,13 @@ def test_import_stays_light() -> None:
     assert not loaded & set(HEAVY), "these are to be loaded on first use"
 
 
+def test_import_brings_nothing_that_plans_writes_or_explains() -> None:
+    late = ("program.steps", "program.build", "backends.forms", "backends.saved", "backends.native", "teach", "render")
+    code = "import sys, graphlearn; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {f"graphlearn.{name}" for name in late} & set(done.stdout.split()), "loaded by backends/registry.py"
+
+
 # --- each rule catches what it is there for --------------------------------------------------------------------------
 
 CLEAN = {

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphlearn.backends.numpy.interpreter import check_indices
-from graphlearn.backends.registry import check_precision, check_speed, load_backend
-from graphlearn.backends.saved import save_call
+from graphlearn.backends.registry import check_precision, check_speed, load_backend, load_saver
 from graphlearn.errors import GraphUseError, NameClashError, OptionError, UnknownNameError
 from graphlearn.graph.binding import Binding, bind
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_mapping, check_sequence
 from graphlearn.graph.traverse import formed_as, leaves_in, require_nodes, symbols_in, topological
 from graphlearn.ops.places import gathers
+
+if TYPE_CHECKING:
+    import pathlib
 
 
 class Function:
@@ -150,7 +151,8 @@ class Function:
                 "save_source needs a function with code of its own; this one is a tape, or by another backend than "
                 '"numba". Compile a smaller graph, with backend="numba".'
             )
-        return save_call(path, saved(binding.arrays, binding.sizes))
+        written: pathlib.Path = load_saver().save_call(path, saved(binding.arrays, binding.sizes))
+        return written
 
     def __repr__(self) -> str:
         names = ", ".join(leaf.full_name for leaf in self._leaves)

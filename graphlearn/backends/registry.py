@@ -6,16 +6,18 @@ import importlib
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from graphlearn.backends.forms import Form
 from graphlearn.errors import OptionError
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_choice, check_flag
 from graphlearn.program.narration import Notes
 from graphlearn.program.training import TrainingStep
+
+if TYPE_CHECKING:
+    from graphlearn.backends.forms import Form
 
 # When the modules that plan and write code were imported: files that changed later are not those that run.
 IMPORTED = time.time()
@@ -133,6 +135,16 @@ def load_backend(name: str) -> Backend:
 def load_planner() -> Any:
     """What plans, writes and compiles for Numba: imported only where nothing is kept of an earlier process (30 ms)."""
     return importlib.import_module("graphlearn.backends.numba.planner")
+
+
+def load_batching() -> Any:
+    """What cuts a function into batches of rows, on the programs of the planner (14 ms)."""
+    return importlib.import_module("graphlearn.program.batching")
+
+
+def load_saver() -> Any:
+    """What writes generated code as files: imported where somebody asks for one."""
+    return importlib.import_module("graphlearn.backends.saved")
 
 
 def check_precision(precision: str) -> str:

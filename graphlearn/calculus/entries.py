@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,8 +40,7 @@ def fitted(entry: Node, node: Node) -> Node:
     return make(find_op("cast"), (entry,), (("dtype", node.dtype),), scope=node.scope, line=node.line)
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where the nodes of one operation belong, and the few operations that they are made of."""
 
     scope: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphlearn.calculus.rules import KINDS, RULES, Rule
 from graphlearn.graph.leaves import INPUT
@@ -20,8 +20,7 @@ from graphlearn.ops.formulas import STABILISERS
 _PASSES = 32  # applications of rules at one node; each makes the expression smaller, so few are ever needed
 
 
-@dataclass(frozen=True)
-class Rewrite:
+class Rewrite(NamedTuple):
     """One application of a rule: ``rule`` made ``new`` of ``old``.
 
     Args:
@@ -39,8 +38,7 @@ class Rewrite:
     source: Node
 
 
-@dataclass(frozen=True)
-class Simplified:
+class Simplified(NamedTuple):
     """A simplified graph.
 
     Args:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from graphlearn.graph.node import Node
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One use of a rule.
 
     Args:
@@ -34,8 +33,7 @@ class Step:
     masked: bool = False
 
 
-@dataclass(frozen=True)
-class Trace:
+class Trace(NamedTuple):
     """A differentiated graph.
 
     Args:
@@ -50,4 +48,4 @@ class Trace:
     wrt: tuple[Node, ...]
     gradients: Mapping[Node, Node]
     adjoints: Mapping[Node, Node]
-    steps: tuple[Step, ...] = field(default=())
+    steps: tuple[Step, ...] = ()

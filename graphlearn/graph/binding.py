@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -46,8 +45,7 @@ def default_values(source: object) -> Mapping[Node, Any]:
     return source.default_values() if isinstance(source, HasDefaults) else {}
 
 
-@dataclass(frozen=True)
-class Binding:
+class Binding(NamedTuple):
     """One array per leaf, and the length of every free axis.
 
     Args:

@@ -7,7 +7,7 @@ something went wrong, so that nothing has to be handed down, and calls that go w
 from __future__ import annotations
 
 import inspect
-import pathlib
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
@@ -20,8 +20,8 @@ from graphlearn.graph.op import NUMPY_BUILDERS
 if TYPE_CHECKING:
     from graphlearn.graph.node import Node
 
-_PACKAGE = pathlib.Path(__file__).resolve().parents[1]
-_BUILDERS = (str(_PACKAGE / "graph"), str(_PACKAGE / "ops"))
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+_BUILDERS = (os.path.join(_PACKAGE, "graph"), os.path.join(_PACKAGE, "ops"))
 _PROTOCOLS = {"__array_ufunc__": "ufunc", "__array_function__": "function"}  # their parameter for NumPy's function
 _OPERATORS = {"truediv": "div", "getitem": "indexing"}
 _REFLECTED = ("add", "sub", "mul", "truediv", "pow", "mod", "matmul")

@@ -6,7 +6,7 @@ are specialized one after the other still share their leaves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from graphlearn.graph.frozen import FrozenArray
@@ -15,8 +15,7 @@ from graphlearn.graph.node import Node, new_node
 from graphlearn.types import ArrayType, Shape
 
 
-@dataclass(frozen=True)
-class Kin:
+class Kin(NamedTuple):
     """Where a leaf comes from.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphlearn.errors import UnsupportedOp
 from graphlearn.graph.interning import Table
@@ -25,8 +25,7 @@ FREE_ATTRIBUTES = ("shape", "axis_name")  # in which the name of a free axis may
 ULPS = (2.0, 8.0)  # largest errors of an elementwise operation that says nothing else: by the reference, compiled
 
 
-@dataclass(frozen=True)
-class Notation:
+class Notation(NamedTuple):
     """How an operation is written.
 
     Args:
@@ -47,8 +46,7 @@ class Notation:
     latex_needs: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True)
-class Opening:
+class Opening(NamedTuple):
     """The textbook graph behind an operation, as a derivation shows it.
 
     Args:
@@ -64,8 +62,7 @@ class Opening:
     partial: Node
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(NamedTuple):
     """Which entries of its operands an operation needs for some entries of its result.
 
     Args:

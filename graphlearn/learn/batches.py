@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graphlearn.backends.steps import exist
 from graphlearn.errors import DataError, OptionError
 from graphlearn.graph.streams import check_seed
 from graphlearn.learn.stream import shuffles
 
-Ints = NDArray[np.int64]
+Ints = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 Begun = tuple[tuple[object, ...] | None, int]
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +23,7 @@ from graphlearn.types import format_shape
 _LARGE = 2**26  # bytes of a converted copy from which it is told
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """How a loss uses its inputs.
 
     Args:

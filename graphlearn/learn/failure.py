@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ _LOGARITHMS = ("log", "log1p")
 _BOUNDED = (*_LOGARITHMS, "sqrt", "div", "pow")  # operations that are not finite for some finite operands
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """A training that stopped being finite.
 
     Args:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphlearn.backends.forms import Form
 from graphlearn.backends.mapped import is_mapped
-from graphlearn.backends.registry import PLAIN, Speed, TrainingRun, load_backend, lowered
-from graphlearn.backends.saved import Repetition, save_repetition
+from graphlearn.backends.registry import PLAIN, Speed, TrainingRun, load_backend, load_saver, lowered
 from graphlearn.errors import NonFiniteError, OptionError
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
@@ -28,6 +25,11 @@ from graphlearn.learn.progress import Pace, Progress
 from graphlearn.learn.telling import tell
 from graphlearn.learn.values import Values
 from graphlearn.program.narration import narrate
+
+if TYPE_CHECKING:
+    import pathlib
+
+    from graphlearn.backends.forms import Form
 
 Arrays = Mapping[Node, np.ndarray]
 
@@ -103,8 +105,10 @@ class Trainer:
         given = {
             leaf.full_name: np.asarray(array, lowered(leaf.dtype, self._precision)) for leaf, array in data.items()
         }
-        made = Repetition(tuple(forms), start | known, given, counts, order, loop.batches.steps_per_epoch)
-        return save_repetition(path, made)
+        saver = load_saver()
+        made = saver.Repetition(tuple(forms), start | known, given, counts, order, loop.batches.steps_per_epoch)
+        written: pathlib.Path = saver.save_repetition(path, made)
+        return written
 
     @property
     def description(self) -> str:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Floats = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,7 +27,7 @@ class History:
     losses: Floats
     epoch_losses: Floats
     validation: Floats
-    validation_epochs: NDArray[np.int64]
+    validation_epochs: np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
     seconds: float
     compute_seconds: float
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graphlearn.errors import OptionError
 from graphlearn.learn.stream import Stream
 
 Shape = tuple[int, ...]
-Floats = NDArray[np.float64]
+Floats = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 
 
 class Initializer(ABC):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pathlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +27,9 @@ from graphlearn.learn.progress import Progress, make_progress
 from graphlearn.learn.rows import split_rows
 from graphlearn.learn.summary import summarize
 from graphlearn.learn.values import Values
+
+if TYPE_CHECKING:
+    import pathlib
 
 Data = Mapping[Any, Any]
 Callback = Callable[["Model", int, dict[str, float]], Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ from graphlearn.program.training import TrainingStep
 from graphlearn.types import format_shape
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """One step of training.
 
     Args:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphlearn.backends.registry import CompiledFunction, lowered
+from graphlearn.backends.registry import CompiledFunction, load_batching, lowered
 from graphlearn.errors import DataError, OptionError
 from graphlearn.graph.node import Node
-from graphlearn.graph.traverse import leaves
 from graphlearn.learn.data import convert
-from graphlearn.program.build import build_function
-from graphlearn.program.program import Program
-from graphlearn.program.steps import ITEM_SIZE
-from graphlearn.program.tiling import row_obstacle
-
-_ROOM = 2**25  # bytes of intermediate results up to which all rows are computed at once
-_FEWEST = 64  # rows of a batch that nobody asked for: fewer would make products of single rows
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """What is computed row by row.
 
     Args:
@@ -83,11 +73,14 @@ def split_rows(
         DataError: the inputs have different numbers of rows.
     """
     wanted = _check_size(batch_size)
-    if wanted is None and not isinstance(program, Program):
-        return None  # the reference computes what it is given, and a tape has no rows
-    if not isinstance(program, Program):
-        program = build_function(outputs, (*leaves(outputs), *leaves(outputs, "run")), precision)
-    obstacle = _obstacle(program, outputs, {**others, **inputs})
+    if wanted is None and program is None:
+        return None  # the reference computes what it is given
+    batching = load_batching()
+    if not batching.has_rows(program):
+        if wanted is None:
+            return None
+        program = batching.plan(outputs, precision)
+    obstacle = batching.obstacle(program, outputs, {**others, **inputs})
     if obstacle and wanted is not None:
         raise OptionError(f"these outputs are not computed row by row: {obstacle}. Leave batch_size out.")
     if obstacle:
@@ -95,7 +88,7 @@ def split_rows(
     (axis,) = program.axes
     given = {leaf: array for leaf, array in inputs.items() if axis in leaf.shape}
     rows = _count(given)
-    size = min(wanted or _fitting(program, axis, rows, _converted(given, precision)), rows)
+    size = min(wanted or batching.fitting(program, axis, rows, _converted(given, precision)), rows)
     if not rows or (wanted is None and size == rows):
         return None
     fixed = {
@@ -114,21 +107,6 @@ def _check_size(batch_size: object) -> int | None:
     return int(batch_size)
 
 
-def _obstacle(program: Program, outputs: Sequence[Node], known: Mapping[Node, np.ndarray]) -> str:
-    """Why outputs cannot be computed for some rows at a time; empty where they can."""
-    if leaves(outputs, "run"):
-        return "random numbers are drawn for all rows together"
-    if len(program.axes) != 1:
-        return "there is no free axis" if not program.axes else "there are several free axes"
-    (axis,) = program.axes
-    if any(leaf not in known for leaf in leaves(outputs)):
-        return "a leaf does not belong to the model"
-    batched = [leaf for leaf in leaves(outputs) if axis in leaf.shape]
-    if not batched or any(leaf.shape[:1] != (axis,) or axis in leaf.shape[1:] for leaf in (*batched, *outputs)):
-        return f"the axis {axis!r} does not come first in every input and output"
-    return row_obstacle(program.steps, axis)
-
-
 def _count(given: Mapping[Node, np.ndarray]) -> int:
     lengths = {leaf.full_name: len(array) for leaf, array in given.items()}
     if len(set(lengths.values())) > 1:
@@ -141,14 +119,3 @@ def _converted(given: Mapping[Node, np.ndarray], precision: str) -> int:
     """Bytes of a row of copies in another dtype."""
     other = [(array, np.dtype(lowered(leaf.dtype, precision))) for leaf, array in given.items()]
     return sum(array[:1].size * dtype.itemsize for array, dtype in other if array.dtype != dtype)
-
-
-def _fitting(program: Program, axis: str, rows: int, copied: int) -> int:
-    """Rows whose intermediate results, and so many bytes each, have room."""
-    few, many = (_bytes(program, axis, n) for n in (_FEWEST, 2 * _FEWEST))
-    each = max((many - few) / _FEWEST + copied, 1)
-    return rows if _bytes(program, axis, rows) + rows * copied <= _ROOM else max(_FEWEST, int(_ROOM / each))
-
-
-def _bytes(program: Program, axis: str, rows: int) -> int:
-    return sum(n * ITEM_SIZE[dtype] for dtype, n in program.arena_sizes({axis: rows}).items())

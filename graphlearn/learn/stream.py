@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _WORDS = 4  # 64-bit words that Philox 4x64 makes per counter value
 
@@ -19,6 +21,8 @@ def philox(seed: int, purpose: str, counter: int = 0) -> np.random.Philox:
 
     Source: Salmon, Moraes, Dror and Shaw (2011), Parallel random numbers: as easy as 1, 2, 3, SC'11.
     """
+    import hashlib  # takes 3 ms, of which `import graphlearn` needs none
+
     key = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
     return np.random.Philox(key=int.from_bytes(key, "little"), counter=counter)
 

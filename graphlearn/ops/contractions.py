@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from graphlearn.errors import ShapeError
 from graphlearn.graph.blame import blaming
 from graphlearn.graph.node import Node, as_node
-from graphlearn.ops.einsum import einsum
+from graphlearn.ops.einsum import LETTERS, einsum
 from graphlearn.ops.intrinsics import mul
 from graphlearn.ops.linear import matmul
 from graphlearn.ops.shape import expand_dims, reshape
@@ -129,7 +128,7 @@ def _joined(a: Node, b: Node, first: Sequence[int], second: Sequence[int], what:
                 f"{what} needs as many axes of each operand, of equal lengths; got the axes {tuple(first)} of "
                 f"{format_shape(a.shape)} and {tuple(second)} of {format_shape(b.shape)}. Transpose an operand first."
             )
-    letters = iter(string.ascii_letters)
+    letters = iter(LETTERS)
     one = [next(letters) for _ in range(a.ndim)]
     two = [next(letters) for _ in range(b.ndim)]
     for j, k in zip(first, second, strict=True):

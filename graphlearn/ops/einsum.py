@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import string
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +21,8 @@ from graphlearn.ops.shape import broadcast_to, cast, reshape, transpose
 from graphlearn.ops.structural import build, compound, numpy_builder
 from graphlearn.ops.triangles import diagonal
 from graphlearn.types import ArrayType, Dim, Shape, format_shape, promote
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def _split(subscripts: str) -> tuple[list[str], str]:
@@ -241,13 +242,13 @@ def _lettered(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
             "einsum needs subscripts as text, such as 'ij,jk->ik', or a list of numbers from 0 to 51 after each "
             f"operand; got {given[0]!r} first, and {lists!r}. Write letters."
         )
-    texts = ["".join("..." if k is Ellipsis else string.ascii_letters[k] for k in one) for one in lists]
+    texts = ["".join("..." if k is Ellipsis else LETTERS[k] for k in one) for one in lists]
     return ",".join(texts[:count]) + (f"->{texts[count]}" if len(given) % 2 else ""), operands
 
 
 def _is_label(label: Any) -> bool:
     whole = isinstance(label, (int, np.integer)) and not isinstance(label, bool)
-    return label is Ellipsis or (whole and 0 <= label < len(string.ascii_letters))
+    return label is Ellipsis or (whole and 0 <= label < len(LETTERS))
 
 
 def _parse(subscripts: str, ranks: Sequence[int]) -> tuple[list[str], str]:
@@ -266,7 +267,7 @@ def _parse(subscripts: str, ranks: Sequence[int]) -> tuple[list[str], str]:
             raise ShapeError(
                 f"einsum needs letters, and ... at most once, in each part; got {part!r}. Write 'ij,jk->ik'."
             )
-    free = [letter for letter in string.ascii_letters if letter not in text]
+    free = [letter for letter in LETTERS if letter not in text]
     widths = [max(rank - len(one) + 3, 0) if "..." in one else 0 for one, rank in zip(labels, ranks, strict=True)]
     dots = "".join(free[: max(widths)])
     filled = [one.replace("...", dots[len(dots) - width :]) for one, width in zip(labels, widths, strict=True)]

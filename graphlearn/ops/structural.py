@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -120,11 +121,14 @@ def numpy_builder(target: Any, function: Callable[..., Any]) -> None:
         target: NumPy's function.
         function: takes some of its arguments, by NumPy's names.
     """
-    signature = inspect.signature(function)
-    accepted = frozenset(signature.parameters)
-    places = _numpy_signature(target)
+
+    @cache  # when it is first called: for some functions NumPy's signature is found by a tokenizer, which takes 3 ms
+    def signatures() -> tuple[inspect.Signature, inspect.Signature | None]:
+        return inspect.signature(function), _numpy_signature(target)
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        signature, places = signatures()
+        accepted = frozenset(signature.parameters)
         if len(args) > 1 and places is not None:
             args, kwargs = (), _placed(target, places, args, kwargs)
         if not accepted.issuperset(kwargs):
@@ -138,7 +142,7 @@ def numpy_builder(target: Any, function: Callable[..., Any]) -> None:
             ) from None
         return function(*bound.args, **bound.kwargs)
 
-    call.__dict__["__signature__"] = signature
+    call.__dict__["__wrapped__"] = function  # whose signature it has
     NUMPY_BUILDERS[target] = call
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphlearn.graph.node import Node
 from graphlearn.program.training import TrainingStep
@@ -11,8 +11,7 @@ from graphlearn.program.training import TrainingStep
 SECTIONS = ("forward", "backward", "update")
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """What a node is, or which step of the derivation gives it.
 
     Args:

@@ -18,6 +18,7 @@ from graphlearn.backends.mapped import is_mapped
 from graphlearn.errors import ConversionWarning, DataError, OptionError
 from graphlearn.learn import data as data_module
 from graphlearn.learn import finite, rows
+from graphlearn.program import batching
 
 
 def network(precision: str = "float32", width: int = 3) -> gl.Model:
@@ -69,8 +70,8 @@ MIXING: dict[str, tuple[Callable[[], Any], str]] = {
 
 @pytest.mark.parametrize("name", MIXING)
 def test_rows_that_need_each_other_are_computed_at_once(name: str, backend: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr(rows, "_ROOM", 1)
-    monkeypatch.setattr(rows, "_FEWEST", 2)
+    monkeypatch.setattr(batching, "_ROOM", 1)
+    monkeypatch.setattr(batching, "_FEWEST", 2)
     make, why = MIXING[name]
     try:
         out = make()
@@ -86,7 +87,7 @@ def test_batches_are_taken_where_intermediate_results_have_no_room(monkeypatch: 
     model, x = network(), numbers(1000, dtype="float32")
     whole = model.predict(x)
     seen: list[int] = []
-    monkeypatch.setattr(rows, "_ROOM", 4096)
+    monkeypatch.setattr(batching, "_ROOM", 4096)
     made = rows.split_rows
     monkeypatch.setattr("graphlearn.learn.model.split_rows", lambda *a: seen.append(made(*a).size) or made(*a))  # type: ignore[func-returns-value,union-attr]
     assert np.allclose(model.predict(x), whole, rtol=1e-6)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphlearn.backends.forms import Form
 from graphlearn.backends.mapped import is_mapped
 from graphlearn.backends.native import NativeFunction, aligned_zeros, recall, remember
 from graphlearn.backends.numba.identity import Request, identify_training
@@ -20,6 +19,9 @@ from graphlearn.graph.node import Node
 from graphlearn.program.canonical import Telling
 from graphlearn.program.narration import Notes
 from graphlearn.program.training import TrainingStep
+
+if TYPE_CHECKING:
+    from graphlearn.backends.forms import Form
 
 
 class _Compiled:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node, make
@@ -12,8 +12,7 @@ from graphlearn.types import reduce_shape
 Rewriter = Callable[[Node], Node | None]
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule of simplification.
 
     Args:
