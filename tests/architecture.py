@@ -36,7 +36,7 @@ SAME_FLOOR = {("__main__", "cli"), ("cli", "__init__")}
 # Files that may load our own package on first use (DESIGN.md, "Lazy"), each with its reason.
 LAZY = {
     "graphlearn/__init__.py": "loads SymPy, matplotlib and Numba only when one of their names is asked for",
-    "graphlearn/backends/registry.py": "a backend, its planner, what writes files: imported on first use, as Numba takes 0.3 s",
+    "graphlearn/backends/registry.py": "a backend, its planner, what writes files: on first use, as Numba takes 0.3 s",
 }
 
 # Files that are one long table; a table may be longer than LONGEST_FILE.

@@ -92,8 +92,8 @@ def _add_to_line(source: Source, step: Routine, item: str, *, along: bool) -> No
         place = _place(source, indices, number if along else k, length)
         with source.block(f"if {place} >= 0 and {place} < {length}:"):
             entry = f"{start} + {product(place, inner)}"
-            total = f"({read(source, step.out, entry, dtype)} + {read(source, updates, number, dtype)})"
-            write(source, step.out, entry, rows.wrapped(total, dtype))
+            total = rows.added(read(source, step.out, entry, dtype), read(source, updates, number, dtype), dtype)
+            write(source, step.out, entry, total)
 
 
 GATHERS: dict[str, Writer] = {

@@ -30,7 +30,7 @@ def write_overlap(source: Source, step: Routine, item: str) -> None:
         with source.block(f"for {k} in range({inner}):"):
             entry = f"{product(item, inner)} + {k}"
             term = read(source, step.operands[0], f"{start} + {k}", dtype)
-            write(source, step.out, entry, rows.wrapped(f"({read(source, step.out, entry, dtype)} + {term})", dtype))
+            write(source, step.out, entry, rows.added(read(source, step.out, entry, dtype), term, dtype))
 
 
 def _places(source: Source, step: Routine, item: str) -> tuple[str, list[str]]:

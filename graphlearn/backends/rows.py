@@ -123,6 +123,16 @@ def wrapped(text: str, dtype: str) -> str:
     return {"uint8": f"({text} & 255)", "int32": f"int32({text})"}.get(dtype, text)
 
 
+def added(a: str, b: str, dtype: str) -> str:
+    """The text of a sum, as NumPy adds: truths are true where one of them is."""
+    return f"({a} | {b})" if dtype == "bool" else wrapped(f"({a} + {b})", dtype)
+
+
+def multiplied(a: str, b: str, dtype: str) -> str:
+    """The text of a product within a sum that is wrapped as a whole: truths are true where both are."""
+    return f"{a} & {b}" if dtype == "bool" else f"{a} * {b}"
+
+
 def literal(value: float, dtype: str) -> str:
     """A constant that carries its dtype."""
     if dtype == "bool":

@@ -152,9 +152,9 @@ class _Statements:
             with self._builder.goto_block(self._entry):
                 self._places[name] = value.kind, self._builder.alloca(llvm_type(value.kind))
         kind, place = self._places[name]
-        if kind != value.kind:
+        if kind != value.kind and not (kind == INT64 and value.kind.is_integer):
             raise Unknown(f"{name} as a {kind} and as a {value.kind}")
-        self._builder.store(value.raw, place)
+        self._builder.store(self._expressions.fitted(value, kind, name), place)
 
     def _put(self, target: ast.expr, value: Typed) -> None:
         if isinstance(target, ast.Name):

@@ -141,7 +141,8 @@ def _write_loops(source: Source, step: MatMul, places: list[tuple[str, str]], de
         source.line(f"# {source.about(step.node)}")
     dtype = step.node.dtype
     total = _entry(source, places[0], step.out, i, j)
-    product = f"{_value(source, places[1], step.a, i, k)} * {_value(source, places[2], step.b, k, j)}"
+    left, right = _value(source, places[1], step.a, i, k), _value(source, places[2], step.b, k, j)
+    product = rows.multiplied(left, right, dtype)
     add, start = rows.combine("sum", dtype), source.literal(rows.start_of("sum", dtype), dtype)
     with source.loops([(i, height)]):
         if step.b.strides[1] == ONE and width.is_literal and width.factor >= _WIDE and dtype in rows.SUFFIX:
