@@ -222,12 +222,17 @@ def _narrate(*training: Any) -> Any:
     return importlib.import_module("graphlearn.teach.notes").note_training(*training)
 
 
+def _narrate_function(*function: Any) -> Any:
+    """What it would say of the derivatives that a function computes, likewise."""
+    return importlib.import_module("graphlearn.teach.notes").note_function(*function)
+
+
 def _tell(*rewritten: Any) -> Any:
     """What was rewritten, in words, likewise."""
     return importlib.import_module("graphlearn.render.rewriting").tell_rewrites(*rewritten)
 
 
-install_narrator(_narrate)
+install_narrator(_narrate, _narrate_function)
 install_teller(_tell)
 
 

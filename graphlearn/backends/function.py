@@ -11,8 +11,10 @@ from graphlearn.errors import GraphUseError, NameClashError, OptionError, Unknow
 from graphlearn.graph.binding import Binding, bind
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_mapping, check_sequence
+from graphlearn.graph.origin import derivatives_among
 from graphlearn.graph.traverse import formed_as, leaves_in, require_nodes, symbols_in, topological
 from graphlearn.ops.places import gathers
+from graphlearn.program.narration import narrate_function
 
 if TYPE_CHECKING:
     import pathlib
@@ -60,6 +62,8 @@ class Function:
         self._compiled = load_backend(backend).compile_function(
             self._roots, (*self._leaves, *self._run), precision, speed
         )
+        self._derived = derivatives_among(order)  # what its comments speak of is kept alive for them
+        self._source: str | None = None  # made when somebody reads it
         self.backend = backend
         self.precision = precision
 
@@ -88,8 +92,12 @@ class Function:
 
     @property
     def source(self) -> str:
-        """The generated source."""
-        return self._compiled.source
+        """The generated source. Where it computes derivatives, its comments name the steps of `gl.derive`."""
+        if self._source is None:
+            explain = getattr(self._compiled, "explain", None)  # a tape and the reference have nothing to explain
+            notes = narrate_function(self._roots, self._updates) if self._derived and explain is not None else {}
+            self._source = str(explain(notes)) if notes and explain is not None else self._compiled.source
+        return self._source
 
     @property
     def program(self) -> Any:
@@ -151,7 +159,7 @@ class Function:
                 "save_source needs a function with code of its own; this one is a tape, or by another backend than "
                 '"numba". Compile a smaller graph, with backend="numba".'
             )
-        written: pathlib.Path = load_saver().save_call(path, saved(binding.arrays, binding.sizes))
+        written: pathlib.Path = load_saver().save_call(path, saved(binding.arrays, binding.sizes, self.source))
         return written
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from graphlearn.calculus.reverse import differentiate, zeros_of
 from graphlearn.errors import DTypeError, ShapeError
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.options import check_sequence
-from graphlearn.graph.origin import remember_origin
+from graphlearn.graph.origin import remember_derivatives, remember_origin
 from graphlearn.graph.traverse import require_node, require_nodes, symbols_in, topological
 from graphlearn.types import format_shape
 
@@ -51,6 +51,7 @@ def grad(output: Node, wrt: Node | Sequence[Node], disconnected: str = "raise") 
     trace = differentiate(output, targets, disconnected=disconnected, record=False, order=order)
     gradients = tuple(trace.gradients[w] for w in targets)
     remember_origin(gradients, order, targets)
+    remember_derivatives(output, trace.gradients, order)
     if disconnected == "raise":
         warn_of_zeros(output, trace.gradients, cure="write disconnected='zero'")
     return gradients[0] if isinstance(wrt, Node) else gradients

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from graphlearn.errors import UnknownNameError
 from graphlearn.graph.node import Node
+from graphlearn.graph.origin import derivatives_among
 from graphlearn.graph.traverse import symbols, topological
 
 
@@ -73,3 +74,21 @@ class Names:
             return self._nodes[name]
         except KeyError:
             raise UnknownNameError(f"the graph has no {name!r}. Its names are: {', '.join(self._nodes)}.") from None
+
+
+def names_of_function(outputs: Iterable[Node]) -> Names:
+    """The names of a graph that holds derivatives: what was differentiated is called as it is called alone.
+
+    Raises:
+        NameClashError: two different nodes bear the same name.
+    """
+    roots = tuple(outputs)
+    known: dict[Node, str] = {}
+    taken: set[str] = set()
+    for output in derivatives_among(topological(roots)):
+        names = Names([output])
+        for node in names:
+            if not node.full_name and node not in known and names[node] not in taken:
+                known[node] = names[node]
+                taken.add(names[node])
+    return Names(roots, known)

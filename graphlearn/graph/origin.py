@@ -5,8 +5,9 @@ A side table, since a node holds mathematics alone: ``grad(w * x, w)`` is x, whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
+from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from graphlearn.graph.node import Node
@@ -32,6 +33,8 @@ class _Source(ref[Node]):
         return self
 
 
+# Gradient -> what was differentiated, and by what.
+_DERIVED: WeakKeyDictionary[Node, tuple[Callable[[], Node | None], ref[Node]]] = WeakKeyDictionary()
 _MADE_FROM: WeakKeyDictionary[Node, frozenset[_Source]] = WeakKeyDictionary()
 
 
@@ -64,10 +67,14 @@ def _merged(*sources: Iterable[_Source]) -> frozenset[_Source]:
 
 
 def _known(nodes: list[Node]) -> list[Node]:
-    """Those that were made from something; a look for each of a million nodes costs more than all of these few."""
-    if len(_MADE_FROM) > len(nodes):
-        return [node for node in nodes if node.inputs and node in _MADE_FROM]
-    return [node for node in set(_MADE_FROM).intersection(nodes) if node.inputs]
+    return [node for node in _among(_MADE_FROM, nodes) if node.inputs]
+
+
+def _among(table: WeakKeyDictionary[Node, Any], nodes: list[Node]) -> list[Node]:
+    """The nodes of a table; a look for each of a million nodes costs more than all of these few."""
+    if len(table) > len(nodes):
+        return [node for node in nodes if node in table]
+    return list(set(table).intersection(nodes))
 
 
 def was_made_from(order: Iterable[Node], output: Node, leaf: Node) -> bool:
@@ -95,3 +102,42 @@ def lost_shapes(name: str, roots: Sequence[Node]) -> list[Shape]:
     nodes = [node for node in topological(roots) if node.inputs or node in roots]
     found = {s.type.shape: None for node in nodes for s in _MADE_FROM.get(node, ()) if s.name == name}
     return sorted(found, key=str)
+
+
+def remember_derivatives(output: Node, gradients: Mapping[Node, Node], order: Iterable[Node]) -> None:
+    """Note what gradients are derivatives of, for what explains code that computes them.
+
+    What was differentiated lives as long as its gradient, unless it holds gradients itself: two such could keep each
+    other alive for ever, so that those are only known while somebody else has them.
+
+    Args:
+        output: what was differentiated.
+        gradients: by what -> its gradient. Numbers, leaves and parts of the output are passed over: they stand in other
+            graphs for their own sake.
+        order: what the output consists of, in topological order.
+    """
+    nodes = list(order)
+    parts = set(nodes)
+    kept = ref(output) if _among(_DERIVED, nodes) else lambda: output
+    for wrt, gradient in gradients.items():
+        if gradient.inputs and gradient not in parts and wrt in parts:
+            _DERIVED[gradient] = kept, ref(wrt)
+
+
+def derivatives_among(order: Iterable[Node]) -> dict[Node, tuple[Node, ...]]:
+    """What was differentiated to make some nodes of a graph, as far as Python has not freed it.
+
+    Args:
+        order: the nodes of the graph.
+
+    Returns:
+        output -> by what.
+    """
+    nodes = list(order)
+    found: dict[Node, dict[Node, None]] = {}
+    among = set(_among(_DERIVED, nodes))
+    for gradient in (node for node in nodes if node in among):
+        output, wrt = (kept() for kept in _DERIVED[gradient])
+        if output is not None and wrt is not None:
+            found.setdefault(output, {})[wrt] = None
+    return {output: tuple(by) for output, by in found.items()}

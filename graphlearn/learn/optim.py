@@ -15,7 +15,9 @@ from graphlearn.errors import OptionError
 from graphlearn.graph.leaves import constant, input, state
 from graphlearn.graph.node import Node
 from graphlearn.graph.options import check_flag
+from graphlearn.graph.origin import remember_derivatives
 from graphlearn.graph.scope import no_scope, scope
+from graphlearn.graph.traverse import topological
 from graphlearn.learn.batches import Begun
 from graphlearn.ops.activations import square
 from graphlearn.ops.intrinsics import expm1, log, sqrt
@@ -104,8 +106,10 @@ class Optimizer(ABC):
             ShapeError: the loss is not a scalar.
             DisconnectedError: a parameter does not influence the loss.
         """
-        trace = differentiate(loss, parameters, record=False)
+        order = topological([loss])
+        trace = differentiate(loss, parameters, record=False, order=order)
         gradients = trace.gradients
+        remember_derivatives(loss, gradients, order)
         with no_scope(), scope(self.label):
             inputs = {name: input(name) for name in self.hyperparameters}
             nodes = self.rule(tuple(parameters), gradients, inputs)

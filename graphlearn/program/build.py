@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphlearn.graph.leaves import constant_array
-from graphlearn.graph.names import Names
+from graphlearn.graph.names import Names, names_of_function
 from graphlearn.graph.node import Node, make, new_node
 from graphlearn.graph.traverse import depends_on_axis, topological
 from graphlearn.program.accumulate import accumulate
@@ -46,7 +46,7 @@ def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: s
     """
     graph = expand(outputs, precision, {})
     roots = [_root(node, k) for k, node in enumerate(graph.roots)]
-    table = _Buffers(graph, Names(outputs), leaves, precision)
+    table = _Buffers(graph, names_of_function(outputs), leaves, precision)
     results = []
     for number, (root, wanted) in enumerate(zip(roots, outputs, strict=True)):
         dtype = precision if wanted.dtype == "float64" else wanted.dtype

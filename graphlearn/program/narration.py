@@ -1,4 +1,4 @@
-"""Notes on the nodes of a training step, and who writes them: words come from above, so the top floor says by whom."""
+"""Notes on the nodes of a training step or a function; words come from above, so the top floor says who writes them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,15 @@ Notes = Mapping[Node, tuple[Note, ...]]  # node of the given graph -> what is sa
 # loss as it was given, parameters, training step -> notes on the step's nodes
 Narrator = Callable[[Node, tuple[Node, ...], TrainingStep], Notes]
 
-_INSTALLED: list[Narrator] = []
+# outputs of a function, updates of leaves -> notes on their nodes
+FunctionNarrator = Callable[[tuple[Node, ...], Mapping[Node, Node]], Notes]
+
+_INSTALLED: list[tuple[Narrator, FunctionNarrator]] = []
 
 
-def install_narrator(narrator: Narrator) -> None:
+def install_narrator(training: Narrator, function: FunctionNarrator) -> None:
     """Say who writes the comments of generated code."""
-    _INSTALLED[:] = [narrator]
+    _INSTALLED[:] = [(training, function)]
 
 
 def narrate(loss: Node, parameters: tuple[Node, ...], step: TrainingStep) -> Notes:
@@ -46,5 +49,16 @@ def narrate(loss: Node, parameters: tuple[Node, ...], step: TrainingStep) -> Not
         parameters: what is trained.
         step: what is run.
     """
-    (narrator,) = _INSTALLED
+    ((narrator, _),) = _INSTALLED
     return narrator(loss, parameters, step)
+
+
+def narrate_function(outputs: tuple[Node, ...], updates: Mapping[Node, Node]) -> Notes:
+    """What is said of the nodes of a function that computes derivatives.
+
+    Args:
+        outputs: all that it computes.
+        updates: leaf -> its next value, one of them.
+    """
+    ((_, narrator),) = _INSTALLED
+    return narrator(outputs, updates)

@@ -1,4 +1,4 @@
-"""What generated code says of itself: for each node of a training step its formula, or the derivation's step and row.
+"""What generated code says of itself: for each node its formula, or the derivation's step and row.
 
 The numbers are those of `derive`. A training may compute a loss in another form than the one that was written, so its
 own derivation is made beside: an equation that stands in both has its number, one that does not is called stabilised.
@@ -6,9 +6,12 @@ own derivation is made beside: an equation that stands in both has its number, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from graphlearn.graph.names import names_of_function
 from graphlearn.graph.node import Node
+from graphlearn.graph.origin import derivatives_among
+from graphlearn.graph.traverse import topological
 from graphlearn.program.narration import Note, Notes
 from graphlearn.program.training import TrainingStep
 from graphlearn.render.backward import backward_steps
@@ -35,10 +38,37 @@ def note_training(loss: Node, parameters: tuple[Node, ...], step: TrainingStep) 
     """
     told = outline(loss, parameters, True)
     run = told if step.loss is loss else outline(step.loss, parameters, True, known=step.names)
+    return _collected([*_forward(run, told), *_backward(run, told), *_update(run, step.updates)])
+
+
+def note_function(outputs: tuple[Node, ...], updates: Mapping[Node, Node]) -> Notes:
+    """What is said of the nodes of a function that computes derivatives.
+
+    Args:
+        outputs: all that it computes.
+        updates: leaf -> its next value, one of them.
+
+    Returns:
+        node -> notes; nothing where there is no derivative, or where Python has freed what was differentiated.
+    """
+    derived = derivatives_among(topological(outputs))
+    names = names_of_function(outputs)
+    known = {node: names[node] for node in names if not node.full_name}
+    notes: list[tuple[Node, Note]] = []
+    for output, wrt in derived.items():
+        told = outline(output, wrt, True, known=known)
+        of = f" of the derivative of {told.names[output].text}" if len(derived) > 1 else ""
+        notes += [*_forward(told, told), *_backward(told, told, of)]
+        if updates and len(derived) == 1:
+            notes += _update(told, updates)
+    return _collected(notes)
+
+
+def _collected(notes: Iterable[tuple[Node, Note]]) -> Notes:
     found: dict[Node, dict[Note, None]] = {}
-    for node, note in (*_forward(run, told), *_backward(run, told), *_update(run, step)):
+    for node, note in notes:
         found.setdefault(node, {})[note] = None
-    return {node: tuple(notes) for node, notes in found.items()}
+    return {node: tuple(said) for node, said in found.items()}
 
 
 def _writer(lines: Outline) -> Writer:
@@ -107,10 +137,10 @@ def _story(lines: Outline) -> Story:
     )  # fmt: skip
 
 
-def _backward(run: Outline, told: Outline) -> Iterator[tuple[Node, Note]]:
+def _backward(run: Outline, told: Outline, of: str = "") -> Iterator[tuple[Node, Note]]:
     numbers = {equation: number for _, number, equation in _equations(told)}
     for node, _, equation in _equations(run):
-        label = f"step {numbers[equation]}" if equation in numbers else "stabilised"
+        label = f"step {numbers[equation]}{of}" if equation in numbers else "stabilised"
         note = Note("backward", label, f"{label}: {equation}")
         own = run.computed.adjoints[node]
         for adjoint in dict.fromkeys([own, run.computed.gradients.get(node, own)]):
@@ -118,8 +148,8 @@ def _backward(run: Outline, told: Outline) -> Iterator[tuple[Node, Note]]:
                 yield adjoint, note
 
 
-def _update(run: Outline, step: TrainingStep) -> Iterator[tuple[Node, Note]]:
-    rows, names = tell_update(run, step.updates)
+def _update(run: Outline, updates: Mapping[Node, Node]) -> Iterator[tuple[Node, Note]]:
+    rows, names = tell_update(run, updates)
     writer = Writer(names)
     for row in rows:
         own = names[row.node] == row.name

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphlearn.backends.cuda import device
-from graphlearn.backends.cuda.functions import emit_function
+from graphlearn.backends.cuda.functions import Launch, emit_function
 from graphlearn.backends.cuda.training import emit_training
 from graphlearn.backends.forms import Form
 from graphlearn.backends.registry import PLAIN, Speed, lowered
@@ -19,6 +19,7 @@ from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
 from graphlearn.program.build import Batching, build_function, build_training
 from graphlearn.program.narration import Notes
+from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.steps import Buffer, Slot, arena_of, padded
 from graphlearn.program.training import TrainingStep
@@ -33,9 +34,13 @@ class CudaFunction:
         self._leaves = tuple(leaves)
         self.program = build_function(outputs, leaves, precision)
         self.launches = emit_function(self.program)
-        self.source = "\n\n".join(launch.kernel.source for launch in self.launches)
+        self.source = _text(self.launches)
         self._loaded: list[_Launch] = []
         self._lock = threading.Lock()
+
+    def explain(self, notes: Notes) -> str:
+        """The text with notes in its comments."""
+        return _text(emit_function(self.program, Annotations(self.program, notes)))
 
     def __call__(
         self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int], out: Sequence[np.ndarray] | None = None
@@ -84,6 +89,10 @@ class CudaFunction:
             elif buffer not in memory:
                 memory[buffer] = device.allocate(elements, arena_of(buffer.dtype))
         return memory
+
+
+def _text(launches: Sequence[Launch]) -> str:
+    return "\n\n".join(launch.kernel.source for launch in launches)
 
 
 def _starts(program: Program, sizes: Mapping[str, int]) -> dict[Slot, int]:
@@ -174,8 +183,9 @@ class CudaRun:
         self._current = self._loop(gather=self._rows is not None and capacity < self._rows)
 
     def explain(self, notes: Notes) -> str:
-        """The text: its comments name nodes and operations, and no steps of a derivation."""
-        return self.source
+        """The text with notes in its comments."""
+        program = self.program
+        return emit_training(program, device.most_training_threads(), Annotations(program, notes)).kernel.source
 
     def forms(self, notes: Notes) -> tuple[Form, ...]:
         """None: a kernel needs this backend, and a GPU."""

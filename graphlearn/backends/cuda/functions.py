@@ -11,6 +11,7 @@ from graphlearn.backends.cuda.products import TILE, write_tiled_product
 from graphlearn.backends.cuda.source import THREADS, Kernel, KernelSource
 from graphlearn.errors import OptionError
 from graphlearn.program.counts import Count, count
+from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.steps import Buffer, FusedLoop, MatMul, Routine, arena_of
 from graphlearn.types import Dim
@@ -51,17 +52,17 @@ class Launch:
         return min(blocks, _GRID)
 
 
-def emit_function(program: Program) -> tuple[Launch, ...]:
-    """The kernels of a function, in order.
+def emit_function(program: Program, notes: Annotations | None = None) -> tuple[Launch, ...]:
+    """The kernels of a function, in order; with notes in their comments.
 
     Raises:
         UnsupportedOp: an operation that the backend has no row for.
     """
-    return tuple(_launch(program, each, number) for number, each in enumerate(passes(program, _GRID), 1))
+    return tuple(_launch(program, each, number, notes) for number, each in enumerate(passes(program, _GRID), 1))
 
 
-def _launch(program: Program, each: Pass, number: int) -> Launch:
-    source = KernelSource(program)
+def _launch(program: Program, each: Pass, number: int, notes: Annotations | None) -> Launch:
+    source = KernelSource(program, notes=notes)
     buffers = tuple(dict.fromkeys((*each.reads, *each.writes)))
     name = source.unique(f"{_NAMES[each.kind]}_{number}")
     arguments = [*(source.name_of(b) for b in buffers), *source.lengths.values()]
@@ -75,6 +76,8 @@ def _launch(program: Program, each: Pass, number: int) -> Launch:
             source.line("block = cuda.blockIdx.x")
             source.line("blocks = cuda.gridDim.x")
         source.declare_parts(r.buffer.dtype for r in each.reductions if each.kind is Kind.TREE)
+        if source.is_annotated:
+            source.head(each.step)
         if isinstance(each.step, FusedLoop):
             write_loop_pass(source, each, each.step)
         elif isinstance(each.step, MatMul):

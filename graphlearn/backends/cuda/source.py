@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from graphlearn.backends.rows import ARENAS
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ONE, Count, times
+from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.steps import Buffer, arena_of
 
@@ -39,10 +40,17 @@ class KernelSource(Source):
         program: what is written.
         places: buffer -> its first element in the arena of its dtype; the others are arguments under their names.
         threads: of the one block that runs the kernel, which share out what is to be done; 0: all threads of a grid.
+        notes: what comments say; None: nodes and operations alone.
     """
 
-    def __init__(self, program: Program, places: Mapping[Buffer, int] | None = None, threads: int = 0) -> None:
-        super().__init__(program)
+    def __init__(
+        self,
+        program: Program,
+        places: Mapping[Buffer, int] | None = None,
+        threads: int = 0,
+        notes: Annotations | None = None,
+    ) -> None:
+        super().__init__(program, notes=notes)
         self._places = places or {}
         self._threads = threads
         self._parts: dict[str, str] = {}

@@ -12,6 +12,7 @@ from graphlearn.backends.cuda.source import THREADS, Kernel, KernelSource
 from graphlearn.backends.rows import ARENAS
 from graphlearn.errors import OptionError
 from graphlearn.program.counts import ZERO, Count, count, row_major
+from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.steps import ITEM_SIZE, Buffer, Copy, FusedLoop, Gather, MatMul, Routine, Slot, arena_of
 
@@ -41,12 +42,13 @@ class TrainingKernel:
     threads: int
 
 
-def emit_training(program: Program, most_threads: int = THREADS) -> TrainingKernel:
+def emit_training(program: Program, most_threads: int = THREADS, notes: Annotations | None = None) -> TrainingKernel:
     """The training loop of a program as one kernel.
 
     Args:
         program: one step of training.
         most_threads: the block has as many threads as find work, in whole warps, up to this number.
+        notes: what comments say; None: nodes and operations alone.
 
     Raises:
         OptionError: the network is too large for one block.
@@ -62,7 +64,7 @@ def emit_training(program: Program, most_threads: int = THREADS) -> TrainingKern
     width = max((rough(p.width, program.capacity) for p in work), default=1)
     threads = min(most_threads, -(-max(width, 1) // _WARP) * _WARP)
     size += sum(threads * ITEM_SIZE[dtype] for dtype in set(_part_dtypes(work)))
-    source = KernelSource(program, places, threads)
+    source = KernelSource(program, places, threads, notes)
     shared = arenas if size <= SHARED_BYTES else {}
     copies = {dtype: source.unique(f"{ARENAS[dtype]}_memory") for dtype in shared}
     names = [copies.get(dtype, ARENAS[dtype]) for dtype in arenas] + [source.name_of(b) for b in data]
@@ -152,7 +154,7 @@ class _Writer:
         if gathers:
             source.line("row = 0")
         source.line("finished = steps")
-        section = ""
+        section, told = "", None
         with source.block("for step in range(steps):"):
             for length in source.lengths.values():
                 source.line(f"{length} = counts[step]")
@@ -161,8 +163,11 @@ class _Writer:
                 if name != section:
                     if name == "update":
                         self._check()
-                    source.line(f"# {name}")
+                    source.section(name)
                     section = name
+                if source.is_annotated and each.step is not told:
+                    source.head(each.step)
+                    told = each.step
                 self._pass(each)
             if section != "update":
                 self._check()

@@ -16,6 +16,8 @@ from graphlearn.backends.steps import lengths_of
 from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node
 from graphlearn.program.build import build_function
+from graphlearn.program.narration import Notes
+from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.steps import Buffer, arena_of
 
@@ -51,8 +53,12 @@ class NumbaFunction:
         self._run(*given, *self._constants, *outputs, *arenas, *lengths, threads=threads)
         return tuple(out)
 
-    def saved_call(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int]) -> Call:
-        """One call as data."""
+    def explain(self, notes: Notes) -> str:
+        """The text with notes in its comments."""
+        return emit_function(self.program, Annotations(self.program, notes)).source
+
+    def saved_call(self, arrays: Mapping[Node, np.ndarray], sizes: Mapping[str, int], source: str) -> Call:
+        """One call as data, with the text as `explain` gives it."""
         program, emitted = self.program, self._emitted
         given = {program.given[leaf].name: as_stored(arrays[leaf], program.given[leaf]) for leaf in self._leaves}
         constants = {b.name: array for b, array in zip(program.constants, self._constants, strict=True)}
@@ -61,7 +67,7 @@ class NumbaFunction:
         arenas = {rows.ARENAS[dtype]: (dtype, totals[dtype]) for dtype in emitted.arenas}
         names = (*given, *constants, *outputs, *arenas)
         return Call(
-            emitted.entry, emitted.source, emitted.signature.parameters,
+            emitted.entry, source, emitted.signature.parameters,
             (*names, *lengths_of(program.axes, sizes)), {**given, **constants}, outputs, arenas, self._options,
         )  # fmt: skip
 
