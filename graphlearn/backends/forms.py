@@ -17,6 +17,7 @@ class Form:
         source: its text.
         parameters: types of its parameters, as in `Signature`.
         options: how it is compiled.
+        threads: of its matrix products.
         arenas: name -> dtype and length, in the order of the parameters.
         places: name -> arena, first element and shape of everything that stays from step to step.
         carried: names of parameters and states among them.
@@ -29,6 +30,7 @@ class Form:
     source: str
     parameters: tuple[str, ...]
     options: Mapping[str, bool]
+    threads: int
     arenas: Mapping[str, tuple[str, int]]
     places: Mapping[str, tuple[str, int, tuple[int, ...]]]
     carried: tuple[str, ...]
@@ -38,7 +40,9 @@ class Form:
 
     def text(self) -> str:
         """What the saved file says of it."""
-        parts = {k: getattr(self, k) for k in ("parameters", "arenas", "carried", "data", "columns", "options")}
+        parts = {
+            k: getattr(self, k) for k in ("parameters", "arenas", "carried", "data", "columns", "options", "threads")
+        }
         lines = [f"    {key!r}: {value!r}," for key, value in parts.items()]
         places = [f"        {name!r}: {place!r}," for name, place in self.places.items()]
         return "\n".join(["{", *lines, "    'places': {", *places, "    },", "}"])
@@ -57,6 +61,7 @@ class Call:
         outputs: name -> dtype and shape of an array that is written.
         arenas: name -> dtype and length.
         options: how it is compiled.
+        threads: of its matrix products.
     """
 
     entry: str
@@ -67,3 +72,4 @@ class Call:
     outputs: Mapping[str, tuple[str, tuple[int, ...]]]
     arenas: Mapping[str, tuple[str, int]]
     options: Mapping[str, bool]
+    threads: int

@@ -44,7 +44,8 @@ class Repetition:
 
 _HEAD = '''"""A training, saved by graphlearn: the code that it generated, what it started from, and what runs it.
 
-    python {name}            compiles `{entry}` (graphlearn must be installed) and makes every step: the same bits
+    python {name}            compiles `{entry}` (graphlearn must be installed) and makes every step: the same bits,
+                             where matrix products have as many threads as they had ({threads})
     python {name} --plain    makes them in Python, by `{plain}`: needs NumPy alone, and takes its time
 
 Both print the loss and write the values at the end to a file; --out FILE says which. In Python sums are added up in
@@ -69,7 +70,8 @@ def main():
 
         form = FORMS["{entry}"]
         text, signature = inspect.getsource({entry}), Signature(form["parameters"], "int64")
-        function = compile_native(text, "{entry}", signature, **form["options"])
+        compiled = compile_native(text, "{entry}", signature, **form["options"])
+        function = functools.partial(compiled, threads=form["threads"])
         losses, values = repeat_training(function, form, aligned_zeros, START, DATA, COUNTS, ORDER, CHUNK)
     for step in range(0, len(losses), max(1, len(losses) // 10)):
         print(f"step {{step + 1:8}}   loss {{losses[step]:.9g}}")
@@ -84,6 +86,7 @@ if __name__ == "__main__":
 
 _IMPORTS = """
 import argparse
+import functools
 import inspect
 import math
 import pathlib
@@ -97,7 +100,8 @@ from numpy import float32, float64, inf, int32, int64, nan, uint32, uint64
 
 _CALL_HEAD = '''"""A function, saved by graphlearn: the code that it generated, what it is called with, what calls it.
 
-    python {name}            compiles `{entry}` (graphlearn must be installed) and calls it: the same bits
+    python {name}            compiles `{entry}` (graphlearn must be installed) and calls it: the same bits,
+                             where matrix products have as many threads as they had ({threads})
     python {name} --plain    runs it in Python: needs NumPy alone; sums are added up in another order
 
 Both print the outputs and write them to a file; --out FILE says which.
@@ -116,7 +120,8 @@ def main():
         from graphlearn.backends.native import Signature, aligned_zeros, compile_native
 
         text, signature = inspect.getsource({entry}), Signature(PARAMETERS)
-        function, zeros = compile_native(text, "{entry}", signature, **OPTIONS), aligned_zeros
+        compiled, zeros = compile_native(text, "{entry}", signature, **OPTIONS), aligned_zeros
+        function = functools.partial(compiled, threads=THREADS)
     outputs = {{name: np.empty(shape, dtype) for name, (dtype, shape) in OUTPUTS.items()}}
     known = {{**START, **outputs, **{{name: zeros(length, dtype) for name, (dtype, length) in ARENAS.items()}}}}
     with np.errstate(all="ignore"):
@@ -142,10 +147,12 @@ def save_call(path: str | pathlib.Path, call: Call) -> pathlib.Path:
     target = _python_file(path)
     start = {f"start: {name}": array for name, array in call.arrays.items()}
     beside = _put_beside(target, start)
-    facts = {k.upper(): getattr(call, k) for k in ("parameters", "arguments", "outputs", "arenas", "options")}
+    facts = {
+        k.upper(): getattr(call, k) for k in ("parameters", "arguments", "outputs", "arenas", "options", "threads")
+    }
     values = _LOADED[0] + "\n" + _LOADED[1] if beside else _table("START", call.arrays)
     parts = [
-        _CALL_HEAD.format(name=target.name, entry=call.entry) + _IMPORTS,
+        _CALL_HEAD.format(name=target.name, entry=call.entry, threads=call.threads) + _IMPORTS,
         *_plain_part(call.source),
         _rule(f"generated code: {call.entry}"),
         call.source,
@@ -210,7 +217,7 @@ def _text(name: str, made: Repetition, beside: bool) -> str:
     entry, plain = made.forms[-1].entry, made.forms[0].entry
     return "\n\n".join(
         [
-            _HEAD.format(name=name, entry=entry, plain=plain, ulps=ULPS) + _IMPORTS,
+            _HEAD.format(name=name, entry=entry, plain=plain, ulps=ULPS, threads=made.forms[-1].threads) + _IMPORTS,
             *_plain_part(made.forms[0].source),
             *(part for form in made.forms for part in (_rule(f"generated code: {form.entry}"), form.source)),
             _rule("where it expects what: arena, first element, shape"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +17,7 @@ from graphlearn.graph.traverse import find_leaf, symbols_in, topological
 from graphlearn.types import TEXT, ArrayType, Shape, dtype_cure, dtype_words, format_shape
 
 _SHOWN = 40  # letters of an entry that a message repeats
+_BLOCK = 2**18  # entries that are looked at together
 
 
 @runtime_checkable
@@ -215,14 +216,39 @@ def check_array(value: Any, kind: ArrayType, what: str) -> np.ndarray:
         return array.view()
     with np.errstate(invalid="ignore", over="ignore"):
         cast = array.astype(kind.dtype, copy=False)
-    if not kind.is_float and cast is not array and not np.array_equal(array, cast):
-        first = tuple(int(k) for k in np.argwhere(array != cast)[0])
+    exact = kind.is_float or cast is array
+    first, _ = (None, 0) if exact else first_wrong(lambda a, b: a != b, array, cast)
+    if first is not None:
         raise DTypeError(
             f"{what} needs whole numbers for {kind}; got {array.dtype} values that change when cast, such as "
             f"{array[first]}{at_place(first)}. Round them, or declare a wider dtype."
         )
     # Aligned too: entries of a buffer or of a record may lie at any byte, where compiled code does not read.
     return np.require(cast, requirements=("C_CONTIGUOUS", "ALIGNED")).reshape(array.shape)
+
+
+def first_wrong(wrong: Callable[..., np.ndarray], *arrays: np.ndarray) -> tuple[tuple[int, ...] | None, int]:
+    """The first entry for which something holds, and how many there are.
+
+    Some rows at a time: what is compared may lie in a file that is larger than memory.
+
+    Args:
+        wrong: of a part of each array, an array of truths.
+        *arrays: of one shape.
+    """
+    if not arrays[0].ndim:
+        return ((), 1) if wrong(*arrays) else (None, 0)
+    rows = max(1, _BLOCK // max(1, arrays[0][:1].size))
+    first: tuple[int, ...] | None = None
+    count = 0
+    for start in range(0, len(arrays[0]), rows):
+        found = wrong(*(array[start : start + rows] for array in arrays))
+        if found.any():
+            count += int(np.count_nonzero(found))
+            if first is None:
+                row, *rest = (int(k) for k in np.unravel_index(int(found.argmax()), found.shape))
+                first = (start + row, *rest)
+    return first, count
 
 
 def check_numbers(value: Any, kind: ArrayType, what: str) -> np.ndarray:

@@ -75,25 +75,38 @@ def lay_out(loss: Node) -> Layout:
     return Layout(axis, batched, tuple(n for n in rest if n.shape), tuple(n for n in rest if not n.shape))
 
 
-def read_inputs(
-    table: Mapping[str, Node], needed: tuple[Node, ...], given: object, precision: str, what: str = "data"
+def read_numbers(
+    table: Mapping[str, Node], needed: tuple[Node, ...], given: object, what: str = "data"
 ) -> dict[Node, np.ndarray]:
-    """One checked array per input that is needed, in the dtype in which it is computed: converted once, if at all.
+    """One checked array per input that is needed, in the dtype in which it was given.
 
     Args:
         table: full name -> leaf, of everything that a key may mean.
         needed: inputs; entries for others of the table are passed over.
         given: input or name -> array, list or number.
-        precision: every float64 is lowered to it.
         what: the argument's name, for messages.
 
     Raises:
         UnknownNameError, MissingValueError, DTypeError, ShapeError, DataError: each names the culprit and the cure.
     """
+    entries = find_entries(table, needed, given, what)
+    return {leaf: check_numbers(v, leaf.type, f"{what}[{leaf.full_name!r}]") for leaf, v in entries.items()}
+
+
+def convert_inputs(numbers: Mapping[Node, np.ndarray], precision: str, what: str = "data") -> dict[Node, np.ndarray]:
+    """The numbers of inputs in the dtypes in which they are computed: converted once, if at all.
+
+    Args:
+        numbers: input -> array of its rank.
+        precision: every float64 is lowered to it.
+        what: the argument's name, for messages.
+
+    Raises:
+        DTypeError, DataError: each names the culprit and the cure.
+    """
     arrays = {}
-    for leaf, value in find_entries(table, needed, given, what).items():
+    for leaf, raw in numbers.items():
         where = f"{what}[{leaf.full_name!r}]"
-        raw = check_numbers(value, leaf.type, where)
         arrays[leaf] = convert(leaf, raw, precision, where)
         if arrays[leaf].nbytes >= _LARGE and arrays[leaf].dtype != raw.dtype:
             _tell_conversion(leaf, raw, arrays[leaf], where)

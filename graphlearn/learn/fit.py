@@ -59,15 +59,26 @@ class Trainer:
             self._plans[key] = make_plan(loss, lay_out(loss), self._parameters, optimizer)
         return self._plans[key]
 
-    def open(self, plan: Plan, arrays: Arrays, backend: str, capacity: int, speed: Speed = PLAIN) -> TrainingRun:
-        """A compiled run over these arrays: the latest one, if it is the same training on the same data."""
+    def open(
+        self, plan: Plan, arrays: Arrays, given: Arrays, backend: str, capacity: int, speed: Speed = PLAIN
+    ) -> TrainingRun:
+        """A compiled run over these arrays: the latest one, if it is the same training on the same data.
+
+        Args:
+            plan: the training.
+            arrays: the data, input -> array in the dtype in which it is computed.
+            given: the same as the caller has it: what was converted is not copied again.
+            backend: name of a backend.
+            capacity: rows of the largest batch.
+            speed: what may be done for speed.
+        """
         data = {leaf: arrays[leaf] for leaf in plan.layout.batched}
         key = (plan, backend, capacity, speed)
         if self._latest is not None and self._latest[0] == key and _equal(self._latest[1], data):
             return self._latest[2]
         # Copies: what the caller writes into the arrays must not reach a training, nor be taken for what it was given.
         # A file may be larger than memory, so it is read where it lies.
-        data = {leaf: array if is_mapped(array) else array.copy() for leaf, array in data.items()}
+        data = {leaf: _own(array, given[leaf]) for leaf, array in data.items()}
         self.pace = Pace()
         self._latest = None  # two sets of data may be more than there is room for
         run = load_backend(backend).open_training(plan.step, data, self._precision, capacity, speed)
@@ -355,6 +366,10 @@ def check_optimizer(optimizer: object, model: object) -> Optimizer:
         )
     optimizer.bind(model)
     return optimizer
+
+
+def _own(array: np.ndarray, given: np.ndarray) -> np.ndarray:
+    return array.copy() if np.may_share_memory(array, given) and not is_mapped(array) else array
 
 
 def _equal(old: Arrays, new: Arrays) -> bool:

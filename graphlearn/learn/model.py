@@ -10,13 +10,12 @@ import numpy as np
 
 from graphlearn.backends.registry import PLAIN, Speed, check_precision, check_speed
 from graphlearn.errors import DataError, GraphUseError
-from graphlearn.graph.binding import check_numbers
 from graphlearn.graph.names import Names
 from graphlearn.graph.node import Node
 from graphlearn.graph.streams import check_seed
 from graphlearn.graph.traverse import find_leaf, leaves, symbols
 from graphlearn.learn.batches import Batches, make_batches
-from graphlearn.learn.data import TargetCheck, count_rows, find_entries, read_inputs
+from graphlearn.learn.data import TargetCheck, convert_inputs, count_rows, read_numbers
 from graphlearn.learn.fit import Borders, Fit, Trainer, check_optimizer, check_whole, start_values
 from graphlearn.learn.functions import Functions, Outputs
 from graphlearn.learn.history import History
@@ -167,7 +166,8 @@ class Model:
         """
         speed = check_speed(fast, threads, backend)
         plan = self._trainer.plan(check_optimizer(optimizer, self))
-        arrays, rows = self._read(plan, data, "data")
+        given = read_numbers(self._table, plan.layout.inputs, data)
+        arrays, rows = self._convert(plan, given, "data")
         arrays |= plan.run_values(check_seed(seed), optimizer.steps)
         batches = make_batches(
             rows, plan.layout.axis, epochs=check_whole("epochs", epochs), batch_size=batch_size, shuffle=shuffle,
@@ -176,12 +176,13 @@ class Model:
         validate = None if validation is None else self._validator(plan, validation, backend)
         borders = Borders(self, validate, check_whole("validation_every", validation_every), callbacks)
         shown = make_progress(progress, epochs * batches.steps_per_epoch - batches.begin, epochs)
-        return self._train(plan, arrays, batches, epochs, borders, optimizer, backend, shown, speed)
+        return self._train(plan, arrays, given, batches, epochs, borders, optimizer, backend, shown, speed)
 
     def _train(
         self,
         plan: Plan,
         arrays: Mapping[Node, np.ndarray],
+        given: Mapping[Node, np.ndarray],
         batches: Batches,
         epochs: int,
         borders: Borders,
@@ -195,7 +196,7 @@ class Model:
                 "a model trains once at a time; fit is running on it already. Wait for it, or make a second model."
             )
         try:
-            run = self._trainer.open(plan, arrays, backend, batches.capacity, speed)
+            run = self._trainer.open(plan, arrays, given, backend, batches.capacity, speed)
             loop = Loop(run, batches, epochs, start_values(plan, arrays, self._values, optimizer, self.precision))
             self._loop = loop
             fit = Fit(plan, loop, arrays, self._values, optimizer, borders, self.precision, self._trainer.pace)
@@ -225,9 +226,10 @@ class Model:
 
         The file holds the generated code as `source` shows it, what the training started from, its data, and a few
         lines that run it. ``python FILE`` compiles the code and gives the same losses and values, bit for bit (on the
-        same machine); ``python FILE --plain`` runs it in Python with NumPy alone, where one step agrees within 32 units
-        in the last place of an array's largest entry. More than 4096 numbers lie in an ``.npz`` of the same name beside
-        it. What a callback changes on the way is not repeated: then the file begins after the last change.
+        same machine, with the same number of threads, which the file asks for); ``python FILE --plain`` runs it in
+        Python with NumPy alone, where one step agrees within 32 units in the last place of an array's largest entry.
+        More than 4096 numbers lie in an ``.npz`` of the same name beside it. What a callback changes on the way is not
+        repeated: then the file begins after the last change.
 
         Args:
             path: a name that ends with ``.py``.
@@ -260,15 +262,16 @@ class Model:
             )
         return self._trainer.description
 
-    def _read(self, plan: Plan, data: Data, what: str) -> tuple[dict[Node, np.ndarray], int]:
-        arrays = read_inputs(self._table, plan.layout.inputs, data, self.precision, what)
+    def _convert(self, plan: Plan, given: Mapping[Node, np.ndarray], what: str) -> tuple[dict[Node, np.ndarray], int]:
+        arrays = convert_inputs(given, self.precision, what)
         if self._targets is None:
             self._targets = TargetCheck([require_loss(self.loss)])
         self._targets(arrays, what, self.precision)
         return arrays, count_rows(plan.layout, arrays, what)
 
     def _validator(self, plan: Plan, data: Data, backend: str) -> Callable[[], float]:
-        arrays, _ = self._read(plan, data, "validation")
+        given = read_numbers(self._table, plan.layout.inputs, data, "validation")
+        arrays, _ = self._convert(plan, given, "validation")
         # In the form that is trained: a loss that overflows as it is written must not do so here alone.
         (loss,) = self._functions.settled((plan.loss,))
         return lambda: float(self._functions.compute((loss,), {**self.leaf_values(), **arrays}, backend)[0])
@@ -347,14 +350,13 @@ class Model:
                 )
             inputs = {needed[0]: inputs}
         table = {**self._table, **symbols(*outputs.nodes)}
-        entries = find_entries(table, needed, inputs, "inputs")
-        raw = {leaf: check_numbers(value, leaf.type, f"inputs[{leaf.full_name!r}]") for leaf, value in entries.items()}
+        raw = read_numbers(table, needed, inputs, "inputs")
         function = self._functions.compiled(nodes, backend, speed)
         rows = split_rows(nodes, raw, self.leaf_values(), function.program, self.precision, batch_size)
         targets = TargetCheck(outputs.nodes)
         if rows is not None and targets.is_empty:
             return outputs.arrange(rows.compute(function))
-        arrays = read_inputs(table, needed, raw, self.precision, "inputs")
+        arrays = convert_inputs(raw, self.precision, "inputs")
         targets(arrays, "inputs", self.precision)
         values = self._functions.compute(nodes, {**self.leaf_values(), **arrays}, backend, seed, step, speed)
         return outputs.arrange(values)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphlearn.errors import DataError, DTypeError
-from graphlearn.graph.binding import at_place
+from graphlearn.graph.binding import at_place, first_wrong
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node, as_node
 from graphlearn.graph.options import as_array
@@ -32,10 +32,9 @@ def check_places(indices: Any, length: int, what: str) -> Any:
         DataError: names the first that is not, and where it stands.
     """
     array = np.asarray(indices)
-    bad = np.argwhere((array < -length) | (array >= length))
-    if len(bad):
-        place = tuple(int(k) for k in bad[0])
-        more = f", {len(bad)} such entries in all" if len(bad) > 1 else ""
+    place, many = first_wrong(lambda part: (part < -length) | (part >= length), array)
+    if place is not None:
+        more = f", {many} such entries in all" if many > 1 else ""
         cure = f"Count from 0, or from the end with {-length} to -1." if length else "The axis has no entries."
         raise DataError(
             f"{what} needs places from {-length} to {length - 1} along an axis of length {length}; got "

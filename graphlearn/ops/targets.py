@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from graphlearn.errors import DataError
-from graphlearn.graph.binding import at_place
+from graphlearn.graph.binding import at_place, first_wrong
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import topological
 
@@ -72,12 +72,10 @@ def check_target(demand: Demand, array: np.ndarray, what: str) -> None:
         DataError: names the first entry that cannot be, and its place.
     """
     classes = demand.classes
-    wrong = (array < 0) | (array >= classes if classes else array > 1)
-    if not wrong.any():
+    place, many = first_wrong(lambda part: (part < 0) | (part >= classes if classes else part > 1), array)
+    if place is None:
         return
-    bad = np.argwhere(wrong)
-    place = tuple(int(k) for k in bad[0])
-    more = f", {len(bad)} such entries in all" if len(bad) > 1 else ""
+    more = f", {many} such entries in all" if many > 1 else ""
     got = f"got {array[place]}{at_place(place)}{more}"
     if classes:
         raise DataError(

@@ -166,6 +166,42 @@ def test_fit_converts_once_and_says_so_when_the_copy_is_large(monkeypatch: pytes
         model.fit({"x": x.astype("float32"), "t": t}, **options)
 
 
+def test_fit_copies_what_the_caller_has_and_nothing_that_was_converted() -> None:
+    model, x, t = network(width=64), numbers(2**15, 64), numbers(2**15, 2)
+    options: dict[str, Any] = {"optimizer": gl.optim.SGD(0.1), "epochs": 1, "batch_size": 2**10, "backend": "numpy"}
+    small = {"x": x[: 2**10], "t": t[: 2**10]}
+    model.fit(small, **options)  # everything is imported
+    around = peak(lambda: model.fit(small, **options))
+    converted, order = (x.nbytes + t.nbytes) / 2, 3 * 8 * len(x)
+    others = iter([x, x + 1])  # data that no run has yet
+    assert peak(lambda: model.fit({"x": next(others), "t": t}, **options)) < 1.5 * converted + order + around
+    own = x.astype("float32")
+    options["optimizer"] = gl.optim.SGD(0.0)
+    before = model.fit({"x": own, "t": t}, **options).losses.copy()
+    own[:] = 0.0  # what the caller writes later reaches no training
+    assert np.array_equal(model._trainer._latest[1][model._table["x"]], x.astype("float32"))  # type: ignore[index]
+    assert not np.array_equal(model.fit({"x": own, "t": t}, **options).losses, before)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32"])
+def test_class_numbers_in_a_file_are_checked_some_at_a_time(dtype: str, tmp_path: Path) -> None:
+    x, t = gl.input("x", ("batch", 1)), gl.input("t", "batch", dtype)
+    z = gl.nn.MLP([3])(x)
+    model = gl.Model(z, loss=gl.losses.cross_entropy(z, t))
+    rows = 2**22
+    labels = np.zeros(rows, dtype)
+    labels[[-5, -2]] = 3, -1
+    options: dict[str, Any] = {"optimizer": gl.optim.SGD(0.1), "epochs": 1, "batch_size": 2**10, "shuffle": False}
+    given = {"x": in_file(tmp_path / "x", np.zeros((rows, 1), "f4")), "t": in_file(tmp_path / "t", labels)}
+
+    def refused() -> None:
+        with pytest.raises(DataError, match=rf"got 3 in row {rows - 5} .*, 2 such entries in all"):
+            model.fit(given, **options)
+
+    refused()
+    assert peak(refused) < 0.1 * labels.nbytes
+
+
 # --- data in a file ---------------------------------------------------------------------------------------------------
 
 

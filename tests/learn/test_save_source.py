@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import graphlearn as gl
+from graphlearn.backends.numba import threads as rule
 from graphlearn.backends.plain import plain_definition, plain_definitions
 from graphlearn.backends.rows import FLOAT
 from graphlearn.backends.saved import ULPS, array_text
@@ -59,14 +60,14 @@ def classifier(epochs: int = 2, rows: int = 13, width: int = 5) -> gl.Model:
     return model
 
 
-def wide(epochs: int = 2) -> gl.Model:
+def wide(epochs: int = 2, threads: int = 1) -> gl.Model:
     """Loops and calls of the library; dropout; numbers in a file beside."""
     x, t = gl.input("x", ("batch", 40)), gl.input("t", ("batch", 1))
     y = gl.nn.Sequential([gl.nn.Dense(50, "relu"), gl.nn.Dropout(0.5), gl.nn.Dense(1)])(x)
     stream = np.random.default_rng(0)
     data = {"x": stream.normal(size=(60, 40)), "t": stream.normal(size=(60, 1))}
     model = gl.Model(y, loss=gl.losses.mse(y, t))
-    model.fit(data, optimizer=gl.optim.Momentum(0.01), epochs=epochs, batch_size=20)
+    model.fit(data, optimizer=gl.optim.Momentum(0.01), epochs=epochs, batch_size=20, threads=threads)
     return model
 
 
@@ -95,6 +96,24 @@ def test_in_python_alone_a_step_agrees_within_the_stated_ulps(make: object, tmp_
         steps = len(model.history.losses)
         assert np.max(np.abs(found[name] - value)) <= ULPS * steps * unit, name
     assert np.allclose(found["losses"], model.history.losses, rtol=1e-6 if model.precision == "float32" else 1e-14)
+
+
+def test_the_file_asks_for_the_threads_of_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule, "SHARE", 2**12)
+    monkeypatch.setattr("graphlearn.backends.numba.backend.available", lambda: 2)
+    monkeypatch.setattr("graphlearn.backends.numba.functions.available", lambda: 2)
+    model = wide(threads=2)
+    path = model.save_source(tmp_path / "saved.py")
+    text = path.read_text(encoding="utf-8")
+    assert "'threads': 2" in text and "as many threads as they had (2)" in text
+    assert_same_bits(run(path), model)
+    assert "as many threads as they had (1)" in wide().save_source(tmp_path / "one.py").read_text(encoding="utf-8")
+    a, b = gl.input("a", (64, 64)), gl.input("b", (64, 64))
+    given = {"a": np.ones((64, 64)), "b": np.full((64, 64), 0.5)}
+    path = gl.compile(a @ b, threads=2).save_source(tmp_path / "f.py", given)
+    assert "THREADS = 2" in path.read_text(encoding="utf-8")
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert "32." in done.stdout
 
 
 def test_numbers_lie_beside_the_file_where_there_are_many(tmp_path: Path) -> None:

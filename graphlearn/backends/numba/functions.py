@@ -69,6 +69,7 @@ class NumbaFunction:
         return Call(
             emitted.entry, source, emitted.signature.parameters,
             (*names, *lengths_of(program.axes, sizes)), {**given, **constants}, outputs, arenas, self._options,
+            threads_for(program, self._speed.threads, sizes, self._cores)[0],
         )  # fmt: skip
 
 

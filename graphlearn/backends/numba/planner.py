@@ -116,6 +116,7 @@ def _form(program: Program, emitted: Emitted, request: Request) -> Form:
         source=emitted.source,
         parameters=emitted.signature.parameters,
         options={"straight": emitted.straight, "fast": request.speed.fast},
+        threads=threads_for(program, request.speed.threads, {}, request.cores)[0],
         arenas={rows.ARENAS[dtype]: (dtype, sizes[dtype]) for dtype in emitted.arenas},
         places={
             name: (rows.ARENAS[arena_of(b.dtype)], b.start, tuple(int(d) for d in b.shape))
