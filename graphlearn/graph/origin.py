@@ -33,6 +33,7 @@ class _Source(ref[Node]):
         return self
 
 
+_EXPLAINED = 4096  # nodes of a graph whose code somebody may read
 # Gradient -> what was differentiated, and by what.
 _DERIVED: WeakKeyDictionary[Node, tuple[Callable[[], Node | None], ref[Node]]] = WeakKeyDictionary()
 _MADE_FROM: WeakKeyDictionary[Node, frozenset[_Source]] = WeakKeyDictionary()
@@ -70,7 +71,7 @@ def _known(nodes: list[Node]) -> list[Node]:
     return [node for node in _among(_MADE_FROM, nodes) if node.inputs]
 
 
-def _among(table: WeakKeyDictionary[Node, Any], nodes: list[Node]) -> list[Node]:
+def _among(table: WeakKeyDictionary[Node, Any], nodes: Sequence[Node]) -> list[Node]:
     """The nodes of a table; a look for each of a million nodes costs more than all of these few."""
     if len(table) > len(nodes):
         return [node for node in nodes if node in table]
@@ -104,24 +105,28 @@ def lost_shapes(name: str, roots: Sequence[Node]) -> list[Shape]:
     return sorted(found, key=str)
 
 
-def remember_derivatives(output: Node, gradients: Mapping[Node, Node], order: Iterable[Node]) -> None:
+def remember_derivatives(output: Node, gradients: Mapping[Node, Node], order: Sequence[Node]) -> None:
     """Note what gradients are derivatives of, for what explains code that computes them.
 
-    What was differentiated lives as long as its gradient, unless it holds gradients itself: two such could keep each
-    other alive for ever, so that those are only known while somebody else has them.
+    What was differentiated lives as long as its gradients where these have all its leaves, so that no leaf is kept
+    alive by a graph without it. One that holds gradients itself is only known while somebody else has it: two such
+    could keep each other alive for ever.
 
     Args:
         output: what was differentiated.
         gradients: by what -> its gradient. Numbers, leaves and parts of the output are passed over: they stand in other
             graphs for their own sake.
-        order: what the output consists of, in topological order.
+        order: what the output consists of, in topological order; of a huge graph nothing is noted.
     """
-    nodes = list(order)
-    parts = set(nodes)
-    kept = ref(output) if _among(_DERIVED, nodes) else lambda: output
-    for wrt, gradient in gradients.items():
-        if gradient.inputs and gradient not in parts and wrt in parts:
-            _DERIVED[gradient] = kept, ref(wrt)
+    if len(order) > _EXPLAINED:
+        return
+    parts = set(order)
+    made = {wrt: g for wrt, g in gradients.items() if g.inputs and g not in parts and wrt in parts}
+    own = {node for node in order if node.is_leaf and node.op.name != "constant"}
+    whole = not _among(_DERIVED, order) and own.issubset(topological(made.values()))
+    kept = (lambda: output) if whole else ref(output)
+    for wrt, gradient in made.items():
+        _DERIVED[gradient] = kept, ref(wrt)
 
 
 def derivatives_among(order: Iterable[Node]) -> dict[Node, tuple[Node, ...]]:
