@@ -62,6 +62,7 @@ class Source:
         self._names: dict[Buffer, str] = {}
         self._constants: dict[str, str] = {}
         self._shared: dict[str, str] = {}
+        self._stable: dict[str, str] = {}
         for buffer in program.buffers:
             if buffer.slot is None:
                 self._names[buffer] = self.unique(buffer.name)
@@ -122,6 +123,12 @@ class Source:
         """A short name for an intermediate value."""
         self._numbers += 1
         return self.unique(f"v{self._numbers}")
+
+    def stable(self, stem: str) -> str:
+        """A name that nothing else has, and that is the same whenever it is asked for."""
+        if stem not in self._stable:
+            self._stable[stem] = self.unique(stem)
+        return self._stable[stem]
 
     def name_of(self, buffer: Buffer) -> str:
         """The name of an argument or of a single number."""

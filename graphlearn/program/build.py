@@ -12,6 +12,7 @@ from graphlearn.graph.node import Node, make, new_node
 from graphlearn.graph.traverse import depends_on_axis, topological
 from graphlearn.program.accumulate import accumulate
 from graphlearn.program.arena import plan_arenas
+from graphlearn.program.blocking import Blocking, block_products
 from graphlearn.program.expand import Expanded, expand
 from graphlearn.program.fuse import fuse
 from graphlearn.program.program import Program
@@ -88,6 +89,7 @@ class Batching:
         together: whether updates of the same form become one loop over arrays that lie side by side.
         tiles: where steps over rows of the batch are to become one `Tile`: says what is wrong with a tile, or nothing.
         accumulates: whether a product is written into the array that it updates; None: no product is.
+        blocking: which products are computed block by block; None: none is.
     """
 
     rows: int
@@ -97,6 +99,7 @@ class Batching:
     together: bool = False
     tiles: Callable[[Tile], str] | None = None
     accumulates: Callable[[MatMul], bool] | None = None
+    blocking: Blocking | None = None
 
 
 def build_training(step: TrainingStep, precision: str, batching: Batching) -> Program:
@@ -127,6 +130,8 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
     body, delayed = _delay(body, table)
     if batching.accumulates and tiles is None:
         body, first_update = accumulate(body, first_update, batching.accumulates)
+    if batching.blocking and tiles is None:
+        body, first_update = block_products(body, first_update, batching.blocking, table.room)
     blocks: list[Block] = []
     if batching.together:
         body, blocks = put_together(body, first_update, worth=WORTH if tiles is None else 0)

@@ -153,7 +153,8 @@ def _operations(step: Step) -> list[Count]:
     if isinstance(step, FusedLoop):
         return [times(count(step.axes), Count(_each(step)))]
     if isinstance(step, MatMul):
-        return [times(count((*step.batch, *step.sizes)), Count(2))]
+        then = _operations(step.then) if step.then else []
+        return [times(count((*step.batch, *step.sizes)), Count(2)), *then]
     if isinstance(step, Tile):
         return [term for inner in step.steps for term in _operations(inner)]
     return []
@@ -167,8 +168,8 @@ def _work(step: Step) -> str:
     if isinstance(step, FusedLoop):
         return f"{_joined(step.axes) or '1'} x {_each(step)} ops"
     if isinstance(step, MatMul):
-        added = ", added" if step.into else ""
-        return f"2 x {_joined((*step.batch, *step.sizes))} flops{added}"
+        more = ", added" if step.into else f" + {_each(step.then)} ops" if step.then else ""
+        return f"2 x {_joined((*step.batch, *step.sizes))} flops{more}"
     if isinstance(step, Routine):
         return f"{step.items} items"
     if isinstance(step, Tile):

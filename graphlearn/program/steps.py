@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphlearn.graph.node import Node
@@ -206,6 +206,20 @@ class Accumulation:
 
 
 @dataclass(frozen=True, eq=False)
+class Blocks:
+    """How a product is computed block by block of its entries.
+
+    Args:
+        rooms: scratch by name, as the backend that writes it asked for.
+        then: what becomes of the entries of a block while they are at hand: a loop over all of them, which alone
+            reads the product, so that this has no array. None: they are stored.
+    """
+
+    rooms: Mapping[str, Buffer]
+    then: FusedLoop | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class MatMul:
     """``out = a @ b`` for every matrix of the batch.
 
@@ -215,6 +229,7 @@ class MatMul:
         batch: lengths of the batch axes.
         node: the node of the graph.
         into: what becomes of ``out`` instead, or None.
+        blocks: how it is computed block by block; None: by a library or by plain loops.
     """
 
     out: Matrix
@@ -224,11 +239,17 @@ class MatMul:
     batch: tuple[Dim, ...]
     node: Node
     into: Accumulation | None = None
+    blocks: Blocks | None = None
 
     @property
     def nodes(self) -> tuple[Node, ...]:
         """What it computes."""
-        return (self.node,) if self.into is None else (self.node, self.into.node)
+        return (self.node, *([self.into.node] if self.into else []), *(self.then.nodes if self.then else []))
+
+    @property
+    def then(self) -> FusedLoop | None:
+        """What becomes of its entries at once."""
+        return self.blocks.then if self.blocks else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,7 +346,8 @@ def reads_of(step: Step) -> list[Buffer]:
         return [v.buffer for v in step.body if isinstance(v, Load)]
     if isinstance(step, MatMul):
         into = [] if step.into is None else [step.out.buffer, *_loads(step.into.scale)]
-        return [step.a.buffer, step.b.buffer, *into]
+        then = [b for b in reads_of(step.then) if b is not step.out.buffer] if step.then else []
+        return [step.a.buffer, step.b.buffer, *into, *then]
     if isinstance(step, Routine):
         return list(step.operands)
     if isinstance(step, Tile):
@@ -344,7 +366,8 @@ def writes_of(step: Step) -> list[Buffer]:
     if isinstance(step, FusedLoop):
         return [s.buffer for s in step.stores] + [r.buffer for r in step.reductions]
     if isinstance(step, MatMul):
-        return [step.out.buffer]
+        rooms = step.blocks.rooms.values() if step.blocks else ()
+        return [*(writes_of(step.then) if step.then else [step.out.buffer]), *rooms]
     if isinstance(step, Routine):
         return [step.out] if step.scratch is None else [step.out, step.scratch]
     if isinstance(step, Tile):

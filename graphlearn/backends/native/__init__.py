@@ -10,7 +10,7 @@ from graphlearn.backends.native.near import has_near
 from graphlearn.backends.native.signature import Signature
 from graphlearn.backends.native.store import CacheInfo, cache_clear, cache_info
 from graphlearn.backends.native.texts import fingerprint
-from graphlearn.backends.native.width import lanes_for
+from graphlearn.backends.native.width import lanes_for, vector_registers
 
 __all__ = [
     "CacheInfo",
@@ -27,4 +27,5 @@ __all__ = [
     "recall",
     "remember",
     "require_control",
+    "vector_registers",
 ]

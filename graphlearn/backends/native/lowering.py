@@ -18,6 +18,7 @@ from graphlearn.backends.native.lanes import lane_intrinsics
 from graphlearn.backends.native.names import names_in_memory
 from graphlearn.backends.native.near import near_intrinsics
 from graphlearn.backends.native.signature import Signature
+from graphlearn.backends.native.squares import square_intrinsics
 
 _BUILT_IN = {*CASTS, "abs", "min", "max", "range", "math"}
 
@@ -52,7 +53,7 @@ def lower(source: str, entry: str, symbol: str, signature: Signature, flags: tup
     made.args[0].add_attribute("noalias")
     made.args[1].add_attribute("noalias")
     arguments = [Typed(kind, raw) for kind, raw in zip(parameters, made.args[2:], strict=True)]
-    names = {**intrinsics(), **lane_intrinsics(source), **near_intrinsics(source)}
+    names = {**intrinsics(), **lane_intrinsics(source), **near_intrinsics(source), **square_intrinsics(source)}
     _Statements(made, result, names, flags, names_in_memory(function)).write(function, arguments)
     return module
 

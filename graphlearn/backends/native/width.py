@@ -17,6 +17,14 @@ def vector_bytes() -> int:
 
 
 @functools.cache
+def vector_registers() -> int:
+    """How many vectors the machine that code is made for holds in registers."""
+    import llvmlite.binding as llvm
+
+    return 32 if vector_bytes() == 64 or llvm.get_process_triple().startswith(("aarch64", "arm64")) else 16
+
+
+@functools.cache
 def fuses_products() -> bool:
     """Whether ``a b + c`` with one rounding is an instruction of the machine that code is made for."""
     import llvmlite.binding as llvm

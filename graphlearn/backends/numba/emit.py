@@ -63,10 +63,11 @@ def _arenas(program: Program) -> tuple[str, ...]:
 
 
 def is_laned(program: Program, precision: str) -> bool:
-    """Whether something is worked on several numbers at once: rows of the batch, or an update."""
+    """Whether something is worked on several numbers at once: rows of the batch, a product or an update."""
     updates = [step for step, name in zip(program.steps, program.sections, strict=True) if name == "update"]
     straight = any(isinstance(step, FusedLoop) and is_straight(step, precision) for step in updates)
-    return _is_tiled(program) or (straight and not is_tiny(program))
+    blocked = any(isinstance(step, MatMul) and step.blocks for step in program.steps)
+    return _is_tiled(program) or blocked or (straight and not is_tiny(program))
 
 
 def _is_tiled(program: Program) -> bool:
@@ -192,7 +193,7 @@ def _write_check(source: Source, loss: Buffer) -> None:
 
 
 def _write_step(source: Source, step: Step, *, reciprocals: bool = False) -> None:
-    if isinstance(step, FusedLoop) or (source.is_annotated and isinstance(step, MatMul)):
+    if isinstance(step, FusedLoop) or (isinstance(step, MatMul) and (source.is_annotated or step.blocks)):
         source.head(step)
     if isinstance(step, FusedLoop):
         write_loop(source, step, reciprocals=reciprocals)

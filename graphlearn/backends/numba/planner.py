@@ -9,6 +9,7 @@ from typing import Any
 from graphlearn.backends import rows
 from graphlearn.backends.forms import Form
 from graphlearn.backends.native import NativeFunction, compile_native
+from graphlearn.backends.numba.blocks import blocking
 from graphlearn.backends.numba.emit import Batches, Emitted, emit_training, is_laned
 from graphlearn.backends.numba.functions import NumbaFunction, stored
 from graphlearn.backends.numba.identity import Request
@@ -65,6 +66,7 @@ def _batching(request: Request) -> Batching:
         together=True,
         tiles=tiles,
         accumulates=accumulates,
+        blocking=blocking(request.precision, request.rows) if request.speed.threads == 1 else None,
     )
 
 
@@ -101,7 +103,7 @@ def _explained(step: TrainingStep, request: Request, program: Program, notes: No
 
 def scalar_training(step: TrainingStep, request: Request, notes: Notes) -> tuple[Program, Emitted]:
     """A training step one number at a time, as plain loops, and its text."""
-    program = build_training(step, request.precision, replace(_batching(request), tiles=None))
+    program = build_training(step, request.precision, replace(_batching(request), tiles=None, blocking=None))
     annotations, batches = Annotations(program, notes), _batches(request)
     return program, emit_training(program, batches, request.precision, annotations, entry="train_scalar", scalar=True)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from graphlearn.backends import rows
+from graphlearn.backends.numba.blocks import write_blocks
+from graphlearn.backends.numba.operands import layout, number, start
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ONE, Count, count
-from graphlearn.program.steps import Length, Literal, Load, MatMul, Matrix, Value
-from graphlearn.types import Dim
+from graphlearn.program.steps import MatMul, Matrix
 
 _GUESS = 32  # length of a free axis without capacity, where loops and library are weighed
 _SMALL = 512  # multiplications up to which loops win over a call (about 0.15 us)
@@ -18,10 +19,13 @@ _WIDE = 8  # columns from which the innermost loop runs along a row of the resul
 
 def write_product(source: Source, step: MatMul) -> None:
     """Write a matrix product, for each matrix of the batch."""
+    if step.blocks:
+        write_blocks(source, step)
+        return
     indices = [source.index(k) for k in range(len(step.batch))]
     lengths = [count([d]) for d in step.batch]
     with source.loops(list(zip(indices, lengths, strict=True))):
-        places = [_start(source, m, indices) for m in (step.out, step.a, step.b)]
+        places = [start(source, m, indices) for m in (step.out, step.a, step.b)]
         large = _multiplications(source, step) > _SMALL and not _has_short_rows(step) and step.sizes[2] != 1
         if source.library and step.node.dtype in rows.SUFFIX and large:
             (_write_vector_call if _has_vector(step) else _write_call)(source, step, places)
@@ -51,22 +55,6 @@ def _has_vector(step: MatMul) -> bool:
     return alone and entries.is_literal and entries.factor >= _LONG and vector.is_literal and vector.factor > 0
 
 
-def _start(source: Source, matrix: Matrix, indices: list[str]) -> tuple[str, str]:
-    """Pointer and first element of the matrix at the batch indices."""
-    pointer, start = source.place(matrix.buffer)
-    terms = [start or "0"]
-    terms += [f"{i}*({source.size(s)})" for i, s in zip(indices, matrix.batch, strict=True) if s.factor]
-    return pointer, " + ".join(terms)
-
-
-def _layout(matrix: Matrix, size: tuple[Dim, Dim]) -> tuple[int, Count]:
-    """Whether the matrix lies transposed, and the elements from one of its lines to the next."""
-    (by_row, by_column), (height, width) = matrix.strides, size
-    if by_column == ONE or width == 1:
-        return 0, by_row if height != 1 else count([width])
-    return 1, by_column if width != 1 else count([height])
-
-
 def _leading(source: Source, stride: Count) -> str:
     text = source.size(stride)
     return text if stride.is_literal and stride.factor > 0 else f"max({text}, 1)"
@@ -78,8 +66,8 @@ def _write_call(source: Source, step: MatMul, places: list[tuple[str, str]]) -> 
     suffix = rows.SUFFIX[step.node.dtype]
     scale = _scale(source, step)
     keep = source.literal(0 if step.into is None else 1, step.node.dtype)
-    left, lda = _layout(step.a, (height, inner))
-    right, ldb = _layout(step.b, (inner, width))
+    left, lda = layout(step.a, (height, inner))
+    right, ldb = layout(step.b, (inner, width))
     m, n, k = (source.length(d) for d in step.sizes)
     source.line(
         f"gemm_{suffix}({left}, {right}, {m}, {n}, {k}, {scale}, {a}, {a_at}, {_leading(source, lda)}, "
@@ -93,11 +81,11 @@ def _write_vector_call(source: Source, step: MatMul, places: list[tuple[str, str
     out, left, right = places
     if height == 1:  # out = b.T @ a, entry by entry
         (x, x_at), stride, (a, a_at) = left, step.a.strides[1], right
-        lies, lda = _layout(step.b, (inner, width))
+        lies, lda = layout(step.b, (inner, width))
         trans, shape = 1 - lies, (width, inner) if lies else (inner, width)
     else:
         (a, a_at), (x, x_at), stride = left, right, step.b.strides[0]
-        trans, lda = _layout(step.a, (height, inner))
+        trans, lda = layout(step.a, (height, inner))
         shape = (inner, height) if trans else (height, inner)
     keep = source.literal(0 if step.into is None else 1, step.node.dtype)
     m, n = (source.length(d) for d in shape)
@@ -117,21 +105,7 @@ def accumulates(step: MatMul) -> bool:
 
 def _scale(source: Source, step: MatMul) -> str:
     """By what the product is multiplied."""
-    return source.literal(1, step.node.dtype) if step.into is None else _number(source, step.into.scale)
-
-
-def _number(source: Source, value: Value) -> str:
-    """A value that is the same for all entries."""
-    if isinstance(value, Literal):
-        return source.literal(value.value, value.dtype)
-    if isinstance(value, Length):
-        return source.length(value.axis)
-    if isinstance(value, Load):
-        return source.load(value.buffer, value.strides, ["0"] * len(value.strides), value.offset)
-    texts, given = [_number(source, v) for v in value.operands], value.operands[0].dtype
-    if value.op == "cast":
-        return rows.convert(texts[0], given, value.dtype, source.literal)
-    return rows.expression(value.op, value.dtype, texts, source.literal)
+    return source.literal(1, step.node.dtype) if step.into is None else number(source, step.into.scale)
 
 
 def _write_loops(source: Source, step: MatMul, places: list[tuple[str, str]], depth: int) -> None:

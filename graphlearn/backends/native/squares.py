@@ -1,0 +1,83 @@
+"""Parts of rows and squares of entries: what a matrix product on lanes needs beside loads and stores, as intrinsics.
+
+Names say on what they work, as those of `lanes` do, and are made when a source mentions them (`square_intrinsics`).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+from graphlearn.backends.native.kinds import INT64, LANE_KINDS, VOID, Intrinsic, Kind, llvm_type, pointer_to, simple
+
+_NAME = re.compile(r"\b(part|turn)_(f32|f64)x(\d+)(?:_(\d+))?\b")
+
+
+def square_intrinsics(source: str) -> dict[str, Intrinsic]:
+    """The functions of this module that a source mentions, by name."""
+    found = {match.group(0): match for match in _NAME.finditer(source)}
+    return {name: _function(name, *match.groups()) for name, match in found.items()}
+
+
+def _function(name: str, verb: str, kind: str, count: str, rest: str | None) -> Intrinsic:
+    lanes = Kind(LANE_KINDS[kind], int(count))
+    return _part(name, lanes, int(rest or count)) if verb == "part" else _turn(name, lanes)
+
+
+@functools.cache
+def _part(name: str, kind: Kind, number: int) -> Intrinsic:
+    """``part_number(p, at)``: so many entries side by side, and zeros in the other lanes; nothing else is read."""
+
+    def emit(builder: Any, pointer: Any, at: Any) -> Any:
+        from llvmlite import ir
+
+        short = llvm_type(Kind(kind.name, number))
+        load = builder.load(builder.bitcast(builder.gep(pointer, [at]), short.as_pointer()))
+        load.align = kind.bits // 8
+        picks = [k if k < number else number for k in range(kind.lanes)]
+        zeros = ir.Constant(short, [0.0] * number)
+        return builder.shuffle_vector(load, zeros, ir.Constant(ir.VectorType(ir.IntType(32), kind.lanes), picks))
+
+    return simple(name, (pointer_to(kind), INT64), kind, emit)
+
+
+@functools.cache
+def _turn(name: str, kind: Kind) -> Intrinsic:
+    """``turn(p, at, step, q, to, stride)``: a square of as many rows as there are lanes, written transposed.
+
+    Row ``i`` is read from ``p[at + i step]`` on, and column ``j`` written from ``q[to + j stride]`` on. The first half
+    of the rows is interleaved with the second, log2(n) times; then entry ``(i, j)`` stands at ``(j, i)``.
+    """
+
+    def emit(builder: Any, pointer: Any, at: Any, step: Any, target: Any, to: Any, stride: Any) -> None:
+        rows = [_row(builder, kind, pointer, at, step, k) for k in range(kind.lanes)]
+        for _ in range(kind.lanes.bit_length() - 1):
+            rows = _interleaved(builder, kind, rows)
+        for k, row in enumerate(rows):
+            place = builder.bitcast(_entry(builder, target, to, stride, k), llvm_type(kind).as_pointer())
+            builder.store(row, place).align = kind.bits // 8
+
+    whole = pointer_to(kind)
+    return simple(name, (whole, INT64, INT64, whole, INT64, INT64), VOID, emit)
+
+
+def _entry(builder: Any, pointer: Any, at: Any, step: Any, number: int) -> Any:
+    return builder.gep(pointer, [builder.add(at, builder.mul(step, step.type(number)))])
+
+
+def _row(builder: Any, kind: Kind, pointer: Any, at: Any, step: Any, number: int) -> Any:
+    place = builder.bitcast(_entry(builder, pointer, at, step, number), llvm_type(kind).as_pointer())
+    row = builder.load(place)
+    row.align = kind.bits // 8
+    return row
+
+
+def _interleaved(builder: Any, kind: Kind, rows: list[Any]) -> list[Any]:
+    from llvmlite import ir
+
+    half, lanes = len(rows) // 2, kind.lanes
+    numbers = ir.VectorType(ir.IntType(32), lanes)
+    picks = [[first + k // 2 + k % 2 * lanes for k in range(lanes)] for first in (0, lanes // 2)]
+    pairs = [(rows[i], rows[i + half], chosen) for i in range(half) for chosen in picks]
+    return [builder.shuffle_vector(a, b, ir.Constant(numbers, chosen)) for a, b, chosen in pairs]

@@ -1,0 +1,305 @@
+"""A matrix product of our own, on lanes: block by block of its entries, which stay in registers until they are done.
+
+A block is a few rows by two vectors. What the program does with the entries next (a bias, an activation, its
+derivative, the sum over the rows) is done block by block as well, while they are in the first cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphlearn.backends.native import lanes_for, vector_registers
+from graphlearn.backends.numba.follow import Follower, can_follow
+from graphlearn.backends.numba.lanes import lanes_of
+from graphlearn.backends.numba.operands import layout, number, start
+from graphlearn.backends.source import Source
+from graphlearn.program.blocking import Blocking
+from graphlearn.program.counts import count
+from graphlearn.program.steps import ITEM_SIZE, FusedLoop, MatMul
+from graphlearn.types import Shape
+
+VECTORS = 2  # of columns in a block
+_MOST = 16  # products of a program, so that compiling stays below a second: each costs 25 to 40 ms
+_INNER = 2048  # terms up to which a stripe of columns stays in the second cache
+_LEAST = 512  # multiplications from which a block beats plain loops
+_TALL = 64  # rows from which copying a stripe of columns costs less than reading it in steps does
+_STRIPE = 126, 128  # rows that are copied at a time, for blocks of 6 and of 8
+_FAR = 4096  # bytes from one row to the next from which neighbours share no page
+
+
+def blocking(precision: str, longest: int) -> Blocking:
+    """What this module computes.
+
+    Args:
+        precision: the dtype of its products.
+        longest: the largest length of a free axis.
+    """
+
+    def suits(step: MatMul) -> bool:
+        lengths = [longest if isinstance(d, str) else d for d in step.sizes]
+        height, width, inner = lengths
+        known = isinstance(step.sizes[1], int) and step.node.dtype == precision
+        plain = 1 not in lengths and inner <= _INNER and width >= lanes_for(precision)
+        return known and plain and height * width * inner > _LEAST and not all(_turned(step))
+
+    def rooms(step: MatMul, then: FusedLoop | None) -> Mapping[str, Shape]:
+        shape = _Shape(step, precision, longest)
+        found: dict[str, Shape] = {}
+        if shape.copies_right:
+            found["right"] = (step.sizes[2], shape.width)
+        if shape.copies_left:
+            found["left"] = (shape.stripe, step.sizes[2])
+        if then is not None:
+            found["block"] = (shape.height, shape.width)
+        return found
+
+    return Blocking(suits, lambda step, then: can_follow(step, then, precision), rooms, _MOST)
+
+
+def _turned(step: MatMul) -> tuple[bool, bool]:
+    """Whether each operand lies transposed."""
+    height, width, inner = step.sizes
+    return bool(layout(step.a, (height, inner))[0]), bool(layout(step.b, (inner, width))[0])
+
+
+class _Shape:
+    """How the product is cut.
+
+    Args:
+        step: the product.
+        dtype: of its entries.
+        longest: the largest length of a free axis.
+    """
+
+    def __init__(self, step: MatMul, dtype: str, longest: int) -> None:
+        height, width, inner = step.sizes
+        self.lanes = lanes_for(dtype)
+        self.height = 8 if vector_registers() >= 32 else 6
+        self.width = VECTORS * self.lanes
+        self.stripe = _STRIPE[self.height == 8]
+        self.left_turned, self.left = layout(step.a, (height, inner))
+        self.right_turned, self.right = layout(step.b, (inner, width))
+        tall = (longest if isinstance(height, str) else height) >= _TALL
+        self.copies_right = bool(self.right_turned) or tall
+        far = self.left.is_literal and self.left.factor * ITEM_SIZE[dtype] >= _FAR
+        self.copies_left = bool(self.left_turned) and far and tall
+
+
+@dataclass(frozen=True)
+class _Stripe:
+    """A few columns: the first, how many vectors, and how many lanes of the last one count."""
+
+    column: str
+    vectors: int
+    last: int
+
+
+def write_blocks(source: Source, step: MatMul) -> None:
+    """Write the product, and what becomes of it at once."""
+    _Writer(source, step).write()
+
+
+class _Writer:
+    def __init__(self, source: Source, step: MatMul) -> None:
+        self._source = source
+        self._step = step
+        self._shape = _Shape(step, step.node.dtype, max(source.program.capacity.values(), default=0))
+        self._kind = lanes_of(step.node.dtype, self._shape.lanes)
+        self._a, self._b = (_at(*start(source, m, [])) for m in (step.a, step.b))
+        self._out = _at(*start(source, step.out, [])) if step.then is None else ("", "")
+        self._lda, self._ldb = source.size(self._shape.left), source.size(self._shape.right)
+        self._column, self._line, self._term = (source.stable(n) for n in ("column", "line", "term"))
+        self._first = "0"  # of the rows that are copied
+        rooms = step.blocks.rooms if step.blocks else {}
+        self._rooms = {name: _at(*source.place(buffer)) for name, buffer in rooms.items()}
+        self._scale = "" if step.into is None else number(source, step.into.scale)
+        self._follower = None if step.then is None else self._followed()
+
+    def write(self) -> None:
+        """Write it: all rows at once, or a few copied rows at a time."""
+        source, height = self._source, self._source.length(self._step.sizes[0])
+        if self._follower:
+            self._follower.begin()
+        if not self._shape.copies_left:
+            self._stripes(height)
+            return
+        self._first, end = source.stable("first"), source.stable("end")
+        with source.block(f"for {self._first} in range(0, {height}, {self._shape.stripe}):"):
+            source.line(f"{end} = min({self._first} + {self._shape.stripe}, {height})")
+            self._copy_left(end)
+            self._stripes(end)
+
+    def _followed(self) -> Follower:
+        return Follower(self._source, self._step, self._shape.lanes, self._shape.width, self._rooms["block"])
+
+    # --- columns -----------------------------------------------------------------------------------------------------
+
+    def _stripes(self, end: str) -> None:
+        width, whole = self._step.sizes[1], self._shape.width
+        if not isinstance(width, int):
+            raise TypeError("a product in blocks has a known number of columns")
+        rest, lanes = width % whole, self._shape.lanes
+        if width >= 2 * whole:
+            with self._source.block(f"for {self._column} in range(0, {width - rest}, {whole}):"):
+                self._stripe(_Stripe(self._column, VECTORS, lanes), end)
+        elif width >= whole:
+            self._stripe(_Stripe("0", VECTORS, lanes), end)
+        if rest:
+            self._stripe(_Stripe(str(width - rest), -(-rest // lanes), (rest - 1) % lanes + 1), end)
+
+    def _stripe(self, stripe: _Stripe, end: str) -> None:
+        if self._shape.copies_right:
+            self._copy_right(stripe)
+        if self._follower:
+            self._follower.begin_stripe(stripe.column, stripe.vectors, stripe.last)
+        self._rows(stripe, end)
+        if self._follower:
+            self._follower.end_stripe()
+
+    def _copy_right(self, stripe: _Stripe) -> None:
+        source, (room, at), whole = self._source, self._rooms["right"], self._shape.width
+        inner = source.length(self._step.sizes[2])
+        if not self._shape.right_turned:
+            with source.block(f"for {self._term} in range({inner}):"):
+                for v in range(stripe.vectors):
+                    entry = self._load(*self._b, f"{self._term}*{self._ldb} + {stripe.column}", stripe, v)
+                    source.line(f"store_{self._kind}({room}, {at}{self._term}*{whole} + {self._lane(v)}, {entry})")
+            return
+        lanes, partial = self._shape.lanes, stripe.last < self._shape.lanes
+        (b, b_at), entry = self._b, self._source.stable("entry")
+        squares = stripe.vectors - partial
+        if squares:
+            with source.block(f"for {self._term} in range(0, {inner} - {lanes - 1}, {lanes}):"):
+                for v in range(squares):
+                    near = f"{b}, {b_at}({stripe.column} + {self._lane(v)})*{self._ldb} + {self._term}, {self._ldb}"
+                    source.line(
+                        f"turn_{self._kind}({near}, {room}, {at}{self._term}*{whole} + {self._lane(v)}, {whole})"
+                    )
+            self._copy_single(stripe, f"{inner} // {lanes} * {lanes}", 0, squares * lanes)
+        if partial:
+            self._copy_single(stripe, "0", squares * lanes, squares * lanes + stripe.last)
+            with source.block(f"for {self._term} in range({inner}):"):
+                zero = source.literal(0, self._step.node.dtype)
+                first, last = squares * lanes + stripe.last, stripe.vectors * lanes
+                with source.block(f"for {entry} in range({first}, {last}):"):
+                    source.line(f"{room}[{at}{self._term}*{whole} + {entry}] = {zero}")
+
+    def _copy_single(self, stripe: _Stripe, first: str, left: int, right: int) -> None:
+        """Copy columns that lie as rows, entry by entry."""
+        source, (room, at), (b, b_at) = self._source, self._rooms["right"], self._b
+        entry, whole, inner = source.stable("entry"), self._shape.width, source.length(self._step.sizes[2])
+        with (
+            source.block(f"for {entry} in range({left}, {right}):"),
+            source.block(f"for {self._term} in range({first}, {inner}):"),
+        ):
+            value = f"{b}[{b_at}({stripe.column} + {entry})*{self._ldb} + {self._term}]"
+            source.line(f"{room}[{at}{self._term}*{whole} + {entry}] = {value}")
+
+    def _copy_left(self, end: str) -> None:
+        """Copy rows so that those of a block lie side by side, term after term."""
+        source, (room, at), (a, a_at), high = self._source, self._rooms["left"], self._a, self._shape.height
+        inner, term, line = source.length(self._step.sizes[2]), self._term, self._line
+        with (
+            source.block(f"for {line} in range({self._first}, {end} - {high - 1}, {high}):"),
+            source.block(f"for {term} in range({inner}):"),
+        ):
+            for r in range(high):
+                target = f"{room}[{at}({line} - {self._first})*{inner} + {term}*{high} + {r}]"
+                source.line(f"{target} = {a}[{a_at}{term}*{self._lda} + {line} + {r}]")
+        with (
+            source.block(f"for {line} in range({self._after(end)}, {end}):"),
+            source.block(f"for {term} in range({inner}):"),
+        ):
+            target = f"{room}[{at}({line} - {self._first})*{inner} + {term}]"
+            source.line(f"{target} = {a}[{a_at}{term}*{self._lda} + {line}]")
+
+    # --- rows --------------------------------------------------------------------------------------------------------
+
+    def _after(self, end: str) -> str:
+        """The first row behind the whole blocks."""
+        high = self._shape.height
+        if self._first == "0":
+            return f"{end} // {high} * {high}"
+        return f"{self._first} + ({end} - {self._first}) // {high} * {high}"
+
+    def _rows(self, stripe: _Stripe, end: str) -> None:
+        source, high, height = self._source, self._shape.height, self._step.sizes[0]
+        literal = isinstance(height, int) and self._first == "0"
+        if not isinstance(height, int) or height >= high:
+            with source.block(f"for {self._line} in range({self._first}, {end} - {high - 1}, {high}):"):
+                self._block(stripe, self._line, high)
+        if not isinstance(height, int) or (height % high and not literal):
+            with source.block(f"for {self._line} in range({self._after(end)}, {end}):"):
+                self._block(stripe, self._line, 1)
+        elif height % high:
+            self._block(stripe, str(height - height % high), height % high)
+
+    def _block(self, stripe: _Stripe, line: str, count_: int) -> None:
+        source, term, zero = self._source, self._term, self._source.literal(0, self._step.node.dtype)
+        sums = [[source.stable(f"z{r}_{v}") for v in range(stripe.vectors)] for r in range(count_)]
+        for name in (name for row in sums for name in row):
+            source.line(f"{name} = splat_{self._kind}({zero})")
+        rights = [source.stable(f"b{v}") for v in range(stripe.vectors)]
+        left = source.stable("a")
+        with source.block(f"for {term} in range({source.length(self._step.sizes[2])}):"):
+            for v, name in enumerate(rights):
+                source.line(f"{name} = {self._right(stripe, v)}")
+            for r, row in enumerate(sums):
+                source.line(f"{left} = {self._left(line, r, count_)}")
+                for total, right in zip(row, rights, strict=True):
+                    source.line(f"{total} = {total} + {left} * {right}")
+        self._finish(stripe, line, sums)
+
+    def _right(self, stripe: _Stripe, v: int) -> str:
+        if self._shape.copies_right:
+            room, at = self._rooms["right"]
+            return f"load_{self._kind}({room}, {at}{self._term}*{self._shape.width} + {self._lane(v)})"
+        return self._load(*self._b, f"{self._term}*{self._ldb} + {stripe.column}", stripe, v)
+
+    def _left(self, line: str, r: int, count_: int) -> str:
+        a, at = self._a
+        if self._shape.copies_left:
+            room, at = self._rooms["left"]
+            inner = self._source.length(self._step.sizes[2])
+            return f"{room}[{at}({line} - {self._first})*{inner} + {self._term}*{count_} + {r}]"
+        if self._shape.left_turned:
+            return f"{a}[{at}{self._term}*{self._lda} + {line} + {r}]"
+        return f"{a}[{at}({line} + {r})*{self._lda} + {self._term}]"
+
+    def _finish(self, stripe: _Stripe, line: str, sums: list[list[str]]) -> None:
+        source = self._source
+        if self._follower:
+            room, at = self._rooms["block"]
+            for r, row in enumerate(sums):
+                for v, name in enumerate(row):
+                    source.line(
+                        f"store_{self._kind}({room}, {at}{r * self._shape.width + v * self._shape.lanes}, {name})"
+                    )
+            self._follower.follow(line, len(sums))
+            return
+        out, at = self._out
+        width = source.size(count(self._step.sizes[1:2]))
+        for r, row in enumerate(sums):
+            for v, name in enumerate(row):
+                place = f"({line} + {r})*{width} + {stripe.column}"
+                value = name
+                if self._scale:
+                    value = f"{self._load(out, at, place, stripe, v)} + {self._scale} * {name}"
+                partial = v + 1 == stripe.vectors and stripe.last < self._shape.lanes
+                verb = f"put_{self._kind}_0_{stripe.last}" if partial else f"store_{self._kind}"
+                source.line(f"{verb}({out}, {at}{place} + {self._lane(v)}, {value})")
+
+    def _lane(self, v: int) -> int:
+        """The first column of a vector in its stripe."""
+        return v * self._shape.lanes
+
+    def _load(self, pointer: str, at: str, place: str, stripe: _Stripe, v: int) -> str:
+        partial = v + 1 == stripe.vectors and stripe.last < self._shape.lanes
+        verb = f"part_{self._kind}_{stripe.last}" if partial else f"load_{self._kind}"
+        return f"{verb}({pointer}, {at}{place} + {self._lane(v)})"
+
+
+def _at(pointer: str, first: str) -> tuple[str, str]:
+    """A pointer, and what stands before a place behind its first element."""
+    return pointer, f"{first} + " if first not in ("", "0") else ""

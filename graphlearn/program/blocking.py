@@ -1,0 +1,79 @@
+"""Products that are computed block by block, each with the loop over its entries that follows: bias and activation.
+
+A backend that writes such products itself says which, and which loops it can join to them. A product moves down to its
+loop, which alone reads it; so between the two nothing changes that either reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphlearn.graph.node import Node
+from graphlearn.program.counts import count, row_major
+from graphlearn.program.steps import Blocks, Buffer, FusedLoop, Load, MatMul, Step, reads_of, same_entries
+from graphlearn.types import Shape
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """What a backend computes block by block.
+
+    Args:
+        suits: whether it does so with a product.
+        joins: whether it can do a loop over the entries of a product, block by block, too.
+        rooms: the shapes of the scratch that a product needs, with such a loop or without.
+        most: so many products at most, the largest.
+    """
+
+    suits: Callable[[MatMul], bool]
+    joins: Callable[[MatMul, FusedLoop], bool]
+    rooms: Callable[[MatMul, FusedLoop | None], Mapping[str, Shape]]
+    most: int
+
+
+def block_products(
+    steps: Sequence[Step], first_update: int, how: Blocking, room_for: Callable[[Node, Shape], Buffer]
+) -> tuple[list[Step], int]:
+    """Let products be computed block by block.
+
+    Args:
+        steps: of a training program; each value is written once.
+        first_update: where the updates begin; what they do is not joined to a product.
+        how: what the backend does so.
+        room_for: a scratch buffer of a shape for a node.
+
+    Returns:
+        The steps, and where the updates begin.
+    """
+    result = list(steps)
+    fitting = [step for step in steps if isinstance(step, MatMul) and not step.batch and how.suits(step)]
+    fitting.sort(key=lambda step: -count(step.sizes).factor)
+    for product in fitting[: how.most]:
+        at = result.index(product)
+        then = None if at >= first_update or product.into else _follower(product, result, first_update)
+        if then is not None and not how.joins(product, then):
+            then = None
+        rooms = {name: room_for(product.node, shape) for name, shape in how.rooms(product, then).items()}
+        blocked = replace(product, blocks=Blocks(rooms, then))
+        if then is None:
+            result[at] = blocked
+        else:
+            result[result.index(then)] = blocked
+            del result[at]
+            first_update -= 1
+    return result, first_update
+
+
+def _follower(product: MatMul, steps: Sequence[Step], first_update: int) -> FusedLoop | None:
+    """The loop before the updates that alone reads a product, entry by entry."""
+    out = product.out.buffer
+    users = [(number, step) for number, step in enumerate(steps) if out in reads_of(step)]
+    if len(users) != 1 or users[0][0] >= first_update:
+        return None
+    loop = users[0][1]
+    axes = product.sizes[:2]
+    if not isinstance(loop, FusedLoop) or loop.axes != axes or (*product.out.strides,) != row_major(axes):
+        return None
+    reads = [v for v in loop.body if isinstance(v, Load) and v.buffer is out]
+    return loop if all(not v.offset and same_entries(v.strides, out, axes) for v in reads) else None
