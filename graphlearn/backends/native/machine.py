@@ -292,12 +292,20 @@ class Machine:
         return Value(self, self.builder.call(known, [a.raw for a in arguments]))
 
     def polynomial(self, x: Value, coefficients: Sequence[float]) -> Value:
-        """``c0 + c1 x + c2 x^2 + ...`` by Estrin's scheme: a tree, so that the chain of dependent products is short."""
+        """``c0 + c1 x + c2 x^2 + ...`` by Estrin's scheme: a tree, so that the chain of dependent products is short.
+
+        High powers of small numbers would be subnormal, which takes the processor a hundred times as long. Three terms
+        are nested, which is as short and needs one power less; what is added to powers from the fourth on keeps them
+        normal, costs nothing where products are fused with sums, and is far below the last place.
+        """
         terms: list[Value | float] = list(coefficients)
-        power = x
+        power, normal = x, 0.0
         while len(terms) > 1:
+            if len(terms) == 3:
+                terms = [terms[0], power * terms[2] + terms[1]]
             pairs = [terms[i : i + 2] for i in range(0, len(terms), 2)]
             terms = [power * pair[1] + pair[0] if len(pair) == 2 else pair[0] for pair in pairs]
             if len(terms) > 1:
-                power = power * power
+                power = power * power + normal if normal else power * power
+                normal = 2.0 ** (23 - self.format.bias)
         return self.like(x, terms[0])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import platform
 import re
+import sys
 
 import mpmath
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 
 from graphlearn.backends.native import Signature, aligned_zeros, compile_native
 from graphlearn.backends.native.vector_math import APART, LARGEST_ERRORS
+from graphlearn.backends.native.width import fuses_products
 from tools import vector_math as tool
 
 DTYPES = ("float32", "float64")
@@ -101,6 +105,25 @@ def test_exp_and_sigmoid_reach_into_the_subnormal_numbers_and_to_the_largest(dty
         assert np.abs(steps).max() <= 2
     top = apply("fexp", dtype, [highest - 0.02, highest])
     assert np.isfinite(top[0]) and np.isinf(top[1])
+
+
+UNDERFLOW = 0x10 if platform.machine().lower() in ("x86_64", "amd64") else 0x08  # FE_UNDERFLOW of C's fenv.h
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the C library of the process has no flags of exceptions to ask")
+@pytest.mark.skipif(not fuses_products(), reason="without fused products, powers are rounded before anything is added")
+@pytest.mark.parametrize("name", OF_ONE)
+def test_small_arguments_need_no_subnormal_numbers_on_the_way(name):
+    # Each would take the processor a hundred times as long as the whole formula takes.
+    size = np.geomspace(1e-18 if name in ("fexp", "fexp2", "fexpm1", "fsigmoid", "ftanh") else 1e-9, 1, 73)
+    x, y = aligned_zeros(4 * len(size), np.float32), aligned_zeros(4 * len(size), np.float32)
+    x[:] = np.concatenate([size, -size, 1 - size, 1 + size])
+    function = tool.compiled(name, "float32")
+    flags = ctypes.CDLL(None)
+    function(x, y, len(x), 1)
+    flags.feclearexcept(UNDERFLOW)
+    function(x, y, len(x), 1)
+    assert not flags.fetestexcept(UNDERFLOW)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
