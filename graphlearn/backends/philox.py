@@ -56,12 +56,14 @@ def _write_entries(source: Source, step: Routine, last: int, block: str, numbers
 
 
 def _numbers(source: Source, step: Routine, block: str) -> list[str]:
-    """The four numbers of a block, as texts of the result's dtype."""
+    """The four numbers of a block, or whether they are below a number, as texts of the result's dtype."""
     dtype = step.out.dtype
     lane = LANES * step.node.attr("stream") + 2 * step.node.attr("part")
     words = _block(source, step, block, lane)
     if dtype == "int64":
         return words
+    if dtype == "bool":
+        return [f"({word} < {step.node.attr('below')})" for word in words]
     # By way of int32, since few machines turn a vector of int64 into reals.
     if dtype == "float32":
         return [f"float32(int32({word} >> 8))*{source.literal(2.0**-24, dtype)}" for word in words]

@@ -39,5 +39,5 @@ WRITERS: dict[str, Writer] = {
     **COFACTORS,
     **GATHERS,
     "overlap_add": write_overlap,
-    "random": write_random,
+    **dict.fromkeys(("random", "random_below"), write_random),
 }

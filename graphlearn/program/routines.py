@@ -82,7 +82,7 @@ ROUTINES: dict[str, Plan] = {
     "take_along_axis": Plan(lambda node: node.shape),
     "scatter_along_axis": Plan(_lines),
     "overlap_add": Plan(lambda node: node.shape[: node.attr("axis") + len(node.attr("stride"))]),
-    "random": Plan(_blocks),
+    **dict.fromkeys(("random", "random_below"), Plan(_blocks)),
 }
 
 

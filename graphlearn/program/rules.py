@@ -19,7 +19,7 @@ from graphlearn.graph.rewrite import rewrite
 from graphlearn.graph.traverse import topological
 from graphlearn.program.access import VIEWS
 from graphlearn.program.routines import ROUTINES
-from graphlearn.types import promote
+from graphlearn.types import ArrayType, promote
 
 # The identity, as an entry-by-entry copy: gives a view an array of its own, and an output a place to be written.
 # ``output`` numbers the outputs, so that one value that is wanted twice is written to two places.
@@ -27,6 +27,14 @@ COPY = Op(
     "copy", "intrinsic", lambda types, output=None: types[0], Notation("{0}", "{0}", ATOM),
     reference=lambda x, output=None: np.array(x),
 )  # fmt: skip
+# Truths drawn at once, where random words are only compared with a number: an eighth of the memory, and loops that
+# read them count no entry of 8 bytes. The attributes are those of the words, and the number.
+BELOW = Op(
+    "random_below", "structural", lambda types, shape, **attrs: ArrayType(shape, "bool"),
+    Notation("{0}", "{0}", ATOM),
+)  # fmt: skip
+# What programs have and graphs do not.
+OWN = frozenset([COPY, BELOW])
 
 Rule = Callable[[Sequence[Node], Attrs], Node | None]
 
@@ -158,6 +166,15 @@ def _where(inputs: Sequence[Node], attrs: Attrs) -> Node | None:
     return chosen if condition is not None and _same(chosen, inputs[1:]) else None
 
 
+def _less(inputs: Sequence[Node], attrs: Attrs) -> Node | None:
+    """Random words below a number are truths of their own."""
+    words, bound = inputs
+    limit = number(bound)
+    if words.op.name != "random" or words.dtype != "int64" or bound.dtype != "int64" or limit is None:
+        return None
+    return build(BELOW, words.inputs, (*words.attrs, ("below", int(limit))))
+
+
 def _cast(inputs: Sequence[Node], attrs: Attrs) -> Node | None:
     (x,) = inputs
     dtype = dict(attrs)["dtype"]
@@ -238,7 +255,7 @@ _PLAIN = (*VIEWS, "axis_size", "cast", "concatenate", "inlay", "sum", "max", "ma
 
 _RULES: dict[str, Rule] = {
     "mul": _mul, "sub": _sub, "div": _div, "neg": _neg, "abs": _abs, "pow": _pow, "cast": _cast,
-    "where": _where,
+    "where": _where, "less": _less,
     "broadcast_to": _broadcast_to, "transpose": _transpose, "reshape": _reshape, "matmul": _matmul,
 }  # fmt: skip
 

@@ -1,5 +1,7 @@
 """Training with random numbers: the same bits by seed and step, everywhere; and none of them afterwards."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,19 @@ def test_backends_drop_the_same_entries():
     np.testing.assert_allclose(fast, slow, rtol=1e-11)
     (_, slow), (_, fast) = (train(3, backend=backend, precision="float32") for backend in ("numpy", "numba"))
     np.testing.assert_allclose(fast, slow, rtol=1e-4)
+
+
+def test_truths_of_a_layer_are_drawn_as_bytes_and_its_random_words_are_not_kept():
+    model, _ = train(1, backend="numba")
+    text = model.describe()
+    assert re.search(r"keep +bool\[batch,6\]", text) and not re.search(r"int64\[batch,6\]", text), text
+
+
+def test_words_that_are_compared_with_a_node_are_drawn_themselves():
+    chance = gl.input("p", ())
+    truths = gl.random.bernoulli((3, 5), chance)
+    drawn = gl.compile(truths, backend="numba")({"p": 0.25}, seed=7)
+    np.testing.assert_array_equal(drawn, gl.evaluate(gl.random.bernoulli((3, 5), 0.25), seed=7))
 
 
 def test_a_gpu_drops_the_same_entries(monkeypatch):

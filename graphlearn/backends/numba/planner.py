@@ -26,7 +26,7 @@ from graphlearn.program.expand import expand
 from graphlearn.program.narration import Notes
 from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
-from graphlearn.program.rules import COPY
+from graphlearn.program.rules import OWN
 from graphlearn.program.steps import Buffer, Tile, arena_of
 from graphlearn.program.training import TrainingStep
 
@@ -158,7 +158,7 @@ def tell_expanded(step: TrainingStep, request: Request) -> list[Any]:
     told = []
     for sizes in lengths if step.axis else lengths[:1]:
         graph = expand(step.roots, request.precision, sizes)
-        telling = Telling(graph.roots, known=frozenset([COPY]))
+        telling = Telling(graph.roots, known=OWN)
         old = Telling(step.roots, known=frozenset(n.op for names in graph.origin.values() for n in names))
         origin = [
             [telling.numbers[new], [old.numbers[node] for node in nodes]]
