@@ -18,9 +18,10 @@ class Assembled:
     Args:
         module: llvmlite's module.
         straight: whether straight-line code is turned into vectors too, as loops are.
+        unrolled: whether loops may be unrolled; written on lanes they are long enough as they stand.
     """
 
-    def __init__(self, module: Any, straight: bool) -> None:
+    def __init__(self, module: Any, straight: bool, unrolled: bool = True) -> None:
         import llvmlite.binding as llvm
 
         machine = _machine()
@@ -29,6 +30,7 @@ class Assembled:
         self._module.verify()
         options = llvm.create_pipeline_tuning_options(speed_level=_level("NUMBA_OPT", 3))
         options.loop_vectorization = bool(_level("NUMBA_LOOP_VECTORIZE", 1))
+        options.loop_unrolling = unrolled
         options.slp_vectorization = straight or bool(_level("NUMBA_SLP_VECTORIZE", 0))
         builder = llvm.create_pass_builder(machine, options)
         builder.getModulePassManager().run(self._module, builder)

@@ -17,9 +17,10 @@ from graphlearn.backends.source import Source
 from graphlearn.program.blocking import Blocking
 from graphlearn.program.counts import count
 from graphlearn.program.steps import ITEM_SIZE, FusedLoop, MatMul
-from graphlearn.types import Shape
+from graphlearn.types import Dim, Shape
 
-VECTORS = 2  # of columns in a block
+# Vectors of columns in a block -> its speed: with one, the machine waits for numbers of the other operand.
+_SPEED = {1: 0.86, 2: 1.0, 3: 1.0}
 _MOST = 16  # products of a program, so that compiling stays below a second: each costs 25 to 40 ms
 _INNER = 2048  # terms up to which a stripe of columns stays in the second cache
 _LEAST = 512  # multiplications from which a block beats plain loops
@@ -76,7 +77,8 @@ class _Shape:
         height, width, inner = step.sizes
         self.lanes = lanes_for(dtype)
         self.height = 8 if vector_registers() >= 32 else 6
-        self.width = VECTORS * self.lanes
+        self.vectors = _vectors_for(width, self.lanes)
+        self.width = self.vectors * self.lanes
         self.stripe = _STRIPE[self.height == 8]
         self.left_turned, self.left = layout(step.a, (height, inner))
         self.right_turned, self.right = layout(step.b, (inner, width))
@@ -84,6 +86,19 @@ class _Shape:
         self.copies_right = bool(self.right_turned) or tall
         far = self.left.is_literal and self.left.factor * ITEM_SIZE[dtype] >= _FAR
         self.copies_left = bool(self.left_turned) and far and tall
+
+
+def _vectors_for(width: Dim, lanes: int) -> int:
+    """How many vectors a block has so that few columns are computed twice."""
+    if not isinstance(width, int):
+        raise TypeError("a product in blocks has a known number of columns")
+    needed = -(-width // lanes)
+    fitting = {v: speed for v, speed in _SPEED.items() if v <= needed and (v < 3 or vector_registers() >= 32)}
+
+    def time(v: int) -> float:
+        return needed // v * v / fitting[v] + (1 / _SPEED[1] if needed % v == 1 else v * (needed % v > 0))
+
+    return min(fitting, key=lambda v: (time(v), -v))
 
 
 @dataclass(frozen=True)
@@ -136,17 +151,33 @@ class _Writer:
     # --- columns -----------------------------------------------------------------------------------------------------
 
     def _stripes(self, end: str) -> None:
-        width, whole = self._step.sizes[1], self._shape.width
+        source, width, whole, lanes = self._source, self._step.sizes[1], self._shape.width, self._shape.lanes
         if not isinstance(width, int):
             raise TypeError("a product in blocks has a known number of columns")
-        rest, lanes = width % whole, self._shape.lanes
-        if width >= 2 * whole:
-            with self._source.block(f"for {self._column} in range(0, {width - rest}, {whole}):"):
-                self._stripe(_Stripe(self._column, VECTORS, lanes), end)
-        elif width >= whole:
-            self._stripe(_Stripe("0", VECTORS, lanes), end)
-        if rest:
-            self._stripe(_Stripe(str(width - rest), -(-rest // lanes), (rest - 1) % lanes + 1), end)
+        if width >= whole and (width % whole == 0 or not self._scale):
+            single = 0 < width % whole <= lanes < whole
+            with source.block(
+                f"for {self._column} in range(0, {width - width % whole if single else width}, {whole}):"
+            ):
+                column = self._column if single else self._within(self._column, width, whole)
+                self._stripe(_Stripe(column, self._shape.vectors, lanes), end)
+            if single:
+                self._stripe(_Stripe(str(width - lanes), 1, lanes), end)
+            return
+        rest = width % whole
+        if width >= whole:
+            with source.block(f"for {self._column} in range(0, {width - rest}, {whole}):"):
+                self._stripe(_Stripe(self._column, self._shape.vectors, lanes), end)
+        self._stripe(_Stripe(str(width - rest), -(-rest // lanes), (rest - 1) % lanes + 1), end)
+
+    def _within(self, index: str, length: Dim, whole: int) -> str:
+        """The index of a loop; the last time so that no entry lies beyond the end, and some are done again."""
+        if isinstance(length, int) and length % whole == 0:
+            return index
+        moved = self._source.stable(f"{index}_within")
+        last = str(length - whole) if isinstance(length, int) else f"{self._source.length(length)} - {whole}"
+        self._source.line(f"{moved} = min({index}, {last})")
+        return moved
 
     def _stripe(self, stripe: _Stripe, end: str) -> None:
         if self._shape.copies_right:
@@ -167,34 +198,29 @@ class _Writer:
                     source.line(f"store_{self._kind}({room}, {at}{self._term}*{whole} + {self._lane(v)}, {entry})")
             return
         lanes, partial = self._shape.lanes, stripe.last < self._shape.lanes
-        (b, b_at), entry = self._b, self._source.stable("entry")
-        squares = stripe.vectors - partial
+        terms, (b, b_at) = self._step.sizes[2], self._b
+        squares = stripe.vectors - partial if isinstance(terms, int) and terms >= lanes else 0
         if squares:
-            with source.block(f"for {self._term} in range(0, {inner} - {lanes - 1}, {lanes}):"):
+            with source.block(f"for {self._term} in range(0, {inner}, {lanes}):"):
+                term = self._within(self._term, terms, lanes)
                 for v in range(squares):
-                    near = f"{b}, {b_at}({stripe.column} + {self._lane(v)})*{self._ldb} + {self._term}, {self._ldb}"
-                    source.line(
-                        f"turn_{self._kind}({near}, {room}, {at}{self._term}*{whole} + {self._lane(v)}, {whole})"
-                    )
-            self._copy_single(stripe, f"{inner} // {lanes} * {lanes}", 0, squares * lanes)
-        if partial:
-            self._copy_single(stripe, "0", squares * lanes, squares * lanes + stripe.last)
-            with source.block(f"for {self._term} in range({inner}):"):
-                zero = source.literal(0, self._step.node.dtype)
-                first, last = squares * lanes + stripe.last, stripe.vectors * lanes
-                with source.block(f"for {entry} in range({first}, {last}):"):
-                    source.line(f"{room}[{at}{self._term}*{whole} + {entry}] = {zero}")
+                    near = f"{b}, {b_at}({stripe.column} + {self._lane(v)})*{self._ldb} + {term}, {self._ldb}"
+                    source.line(f"turn_{self._kind}({near}, {room}, {at}{term}*{whole} + {self._lane(v)}, {whole})")
+        if squares < stripe.vectors:
+            self._copy_single(stripe, squares * lanes)
 
-    def _copy_single(self, stripe: _Stripe, first: str, left: int, right: int) -> None:
-        """Copy columns that lie as rows, entry by entry."""
-        source, (room, at), (b, b_at) = self._source, self._rooms["right"], self._b
+    def _copy_single(self, stripe: _Stripe, first: int) -> None:
+        """Copy columns that lie as rows, entry by entry, from one on; zeros where there are no more."""
+        source, (room, at), (b, b_at), term = self._source, self._rooms["right"], self._b, self._term
         entry, whole, inner = source.stable("entry"), self._shape.width, source.length(self._step.sizes[2])
-        with (
-            source.block(f"for {entry} in range({left}, {right}):"),
-            source.block(f"for {self._term} in range({first}, {inner}):"),
-        ):
-            value = f"{b}[{b_at}({stripe.column} + {entry})*{self._ldb} + {self._term}]"
-            source.line(f"{room}[{at}{self._term}*{whole} + {entry}] = {value}")
+        last, end = (stripe.vectors - 1) * self._shape.lanes + stripe.last, stripe.vectors * self._shape.lanes
+        with source.block(f"for {entry} in range({first}, {last}):"), source.block(f"for {term} in range({inner}):"):
+            value = f"{b}[{b_at}({stripe.column} + {entry})*{self._ldb} + {term}]"
+            source.line(f"{room}[{at}{term}*{whole} + {entry}] = {value}")
+        if last < end:
+            zero = source.literal(0, self._step.node.dtype)
+            with source.block(f"for {term} in range({inner}):"), source.block(f"for {entry} in range({last}, {end}):"):
+                source.line(f"{room}[{at}{term}*{whole} + {entry}] = {zero}")
 
     def _copy_left(self, end: str) -> None:
         """Copy rows so that those of a block lie side by side, term after term."""
@@ -225,17 +251,35 @@ class _Writer:
 
     def _rows(self, stripe: _Stripe, end: str) -> None:
         source, high, height = self._source, self._shape.height, self._step.sizes[0]
-        literal = isinstance(height, int) and self._first == "0"
-        if not isinstance(height, int) or height >= high:
-            with source.block(f"for {self._line} in range({self._first}, {end} - {high - 1}, {high}):"):
-                self._block(stripe, self._line, high)
-        if not isinstance(height, int) or (height % high and not literal):
-            with source.block(f"for {self._line} in range({self._after(end)}, {end}):"):
-                self._block(stripe, self._line, 1)
-        elif height % high:
-            self._block(stripe, str(height - height % high), height % high)
+        known = isinstance(height, int) and height >= high
+        again = not self._scale and not (self._step.then and self._step.then.reductions) and self._first == "0"
+        if isinstance(height, int) and known and (height % high == 0 or again):
+            with source.block(f"for {self._line} in range({self._first}, {end}, {high}):"):
+                line = self._within(self._line, height, high)
+                self._block(stripe, line, high)
+                self._follow(line, str(high))
+            return
+        number, lower, row = (source.stable(n) for n in ("number", "lower", "row_of_product"))
+        with source.block(f"for {self._line} in range({self._first}, {end}, {high}):"):
+            source.line(f"{number} = min({high}, {end} - {self._line})")
+            if known or not isinstance(height, int):
+                with source.block(f"if {number} == {high}:"):
+                    self._block(stripe, self._line, high)
+            with source.block(f"if {number} < {high}:"):
+                if isinstance(height, int) and self._first == "0":
+                    self._block(stripe, self._line, height % high)
+                else:
+                    with source.block(f"for {lower} in range({number}):"):
+                        source.line(f"{row} = {self._line} + {lower}")
+                        self._block(stripe, row, 1, lower)
+            self._follow(self._line, number)
 
-    def _block(self, stripe: _Stripe, line: str, count_: int) -> None:
+    def _follow(self, line: str, number: str) -> None:
+        if self._follower:
+            self._follower.follow(line, number)
+
+    def _block(self, stripe: _Stripe, line: str, count_: int, lower: str = "") -> None:
+        """The sums of some rows, and where they are put: a single row as the one of a number in the block's room."""
         source, term, zero = self._source, self._term, self._source.literal(0, self._step.node.dtype)
         sums = [[source.stable(f"z{r}_{v}") for v in range(stripe.vectors)] for r in range(count_)]
         for name in (name for row in sums for name in row):
@@ -249,7 +293,11 @@ class _Writer:
                 source.line(f"{left} = {self._left(line, r, count_)}")
                 for total, right in zip(row, rights, strict=True):
                     source.line(f"{total} = {total} + {left} * {right}")
-        self._finish(stripe, line, sums)
+        for r, row in enumerate(sums):
+            for v, name in enumerate(row):
+                self._put(
+                    stripe, line, f"{lower}*{self._shape.width}" if lower else str(r * self._shape.width), r, v, name
+                )
 
     def _right(self, stripe: _Stripe, v: int) -> str:
         if self._shape.copies_right:
@@ -267,28 +315,19 @@ class _Writer:
             return f"{a}[{at}{self._term}*{self._lda} + {line} + {r}]"
         return f"{a}[{at}({line} + {r})*{self._lda} + {self._term}]"
 
-    def _finish(self, stripe: _Stripe, line: str, sums: list[list[str]]) -> None:
-        source = self._source
+    def _put(self, stripe: _Stripe, line: str, inside: str, r: int, v: int, value: str) -> None:
+        """Put a vector into the block's room, or where it belongs."""
         if self._follower:
             room, at = self._rooms["block"]
-            for r, row in enumerate(sums):
-                for v, name in enumerate(row):
-                    source.line(
-                        f"store_{self._kind}({room}, {at}{r * self._shape.width + v * self._shape.lanes}, {name})"
-                    )
-            self._follower.follow(line, len(sums))
+            self._source.line(f"store_{self._kind}({room}, {at}{inside} + {self._lane(v)}, {value})")
             return
         out, at = self._out
-        width = source.size(count(self._step.sizes[1:2]))
-        for r, row in enumerate(sums):
-            for v, name in enumerate(row):
-                place = f"({line} + {r})*{width} + {stripe.column}"
-                value = name
-                if self._scale:
-                    value = f"{self._load(out, at, place, stripe, v)} + {self._scale} * {name}"
-                partial = v + 1 == stripe.vectors and stripe.last < self._shape.lanes
-                verb = f"put_{self._kind}_0_{stripe.last}" if partial else f"store_{self._kind}"
-                source.line(f"{verb}({out}, {at}{place} + {self._lane(v)}, {value})")
+        place = f"({line} + {r})*{self._source.size(count(self._step.sizes[1:2]))} + {stripe.column}"
+        if self._scale:
+            value = f"{self._load(out, at, place, stripe, v)} + {self._scale} * {value}"
+        partial = v + 1 == stripe.vectors and stripe.last < self._shape.lanes
+        verb = f"put_{self._kind}_0_{stripe.last}" if partial else f"store_{self._kind}"
+        self._source.line(f"{verb}({out}, {at}{place} + {self._lane(v)}, {value})")
 
     def _lane(self, v: int) -> int:
         """The first column of a vector in its stripe."""

@@ -83,16 +83,13 @@ class Follower:
                 kind = lanes_of(reduction.buffer.dtype, self._lanes.count)
                 self._source.line(f"{self._sums[reduction, v]} = splat_{kind}({zero})")
 
-    def follow(self, line: str, number: int) -> None:
+    def follow(self, line: str, number: str) -> None:
         """After a block: what becomes of its rows.
 
         Args:
             line: its first row.
             number: of its rows.
         """
-        if number == 1:
-            self._follow_row(line, "0")
-            return
         inner, row = self._source.stable("inner"), self._source.stable("outer")
         with self._source.block(f"for {inner} in range({number}):"):
             self._source.line(f"{row} = {line} + {inner}")
