@@ -27,7 +27,7 @@ from graphlearn.backends.native.kinds import (
 from graphlearn.backends.native.machine import CONTRACT
 
 _NAME = re.compile(
-    r"\b(load|store|put|lane|splat|rows|take|live|select|total|real)_(f32|f64|i64|i1)x(\d+)((?:_\d+)*)\b"
+    r"\b(load|store|put|lane|splat|rows|take|live|select|total|real|every|weave|room)_(f32|f64|i64|i1)x(\d+)((?:_\d+)*)\b"
 )
 
 
@@ -213,6 +213,49 @@ def _take(name: str, kind: Kind) -> Intrinsic:
 
 
 @functools.cache
+def _every(name: str, kind: Kind, apart: int, first: int) -> Intrinsic:
+    """``every_apart_first(p, at)``: the entries ``p[at + first]``, ``p[at + first + apart]``, ...; all are read."""
+
+    def emit(builder: Any, pointer: Any, at: Any) -> Any:
+        together = builder.load(_place(builder, pointer, at, Kind(kind.name, kind.lanes * apart)))
+        together.align = kind.bits // 8
+        return _shuffle(builder, together, together, [*range(first, kind.lanes * apart, apart)])
+
+    return simple(name, (pointer_to(kind), INT64), kind, emit)
+
+
+@functools.cache
+def _weave(name: str, kind: Kind, part: int, number: int) -> Intrinsic:
+    """``weave_part_n(v1, ..., vn)``: lane 0 of all values, then lane 1, ...; of that vector number ``part``."""
+    places = [divmod(part * kind.lanes + lane, number) for lane in range(kind.lanes)]  # lane and value
+
+    def emit(builder: Any, *values: Any) -> Any:
+        woven = values[0]
+        for k in range(1, number):
+            first = k == 1  # so far nothing is where it belongs
+            picks = [
+                lane + kind.lanes if value == k else lane if first else i for i, (lane, value) in enumerate(places)
+            ]
+            woven = _shuffle(builder, woven, values[k], picks)
+        return woven
+
+    return simple(name, (kind,) * number, kind, emit)
+
+
+@functools.cache
+def _room(name: str, kind: Kind, number: int) -> Intrinsic:
+    """``room_n()``: the address of ``n`` numbers that live as long as the function runs."""
+
+    def emit(builder: Any) -> Any:
+        with builder.goto_entry_block():
+            place = builder.alloca(llvm_type(kind.single), number)
+            place.align = 64
+        return place
+
+    return simple(name, (), pointer_to(kind), emit)
+
+
+@functools.cache
 def _live(name: str, kind: Kind) -> Intrinsic:
     """``live_i1(n)``: true in the first ``n`` lanes."""
 
@@ -296,5 +339,6 @@ def _fold_pair(builder: Any, pair: list[Any], count: int, width: int) -> Any:
 
 _VERBS: dict[str, Callable[..., Intrinsic]] = {
     "load": _load, "store": _store, "put": _put, "lane": _lane, "splat": _splat, "rows": _rows, "take": _take,
-    "live": _live, "select": _select, "real": _real, "total": _total,
+    "live": _live, "select": _select, "real": _real, "total": _total, "every": _every,
+    "weave": _weave, "room": _room,
 }  # fmt: skip

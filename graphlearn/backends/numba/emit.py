@@ -169,7 +169,8 @@ def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: 
             source.section(*(("rows, as many at once as there are lanes", "=") if name == "rows" else (name,)))
             section = name
         if isinstance(step, Tile):
-            tile = TileWriter(source, step, lanes.count, lanes.batches.rows, lanes.batches.full, lanes.padded)
+            batches = lanes.batches
+            tile = TileWriter(source, step, lanes.count, batches.rows, batches.full, lanes.padded, lanes.dtype)
             tile.write()
             vectors = tile.vectors
         elif lanes.suits(step, name):

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from graphlearn.backends import rows
 from graphlearn.backends.numba.lanes import LaneWriter, Text, lanes_of, named, obstacle, values_used
+from graphlearn.backends.numba.unit_loop import UnitLoop
+from graphlearn.backends.numba.units import plan_units
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ONE, Count, count
 from graphlearn.program.steps import (
@@ -67,9 +69,10 @@ class TileWriter:
         batch: rows of the largest batch.
         full: whether every batch has that many.
         padded: rows of each column of the data, which then lies by columns; 0: rows are taken by number.
+        dtype: of the sums that may be made with units in lanes.
     """
 
-    def __init__(self, source: Source, tile: Tile, lanes: int, batch: int, full: bool, padded: int) -> None:
+    def __init__(self, source: Source, tile: Tile, lanes: int, batch: int, full: bool, padded: int, dtype: str) -> None:
         self._source = source
         self._tile = tile
         self._lanes = LaneWriter(source, lanes)
@@ -79,6 +82,8 @@ class TileWriter:
         self._masked = not (full and batch % lanes == 0)
         self._entries: dict[tuple[Buffer, int], Text] = {}
         self._sums: dict[tuple[Buffer, int], str] = {}
+        self._plan = plan_units(tile, dtype, lanes)
+        self._units = UnitLoop(source, tile, self._plan, self._lanes, dtype, padded, self.entry)
         # dtype and place in the arena -> the local that holds the lanes there, once the tile is written
         self.vectors: dict[tuple[str, int], str] = {}
 
@@ -101,16 +106,19 @@ class TileWriter:
             with source.block(f"for first in range(0, {length}, {lanes}):"):
                 self._rows("first", length)
         else:
+            self._sums = self._zeros("sum", folded=False)
             self._rows("0", length)
         self._fold()
 
-    def _zeros(self, stem: str) -> dict[tuple[Buffer, int], str]:
-        """Names for all sums over rows, each 0 in every lane."""
+    def _zeros(self, stem: str, *, folded: bool = True) -> dict[tuple[Buffer, int], str]:
+        """Names for all sums over rows, or those that need no folding, each 0 in every lane."""
         names = {}
-        self._source.line("# sums over the rows, lane by lane")
-        for buffer in tile_sums(self._tile):
+        numbers = {s.buffer: s.vectors(self._lanes.count) for s in self._plan.sums}
+        if folded or numbers:
+            self._source.line("# sums over the rows, lane by lane")
+        for buffer in tile_sums(self._tile) if folded else numbers:
             zero = f"splat_{lanes_of(buffer.dtype, self._lanes.count)}({self._source.literal(0, buffer.dtype)})"
-            for k in range(buffer.count.factor):
+            for k in range(numbers.get(buffer, buffer.count.factor)):
                 name = names[buffer, k] = self._source.unique(f"{stem}_{buffer.name}_{k}")
                 self._source.line(f"{name} = {zero}")
         return names
@@ -120,13 +128,15 @@ class TileWriter:
             self._source.line(
                 f"live = live_{lanes_of('bool', self._lanes.count)}({_minus(length, first)})  # lanes with a row"
             )
-        for step in self._tile.steps:
+        for step in filter(None, map(self._plan.rest, self._tile.steps)):
             if isinstance(step, Gather):
                 self._gather(step, first, length)
             elif isinstance(step, MatMul):
                 self._product(step)
             elif isinstance(step, FusedLoop):
                 _Rows(self, step).write()
+        if self._plan.sums:
+            self._units.write(self._sums, first, length)
 
     # --- entries -----------------------------------------------------------------------------------------------------
 
@@ -189,7 +199,13 @@ class TileWriter:
         source, lanes = self._source, self._lanes.count
         source.line(f"# the lanes of {', '.join(b.name for b in tile_sums(self._tile))} are added up")
         places: dict[tuple[str, int], list[str]] = {}
+        for target in self._plan.sums:
+            for k, text in enumerate(self._units.results(target, self._sums)):
+                self._keep(target.buffer.dtype, target.buffer.start + k * lanes, text)
+        done = {s.buffer for s in self._plan.sums}
         for (buffer, number), name in self._sums.items():
+            if buffer in done:
+                continue
             if source.is_local(buffer):
                 kind = lanes_of(buffer.dtype, lanes)
                 source.line(f"{source.name_of(buffer)} = lane_{kind}_0(total_{kind}_1({name}))")
@@ -197,10 +213,14 @@ class TileWriter:
                 at = buffer.start + number
                 places.setdefault((buffer.dtype, at - at % lanes), []).append(name)
         for (dtype, at), names in sorted(places.items()):
-            kind, total = lanes_of(dtype, lanes), source.local()
-            source.line(f"{total} = total_{kind}_{len(names)}({', '.join(names)})")
-            source.line(f"store_{kind}({rows.ARENAS[dtype]}, {at}, {total})")
-            self.vectors[dtype, at] = total
+            kind = lanes_of(dtype, lanes)
+            self._keep(dtype, at, f"total_{kind}_{len(names)}({', '.join(names)})")
+
+    def _keep(self, dtype: str, at: int, text: str) -> None:
+        """Sums side by side, to their place in the arena and under a name."""
+        total = named(self._source, Text(text, True), self._source.local()).text
+        self._source.line(f"store_{lanes_of(dtype, self._lanes.count)}({rows.ARENAS[dtype]}, {at}, {total})")
+        self.vectors[dtype, at] = total
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
