@@ -35,6 +35,7 @@ from graphlearn.program.tiling import operations, row_size
 _MOST = 1500  # operations of a tile up to which it is written out: a compile time of less than a second
 _INLINE = 70  # longest text of a value that is written where it is used
 _BLOCK = 256  # tiles whose sums are added up apart, so that the error of a long sum does not grow with its length
+_READ = 4  # entries of a row that are read at once
 _DATA = ("float32", "float64", "int64")
 
 
@@ -232,8 +233,13 @@ class TileWriter:
         begin = "row" if first == "0" else f"row + {first}"
         source.line(f"# {step.out.name}: the rows of this batch")
         source.line(f"{where} = rows_{lanes_of('int64', lanes)}(order, {begin}, row + {length} - 1, {width})")
+        block = _READ if lanes % _READ == 0 else 1
         for j in range(width):
-            self.assign(step.out, j, Text(f"take_{kind}({source.name_of(step.data)}, {where}, {j})", True))
+            begin, number = j - j % block, j % block
+            kept = begin + block <= width and block > 1
+            take = f"take_{kind}_{block}_{number}" if kept else f"take_{kind}"
+            at = begin if kept else j
+            self.assign(step.out, j, Text(f"{take}({source.name_of(step.data)}, {where}, {at})", True))
 
     def _product(self, step: MatMul) -> None:
         self._source.head(step)
