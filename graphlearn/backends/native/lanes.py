@@ -199,24 +199,24 @@ def _rows(name: str, kind: Kind) -> Intrinsic:
 
 
 @functools.cache
-def _take(name: str, kind: Kind, block: int = 1, number: int = 0) -> Intrinsic:
+def _take(name: str, kind: Kind, number: int | None = None) -> Intrinsic:
     """``take(p, where, j)``: the entries ``p[where[k] + j]``, one by one: faster than a gather instruction.
 
-    ``take_block_i(p, where, j)``: entries ``j + i``, each row read as a block of ``block`` entries from ``j`` on. What
-    is read for one of them serves for all of them.
+    ``take_i(p, where, j)``: the entries ``p[where[k] + j + i]``, where each row is read as a block of four from ``j``
+    on: what is read for one of the four serves for all, since LLVM reads nothing twice.
     """
 
     def emit(builder: Any, pointer: Any, where: Any, column: Any) -> Any:
-        parts = []
+        parts, read = [], Kind(kind.name, 4)
         for k in range(kind.lanes):
             at = builder.add(builder.extract_element(where, _index(k)), column)
-            if block == 1:
+            if number is None:
                 parts.append(builder.load(builder.gep(pointer, [at])))
             else:
-                parts.append(builder.load(_place(builder, pointer, at, Kind(kind.name, block))))
+                parts.append(builder.load(_place(builder, pointer, at, read)))
                 parts[-1].align = kind.bits // 8
-        if block > 1:
-            return _column(builder, [_joined(builder, parts[i::block]) for i in range(block)], kind.lanes, number)
+        if number is not None:
+            return _column(builder, [_joined(builder, parts[i::4]) for i in range(4)], kind.lanes, number)
         lanes = _undefined(kind)
         for k, part in enumerate(parts):
             lanes = builder.insert_element(lanes, part, _index(k))
@@ -228,36 +228,21 @@ def _take(name: str, kind: Kind, block: int = 1, number: int = 0) -> Intrinsic:
 def _joined(builder: Any, parts: list[Any]) -> Any:
     """Vectors one behind the other, as many as a power of two."""
     while len(parts) > 1:
-        count = parts[0].type.count
-        parts = [_shuffle(builder, a, b, [*range(2 * count)]) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        both = [*range(2 * parts[0].type.count)]
+        parts = [_shuffle(builder, a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
     return parts[0]
 
 
 def _column(builder: Any, tables: list[Any], lanes: int, number: int) -> Any:
-    """Column ``number`` of tables that lie side by side in vectors; table ``i`` has row ``i`` of each square block.
-
-    Halves of a block are exchanged between two vectors at a time, as in the transposition of a matrix in place.
-    """
-    block = len(tables)
-    if block == 1:
-        return tables[0]
-    # The rows in pairs; of each pair the half of the columns that holds the one that is asked for.
-    near = [base + i for base in range(0, lanes, block) for i in _half(block, number)]
-    pairs = []
-    for i in range(0, block, 2):
-        picks = [at + side * lanes for at in near for side in (0, 1)]
-        pairs.append(_shuffle(builder, tables[i], tables[i + 1], picks))
-    if block == 2:
-        return pairs[0]
-    which = number % 2
-    picks = [base + 2 * which + side * lanes + k for base in range(0, lanes, 4) for side in (0, 1) for k in (0, 1)]
-    return _shuffle(builder, *pairs, picks)
-
-
-def _half(block: int, number: int) -> range:
-    """Columns of which the vectors of a pair of rows hold one after the other: half of a block."""
-    half = block // 2
-    return range(number // half * half, number // half * half + half)
+    """Column ``number`` of square blocks of 4 by 4, of which ``tables[i]`` holds row ``i`` of each, block by block."""
+    blocks, half, sides = range(0, lanes, 4), number // 2 * 2, (0, lanes)
+    picks = [base + k + side for base in blocks for k in (half, half + 1) for side in sides]
+    upper, lower = (
+        _shuffle(builder, tables[i], tables[i + 1], picks) for i in (0, 2)
+    )  # half of the columns of two rows
+    first = number % 2 * 2
+    picks = [base + k + side for base in blocks for side in sides for k in (first, first + 1)]
+    return _shuffle(builder, upper, lower, picks)
 
 
 @functools.cache

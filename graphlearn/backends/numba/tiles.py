@@ -35,6 +35,7 @@ from graphlearn.program.tiling import operations, row_size
 _MOST = 1500  # operations of a tile up to which it is written out: a compile time of less than a second
 _INLINE = 70  # longest text of a value that is written where it is used
 _BLOCK = 256  # tiles whose sums are added up apart, so that the error of a long sum does not grow with its length
+_BLOCK_OF_UNITS = 64  # the same where sums are made row after row
 _READ = 4  # entries of a row that are read at once
 _DATA = ("float32", "float64", "int64")
 
@@ -92,7 +93,7 @@ class TileWriter:
         """Write the loop over tiles, then the sums."""
         source, lanes = self._source, self._lanes.count
         length = source.lengths[self._tile.axis]
-        stride = lanes * _BLOCK
+        stride = lanes * (_BLOCK_OF_UNITS if self._plan.sums else _BLOCK)
         if self._batch > stride:
             whole = self._zeros("whole")
             with source.block(f"for block in range(0, {length}, {stride}):"):
@@ -233,12 +234,9 @@ class TileWriter:
         begin = "row" if first == "0" else f"row + {first}"
         source.line(f"# {step.out.name}: the rows of this batch")
         source.line(f"{where} = rows_{lanes_of('int64', lanes)}(order, {begin}, row + {length} - 1, {width})")
-        block = _READ if lanes % _READ == 0 else 1
+        whole = width - width % _READ if lanes % _READ == 0 else 0
         for j in range(width):
-            begin, number = j - j % block, j % block
-            kept = begin + block <= width and block > 1
-            take = f"take_{kind}_{block}_{number}" if kept else f"take_{kind}"
-            at = begin if kept else j
+            take, at = (f"take_{kind}_{j % _READ}", j - j % _READ) if j < whole else (f"take_{kind}", j)
             self.assign(step.out, j, Text(f"{take}({source.name_of(step.data)}, {where}, {at})", True))
 
     def _product(self, step: MatMul) -> None:

@@ -52,6 +52,7 @@ class UnitLoop:
         self._vectors: dict[tuple[Buffer | Value, int], str] = {}
         self._starts: dict[Buffer, str] = {}
         self._kept: list[Text] = []
+        self._first = "0"
 
     def write(self, sums: dict[tuple[Buffer, int], str], first: str, length: str) -> None:
         """Write the loop over the rows of a tile.

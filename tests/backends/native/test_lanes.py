@@ -85,6 +85,41 @@ def test_rows_are_taken_by_number_and_none_beyond_the_last(dtype, count):
     np.testing.assert_array_equal(run(lines, dtype, count, table, count, order), table[picked, 2])
 
 
+@pytest.mark.parametrize(("dtype", "count"), [k for k in KINDS if k[1] >= 4])
+def test_rows_are_read_in_blocks_of_four(dtype, count):
+    table = np.arange(7 * 40.0).reshape(40, 7)
+    order = np.random.default_rng(3).permutation(40)[:count]
+    lines = [f"where = rows_i64x{count}(order, 0, {count} - 1, 7)"]
+    lines += [f"store_{{k}}(q, {i * count}, take_{{k}}_{i}(p, where, 2))" for i in range(4)]
+    result = run(lines, dtype, count, table, 4 * count, order)
+    np.testing.assert_array_equal(result.reshape(4, count), table[order, 2:6].T)
+
+
+@pytest.mark.parametrize(("dtype", "count"), KINDS)
+@pytest.mark.parametrize("apart", [1, 2, 3, 5, 8])
+def test_entries_far_apart_are_read_and_woven_together_again(dtype, count, apart):
+    given = np.random.default_rng(4).normal(size=count * apart).astype(dtype)
+    lines = [f"v{i} = every_{{k}}_{apart}_{i}(p, 0)" for i in range(apart)]
+    vectors = ", ".join(f"v{i}" for i in range(apart))
+    apiece = [*lines, *(f"store_{{k}}(q, {i * count}, v{i})" for i in range(apart))]
+    np.testing.assert_array_equal(
+        run(apiece, dtype, count, given, count * apart), given.reshape(count, apart).T.ravel()
+    )
+    woven = [*lines, *(f"store_{{k}}(q, {i * count}, weave_{{k}}_{i}_{apart}({vectors}))" for i in range(apart))]
+    np.testing.assert_array_equal(run(woven, dtype, count, given, count * apart), given)
+
+
+@pytest.mark.parametrize(("dtype", "count"), KINDS)
+def test_room_holds_lanes_that_are_read_one_by_one(dtype, count):
+    lines = [
+        "for step in range(3):",
+        "    room = room_{k}_{n}()",
+        "    store_{k}(room, 0, load_{k}(p, 0) + {dtype}(step))",
+    ]
+    lines += ["    for i in range({n}):", "        q[i] = q[i] + room[i]"]
+    np.testing.assert_array_equal(run(lines, dtype, count, np.arange(count), count), 3 * np.arange(count) + 3)
+
+
 @pytest.mark.parametrize(("dtype", "count"), KINDS)
 def test_whole_numbers_and_masks_become_numbers(dtype, count):
     lines = [

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import graphlearn as gl
+from graphlearn.backends.native import lanes_for
 from graphlearn.backends.registry import load_backend
 from tests.backends.cuda.networks import Task, branches, classifier, task, xor
 from tests.backends.numba.test_training import assert_same_run, rows, shuffled
@@ -125,6 +126,36 @@ def test_optimizers(optimizer):
     made = on_rows(lambda x, t: gl.losses.mse(network(x), t), (5,), (3,), optimizer=optimizer(0.01))
     for precision in ("float32", "float64"):
         assert_same_run(made, precision, [11] * 12)
+
+
+UNITS = "the entries of a layer side by side"
+
+
+@pytest.mark.parametrize(
+    ("activation", "features", "width", "outputs"),
+    [("relu", 4, 16, 3), ("tanh", 1, 16, 1), ("leaky_relu", 3, 32, 2), ("sigmoid", 5, 16, 2), ("relu", 3, 16, 16)],
+)
+def test_layers_that_fill_vectors_are_summed_without_folding(activation, features, width, outputs):
+    network = gl.nn.MLP([width, outputs], activation=activation)
+    made = on_rows(lambda x, t: gl.losses.mse(network(x), t), (features,), (outputs,), count=37)
+    assert_same_run(made, "float64", [37] * 6)
+    for precision in ("float32", "float64"):
+        assert_same_run(made, precision, [16, 5, 8, 8] * 3, shuffled(37, 3 * 37))
+    if lanes_for("float32") == 16 and width == 16 and outputs < 16:
+        assert UNITS in source_of(made, "float32") and UNITS in source_of(made, "float32", 16)
+
+
+def test_layers_summed_without_folding_over_more_rows_than_one_block():
+    network = gl.nn.MLP([16, 1], activation="relu")
+    made = on_rows(lambda x, t: gl.losses.mse(network(x), t), (2,), (1,), count=16 * 64 * 2 + 5)
+    for precision in ("float32", "float64"):
+        assert_same_run(made, precision, [16 * 64 * 2 + 5] * 3)
+
+
+def test_products_of_sums_that_no_vector_fills_are_folded():
+    network = gl.nn.MLP([6, 3], activation="relu")
+    made = on_rows(lambda x, t: gl.losses.mse(network(x), t), (5,), (3,))
+    assert UNITS not in source_of(made)
 
 
 def test_the_same_bits_whatever_the_pieces_of_a_run():
