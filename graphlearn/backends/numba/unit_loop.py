@@ -81,7 +81,7 @@ class UnitLoop:
     def results(self, target: UnitSum, sums: dict[tuple[Buffer, int], str]) -> list[str]:
         """The vectors of an array of sums, in its order, as texts."""
         chunks = target.length // self._lanes.count
-        number = max(1, len(target.numbers))
+        number = max(1, len(target.factors))
         names = [[sums[target.buffer, i * chunks + c] for i in range(number)] for c in range(chunks)]
         if not target.down:
             return [names[c][i] for i in range(number) for c in range(chunks)]
@@ -98,11 +98,11 @@ class UnitLoop:
                 vector = self._vector(target.vector, c)
             else:
                 vector = self._value(target.vector, c)
-            if target.source is None:
+            if not target.factors:
                 self._body.append(f"{sums[target.buffer, c]} = {sums[target.buffer, c]} + {vector}")
-            for i, entry in enumerate(target.numbers):
+            for i, (buffer, entry) in enumerate(target.factors):
                 name = sums[target.buffer, i * chunks + c]
-                self._body.append(f"{name} = {name} + {self._number(target.source, entry)} * {vector}")
+                self._body.append(f"{name} = {name} + {self._number(buffer, entry)} * {vector}")
 
     def _named(self, text: str, stem: str) -> str:
         name = self._source.unique(stem)
@@ -116,9 +116,8 @@ class UnitLoop:
             self._head.append(f"{self._fixed[text]} = {text}")
         return self._fixed[text]
 
-    def _number(self, buffer: Buffer | None, entry: int) -> str:
+    def _number(self, buffer: Buffer, entry: int) -> str:
         """An entry of the row."""
-        assert buffer is not None
         if (buffer, entry) not in self._numbers:
             self._numbers[buffer, entry] = self._named(self._read(buffer, entry), f"{buffer.name}_of_row_{entry}")
         return self._numbers[buffer, entry]
@@ -140,12 +139,13 @@ class UnitLoop:
         """Entries of the row of a buffer, side by side."""
         if (buffer, chunk) not in self._vectors:
             step = self._makers[buffer]
-            if isinstance(step, MatMul):
+            value = value_of(step, buffer)
+            if value is not None:
+                name = self._value(value, chunk)
+            elif isinstance(step, MatMul):
                 name = self._named(self._product(step, chunk), f"{buffer.name}_of_row_{chunk}")
             else:
-                value = value_of(step, buffer)
-                assert value is not None
-                name = self._value(value, chunk)
+                raise TypeError(f"{buffer.name} is made by a {type(step).__name__}, which has no lanes of units")
             self._vectors[buffer, chunk] = name
         return self._vectors[buffer, chunk]
 
@@ -183,7 +183,8 @@ class UnitLoop:
             return Text(source.literal(value.value, value.dtype), False)
         if isinstance(value, Compute):
             return self._lanes.compute(value, [texts[v] for v in value.operands])
-        assert isinstance(value, Load)
+        if not isinstance(value, Load):
+            raise TypeError(f"a {type(value).__name__} has no lanes of units")
         buffer, along = value.buffer, value.strides[1] == ONE
         if self._tile.axis in buffer.shape:
             return Text(self._vector(buffer, chunk), True) if along else Text(self._number(buffer, 0), False)

@@ -38,29 +38,25 @@ _APART = 8  # farthest apart that entries may lie which are read as one vector
 
 @dataclass(frozen=True, eq=False)
 class UnitSum:
-    """An array of sums over rows, made of ``len(numbers)`` times ``length`` entries.
+    """An array of sums over rows, made of ``length`` entries for each factor.
 
     Args:
         buffer: the sums.
         vector: what is summed, side by side: a buffer, or a value of ``loop``.
         length: entries of the vector.
-        source: the buffer of the factors; None: there are no factors.
-        numbers: the entries of a row that are factors.
+        factors: buffers and numbers of entries of a row; none: the vector itself is summed.
         down: whether the factors belong to the columns of the result.
-        step: what it is written instead of.
     """
 
     buffer: Buffer
     vector: Buffer | Value
     length: int
-    source: Buffer | None
-    numbers: tuple[int, ...]
+    factors: tuple[tuple[Buffer, int], ...]
     down: bool
-    step: Step
 
     def vectors(self, lanes: int) -> int:
         """How many vectors of sums there are."""
-        return max(1, len(self.numbers)) * (self.length // lanes)
+        return max(1, len(self.factors)) * (self.length // lanes)
 
 
 @dataclass(frozen=True)
@@ -127,8 +123,9 @@ class _Planner:
             for vector, source, down in ((step.b, step.a, False), (step.a, step.b, True)):
                 length, number = (height, width) if down else (width, height)
                 if self._suits(step, vector, source, length, number, down):
-                    numbers = tuple(_entry(source, (0, k) if down else (k, 0)) for k in range(number))
-                    yield UnitSum(step.out.buffer, vector.buffer, length, source.buffer, numbers, down, step)
+                    numbers = [_entry(source, (0, k) if down else (k, 0)) for k in range(number)]
+                    factors = tuple((source.buffer, k) for k in numbers)
+                    yield UnitSum(step.out.buffer, vector.buffer, length, factors, down)
                     return
 
     def _suits(self, step: MatMul, vector: Matrix, source: Matrix, length: int, number: int, down: bool) -> bool:
@@ -149,7 +146,7 @@ class _Planner:
         length = r.buffer.count.factor
         if not walks or step.axes[1] != length or length % self._lanes or not self._computable(step, r.value):
             return None
-        return UnitSum(r.buffer, r.value, length, None, (), False, step)
+        return UnitSum(r.buffer, r.value, length, (), False)
 
     def _is_number(self, buffer: Buffer) -> bool:
         """Whether entries of a row can be read one by one."""
@@ -220,14 +217,14 @@ class _Planner:
         if isinstance(step, FusedLoop):
             return all(b in private or b in targets for b in writes_of(step))
         target = targets.get(step.out.buffer) if isinstance(step, MatMul) else None
-        return target is not None and target.vector is buffer and target.source is not buffer
+        return target is not None and target.vector is buffer and all(b is not buffer for b, _ in target.factors)
 
     def _is_cheap(self, buffer: Buffer) -> bool:
         value = value_of(self._makers[buffer], buffer)
         return value is None or all(v.op in _CHEAP for v in values_of(value) if isinstance(v, Compute))
 
     def _pays(self, sums: Sequence[UnitSum], private: frozenset[Buffer]) -> bool:
-        vectors = sum(s.length // self._lanes * max(1, len(s.numbers)) for s in sums)
+        vectors = sum(s.length // self._lanes * max(1, len(s.factors)) for s in sums)
         again = {b for s in sums for b in self._needed(s)} - private
         cost = sum(b.count.factor // self._lanes * self._operations(b) for b in again)
         return vectors <= _REGISTERS.get(self._lanes * (2 if self._dtype == "float64" else 1), 12) and (

@@ -7,6 +7,7 @@ import gc
 import numpy as np
 import pytest
 
+import graphlearn as gl
 from graphlearn.backends.native import NativeFunction, Signature, compile_native, frontend
 from graphlearn.backends.native.expressions import Unknown
 from graphlearn.backends.native.lowering import lower
@@ -15,7 +16,7 @@ from graphlearn.backends.registry import load_backend
 from graphlearn.calculus.reverse import differentiate
 from graphlearn.errors import EngineError
 from graphlearn.graph.traverse import leaves
-from tests.backends.cuda.networks import branches, classifier, train, xor
+from tests.backends.cuda.networks import branches, classifier, task, train, xor
 from tests.laws.random_graphs import SIZES, random_graph
 
 OWN, OTHER = "our own front end", "Numba, since our own front end does not know "
@@ -167,14 +168,22 @@ def numba_alone(monkeypatch):
     return switch
 
 
+def layered():
+    """A network whose layer fills vectors."""
+    x, t = gl.input("x", ("batch", 4)), gl.input("t", ("batch", 3))
+    data = {leaf: np.random.default_rng(5).normal(size=(23, width)) for leaf, width in ((x, 4), (t, 3))}
+    return task(gl.losses.mse(gl.nn.MLP([16, 3], activation="relu")(x), t), gl.optim.Adam(0.01), data)
+
+
 @pytest.mark.parametrize(
     ("make", "precision", "counts", "exact"),
     [
         (xor, "float32", [4] * 9, True),
         (classifier, "float32", [23] * 6, True),
+        (layered, "float32", [23] * 6, True),
         (branches, "float64", [24] * 5, False),
     ],
-    ids=["unrolled", "rows in lanes", "loops"],
+    ids=["unrolled", "rows in lanes", "units in lanes", "loops"],
 )
 def test_training(make, precision, counts, exact, numba_alone):
     made, losses, values = train("numba", make(), precision, counts)
