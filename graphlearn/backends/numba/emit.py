@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from graphlearn.backends import rows
 from graphlearn.backends.native import Signature, lanes_for
-from graphlearn.backends.numba.loops import write_loop
+from graphlearn.backends.numba.loops import write_fixed, write_loop
 from graphlearn.backends.numba.products import write_product
 from graphlearn.backends.numba.straight import is_straight, write_straight
 from graphlearn.backends.numba.tiles import TileWriter
@@ -18,7 +18,7 @@ from graphlearn.backends.source import Source
 from graphlearn.program.counts import count, row_major
 from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
-from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, MatMul, Routine, Step, Tile, arena_of
+from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, MatMul, Routine, Step, Tile, Value, arena_of
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,10 @@ def emit_training(
         if tiny:
             Unrolled(source, loss).write()
         else:
+            fixed = write_fixed(source, program.steps)
             source.line("row = 0  # where the row numbers of the next batch begin")
             with source.block("for step in range(steps):"):
-                _write_training_step(source, program, loss, _Lanes(lanes, precision, padded, batches, tiled))
+                _write_training_step(source, program, loss, _Lanes(lanes, precision, padded, batches, tiled), fixed)
             source.line("return steps")
     return Emitted(source.text(), entry, Signature(tuple(kinds), "int64"), arenas, tiny, padded)
 
@@ -154,7 +155,9 @@ class _Lanes:
         return bool(wanted) and isinstance(step, FusedLoop) and is_straight(step, self.dtype)
 
 
-def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: _Lanes) -> None:
+def _write_training_step(
+    source: Source, program: Program, loss: Buffer, lanes: _Lanes, fixed: Mapping[Value, str]
+) -> None:
     for length in source.lengths.values():
         if not length.isdigit():
             source.line(f"{length} = counts[step]  # rows of this batch")
@@ -176,7 +179,7 @@ def _write_training_step(source: Source, program: Program, loss: Buffer, lanes: 
         elif lanes.suits(step, name):
             write_straight(source, step, lanes.count, vectors, reciprocals=name == "update")
         else:
-            _write_step(source, step, reciprocals=name == "update")
+            _write_step(source, step, reciprocals=name == "update", fixed=fixed)
     if not checked:
         _write_check(source, loss)
     if lanes.batches.gather:
@@ -193,11 +196,13 @@ def _write_check(source: Source, loss: Buffer) -> None:
         source.line("return step")
 
 
-def _write_step(source: Source, step: Step, *, reciprocals: bool = False) -> None:
+def _write_step(
+    source: Source, step: Step, *, reciprocals: bool = False, fixed: Mapping[Value, str] | None = None
+) -> None:
     if isinstance(step, FusedLoop) or (isinstance(step, MatMul) and (source.is_annotated or step.blocks)):
         source.head(step)
     if isinstance(step, FusedLoop):
-        write_loop(source, step, reciprocals=reciprocals)
+        write_loop(source, step, reciprocals=reciprocals, fixed=fixed)
     elif isinstance(step, MatMul):
         write_product(source, step)
     elif isinstance(step, Routine):

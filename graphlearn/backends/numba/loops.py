@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from graphlearn.backends import rows
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ZERO, Count, count
 from graphlearn.program.merge import merged_axes
-from graphlearn.program.steps import Compute, FusedLoop, Length, Literal, Load, Reduce, Value
+from graphlearn.program.steps import Buffer, Compute, FusedLoop, Length, Literal, Load, Reduce, Step, Value, writes_of
 
 _INLINE = 60  # longest text of a value that is written where it is used
 # Terms of a sum that are added up by themselves: a sum of at most as many is one loop, and its error grows no further.
@@ -17,22 +17,60 @@ BLOCK = 1024
 _TESTS = ("logical_not", "logical_and", "logical_or")
 
 
-def write_loop(source: Source, step: FusedLoop, *, reciprocals: bool = False) -> None:
+def write_loop(
+    source: Source, step: FusedLoop, *, reciprocals: bool = False, fixed: Mapping[Value, str] | None = None
+) -> None:
     """Write a fused loop.
 
     Args:
         source: where it is written.
         step: the loop.
+        fixed: values that have a name already.
         reciprocals: whether a division by a number that does not change in the loop becomes a product with its
             reciprocal: 1 ULP more, and a third of the time of an Adam update.
     """
-    _Nest(source, step, reciprocals).write()
+    _Nest(source, step, reciprocals, fixed or {}).write()
+
+
+def write_fixed(source: Source, steps: Sequence[Step]) -> dict[Value, str]:
+    """Write what single numbers are computed of that no step changes, such as logarithms of hyperparameters.
+
+    Args:
+        source: where it is written, before the loop over steps.
+        steps: all that the loop does.
+
+    Returns:
+        The values, and the names under which they are kept.
+    """
+    changed = {b for step in steps for b in writes_of(step)}
+    names: dict[Value, str] = {}
+    for step in steps:
+        if isinstance(step, FusedLoop) and not step.axes:
+            fixed = _fixed_values(step, changed)
+            if any(isinstance(v, Compute) for v in fixed):
+                if not names:
+                    source.line("# the same in every step")
+                names.update(_Nest(source, step, False, {}).write_values(fixed))
+    return names
+
+
+def _fixed_values(step: FusedLoop, changed: set[Buffer]) -> list[Value]:
+    """Values of a loop over nothing that follow from numbers which are not among what is changed."""
+    found: list[Value] = []
+    for value in step.body:
+        if (
+            isinstance(value, Literal)
+            or (isinstance(value, Load) and value.buffer.role == "kept" and value.buffer not in changed)
+            or (isinstance(value, Compute) and all(v in found for v in value.operands))
+        ):
+            found.append(value)
+    return found
 
 
 class _Nest:
     """One nest while it is written."""
 
-    def __init__(self, source: Source, step: FusedLoop, reciprocals: bool) -> None:
+    def __init__(self, source: Source, step: FusedLoop, reciprocals: bool, fixed: Mapping[Value, str]) -> None:
         self._source = source
         self._reciprocals = reciprocals
         self._inverse: dict[Value, str] = {}
@@ -43,8 +81,8 @@ class _Nest:
         self._rank = len(self._groups)
         written = {s.buffer for s in step.stores}
         self._rewritten = {v for v in step.body if isinstance(v, Load) and v.buffer in written}
-        self._uses = use_counts(step)
-        self._text: dict[Value, str] = {}
+        self._uses = use_counts(step, fixed)
+        self._text: dict[Value, str] = {v: fixed[v] for v in step.body if v in fixed}
         self._depth: dict[Value, int] = {}
         self._totals: dict[Reduce, str] = {}
         self._cut = self._cut_depth()
@@ -60,6 +98,15 @@ class _Nest:
         for reduction in self._step.reductions:
             self._begin_in_memory(reduction)
         self._level(0)
+
+    def write_values(self, values: Sequence[Value]) -> dict[Value, str]:
+        """Write values of a loop over nothing; the names of those that others, or memory, need of it."""
+        self._depth = dict.fromkeys(self._step.body, 0)
+        for value in values:
+            self._define(value)
+        needed = {v for other in self._step.body if isinstance(other, Compute) and other not in values
+                  for v in other.operands} | {s.value for s in self._step.stores}  # fmt: skip
+        return {v: self._atom(v) for v in values if v in needed and isinstance(v, Compute)}
 
     def _strides(self, strides: Sequence[Count]) -> tuple[Count, ...]:
         return tuple(strides[group[-1]] for group in self._groups)
@@ -295,11 +342,11 @@ class _Nest:
         return name
 
 
-def use_counts(step: FusedLoop) -> Counter[Value]:
-    """How often each value of a loop is used."""
+def use_counts(step: FusedLoop, known: Collection[Value] = ()) -> Counter[Value]:
+    """How often each value of a loop is used, beside those that are ``known`` already."""
     uses: Counter[Value] = Counter()
-    for value in step.body:
-        if isinstance(value, Compute):
+    for value in reversed(step.body):
+        if isinstance(value, Compute) and value not in known:
             uses.update(value.operands)
     uses.update(s.value for s in step.stores)
     uses.update(r.value for r in step.reductions)

@@ -199,3 +199,23 @@ def test_what_lanes_do_not_have_is_trained_as_before_and_says_so(loss_of, reason
     run = load_backend("numba").open_training(made.step, made.data, "float64", 11)
     assert "rows are not taken in tiles" in run.program.describe()
     assert reason in run.program.describe()
+
+
+def test_what_no_step_changes_is_computed_before_the_loop_at_each_call():
+    w = gl.parameter("w", (3, 4))
+    made = on_rows(lambda x: gl.mean(gl.square(x @ w - 1)), (3,), optimizer=gl.optim.Adam(0.01))
+    head, loop = source_of(made).split("for step in range(steps):")
+    assert "flog_f32" in head
+    assert "flog_f32" not in loop
+    (beta,) = (leaf for leaf in made.values if leaf.full_name.endswith("beta1"))
+    run = load_backend("numba").open_training(made.step, made.data, "float64", 11)
+    finals = []
+    for value in (0.9, 0.5):
+        run.load({**made.values, beta: np.float64(value)})
+        run.run(np.full(5, 11), None, np.zeros(5))
+        finals.append(run.read()[w])
+    other = load_backend("numpy").open_training(made.step, made.data, "float64", 11)
+    other.load({**made.values, beta: np.float64(0.5)})
+    other.run(np.full(5, 11), None, np.zeros(5))
+    np.testing.assert_allclose(finals[1], other.read()[w], rtol=1e-12)
+    assert not np.allclose(finals[0], finals[1])
