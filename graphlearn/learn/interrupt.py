@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any
@@ -15,13 +14,16 @@ class Interrupt:
     """
 
     def __init__(self) -> None:
+        import signal  # 2 ms, which only training should cost
+
+        self._signal = signal
         self._waiting = False
         self._before: Any = None  # the handler to put back; None while this one is not installed
 
     def __enter__(self) -> Interrupt:
-        before = signal.getsignal(signal.SIGINT)
+        before = self._signal.getsignal(self._signal.SIGINT)
         if threading.current_thread() is threading.main_thread() and callable(before):
-            signal.signal(signal.SIGINT, self._hold)
+            self._signal.signal(self._signal.SIGINT, self._hold)
             self._before = before
         return self
 
@@ -30,23 +32,23 @@ class Interrupt:
     ) -> None:
         self._restore()
         if kind is None and self._waiting:
-            signal.raise_signal(signal.SIGINT)
+            self._signal.raise_signal(self._signal.SIGINT)
 
     def check(self) -> None:
         """Hand a Ctrl-C that came meanwhile to whoever handles it; by default that raises `KeyboardInterrupt`."""
         if self._waiting:
             self._waiting = False
             self._restore()
-            signal.raise_signal(signal.SIGINT)
+            self._signal.raise_signal(self._signal.SIGINT)
             self.__enter__()
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
         if self._waiting:
             self._restore()
-            signal.raise_signal(signal.SIGINT)
+            self._signal.raise_signal(self._signal.SIGINT)
         self._waiting = True
 
     def _restore(self) -> None:
         if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+            self._signal.signal(self._signal.SIGINT, self._before)
             self._before = None

@@ -6,7 +6,6 @@ import math
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,7 +23,6 @@ from graphlearn.ops.intrinsics import expm1, log, sqrt
 from graphlearn.ops.shape import cast
 
 
-@dataclass(frozen=True, eq=False)
 class Updates(Mapping[Node, Node]):
     """One step of an optimizer as a graph: a mapping from parameter or state to its next value.
 
@@ -36,11 +34,19 @@ class Updates(Mapping[Node, Node]):
         adjoints: node of the loss -> derivative of the loss by it.
     """
 
-    nodes: Mapping[Node, Node]
-    gradients: Mapping[Node, Node]
-    hyperparameters: Mapping[str, Node]
-    settings: Mapping[str, float]
-    adjoints: Mapping[Node, Node] = field(default_factory=dict)
+    def __init__(
+        self,
+        nodes: Mapping[Node, Node],
+        gradients: Mapping[Node, Node],
+        hyperparameters: Mapping[str, Node],
+        settings: Mapping[str, float],
+        adjoints: Mapping[Node, Node] | None = None,
+    ) -> None:
+        self.nodes = nodes
+        self.gradients = gradients
+        self.hyperparameters = hyperparameters
+        self.settings = settings
+        self.adjoints = adjoints or {}
 
     def default_values(self) -> dict[Node, float]:
         """Input of a hyperparameter -> the optimizer's own value."""

@@ -9,7 +9,7 @@ from graphlearn.errors import ShapeError
 from graphlearn.graph.node import Node
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingStep:
     """One step of training.
 
