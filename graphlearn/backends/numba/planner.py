@@ -48,8 +48,12 @@ def compile_function(
 
 
 def plan_training(step: TrainingStep, request: Request) -> Program:
-    """The program of a training step."""
-    return remarked(build_training(step, request.precision, _batching(request)), request.speed, request.cores)
+    """The program of a training step; several threads are the library's, and our own products have one."""
+    batching = _batching(request)
+    program = build_training(step, request.precision, replace(batching, blocking=None))
+    if threads_for(program, request.speed.threads, {}, request.cores)[0] == 1:
+        program = build_training(step, request.precision, batching)
+    return remarked(program, request.speed, request.cores)
 
 
 def _in_file(tile: Tile) -> str:
@@ -66,7 +70,7 @@ def _batching(request: Request) -> Batching:
         together=True,
         tiles=tiles,
         accumulates=accumulates,
-        blocking=blocking(request.precision, request.rows) if request.speed.threads == 1 else None,
+        blocking=blocking(request.precision, request.rows),
     )
 
 

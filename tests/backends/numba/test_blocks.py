@@ -95,10 +95,12 @@ def test_long_products_are_left_to_the_library():
     assert "gemm" in model.source
 
 
-def test_threads_are_the_librarys(monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
-    model = trained((40, 40, 40), 40, 40, "tanh", STEPS["SGD"], "float32", "numba", threads=2)
-    assert not blocks_of(model)
+@pytest.mark.parametrize(("width", "own"), [(40, True), (512, False)])
+def test_several_threads_are_the_librarys_and_one_is_ours(width, own, monkeypatch):
+    monkeypatch.setattr("graphlearn.backends.numba.backend.available", lambda: 4)
+    model = trained((width, width, width), 512, 512, "tanh", STEPS["SGD"], "float32", "numba", threads=2)
+    assert bool(blocks_of(model)) == own
+    assert ("matrix products use one" in model.describe()) == own
 
 
 def test_only_so_many_products_are_written_out_the_largest_first():
