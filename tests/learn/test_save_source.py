@@ -100,6 +100,7 @@ def test_in_python_alone_a_step_agrees_within_the_stated_ulps(make: object, tmp_
 
 def test_the_file_asks_for_the_threads_of_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rule, "SHARE", 2**12)
+    monkeypatch.setattr(rule, "TRAINED_SHARE", 2**12)
     monkeypatch.setattr("graphlearn.backends.numba.backend.available", lambda: 2)
     monkeypatch.setattr("graphlearn.backends.numba.functions.available", lambda: 2)
     model = wide(threads=2)

@@ -178,6 +178,7 @@ def test_threads_are_used_for_large_products_alone_and_put_back(monkeypatch: pyt
 
 def test_the_same_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rule, "SHARE", 2**12)
+    monkeypatch.setattr(rule, "TRAINED_SHARE", 2**12)
     monkeypatch.setattr("graphlearn.backends.numba.backend.available", lambda: 2)
     one, two, again = trained(), trained(threads=2), trained(threads=2)
     assert same(two, again)

@@ -1,8 +1,10 @@
 """How many threads the matrix products of a program get: more than one only where that was measured to be faster.
 
-Everything else runs on one thread. Measured with ``python tools/threads.py`` on two cores: on a product of 2**21
-multiplications two threads take 0.75 to 1.09 of the time of one, at 2**22 0.78 to 0.83, at 2**24 0.57 to 0.75. That
-holds where a core is free for each: beside busy programs they take 2 to 500 times as long, which no rule foresees.
+Everything else runs on one thread. Measured with ``python tools/threads.py`` on two cores: on a product of the library
+of 2**21 multiplications two threads take 0.7 to 0.96 of the time of one, at 2**22 0.65 to 0.76, at 2**24 0.51 to 0.7.
+A training step has our own products on one thread, so that two of the library win later: at 2**22 they take 0.92 to
+1.27 of the time, at 2**24 0.7 to 0.8 (float32, once 1.04) and 0.73 (float64). That holds where a core is free for each:
+beside busy programs they take 2 to 500 times as long, which no rule foresees.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from graphlearn.backends.registry import Speed
 from graphlearn.program.program import Program
 from graphlearn.program.steps import MatMul
 
-SHARE = 2**21  # multiplications that a thread must find in a product
+SHARE = 2**21  # multiplications that a thread must find in a product of a function
+TRAINED_SHARE = 2**23  # the same in a training step, which one thread does with products of our own
 
 
 def threads_for(program: Program, wanted: int, sizes: Mapping[str, int], cores: int) -> tuple[int, str]:
@@ -33,16 +36,17 @@ def threads_for(program: Program, wanted: int, sizes: Mapping[str, int], cores: 
     """
     if wanted == 1:
         return 1, ""
+    share = SHARE if program.loss is None else TRAINED_SHARE
     lengths = {**program.capacity, **sizes}
     work = [_multiplications(step, lengths) for step in program.steps if isinstance(step, MatMul)]
-    large = [n for n in work if n >= 2 * SHARE]
+    large = [n for n in work if n >= 2 * share]
     asked = f"threads={wanted}: matrix products use"
     if not large:
         most = f"the largest takes {max(work):,} multiplications" if work else "there are none that a library computes"
-        return 1, f"{asked} one; {most}, and two are faster from {2 * SHARE:,} on."
+        return 1, f"{asked} one; {most}, and two are faster from {2 * share:,} on."
     if 2 * sum(large) < sum(work):
-        return 1, f"{asked} one; those of {2 * SHARE:,} multiplications and more hold less than half of the work."
-    count = min(wanted, cores, min(large) // SHARE)
+        return 1, f"{asked} one; those of {2 * share:,} multiplications and more hold less than half of the work."
+    count = min(wanted, cores, min(large) // share)
     limit = f"; {cores} cores are available" if count == cores < wanted else ""
     return count, f"{asked} {count}; the smallest large one takes {min(large):,} multiplications{limit}."
 
