@@ -6,6 +6,7 @@ loop, which alone reads it; so between the two nothing changes that either reads
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,13 +21,13 @@ class Blocking:
     """What a backend computes block by block.
 
     Args:
-        suits: whether it does so with a product.
+        objection: why it does not do so with a product; nothing where it does.
         joins: whether it can do a loop over the entries of a product, block by block, too.
         rooms: the shapes of the scratch that a product needs, with such a loop or without.
         most: so many products at most, the largest.
     """
 
-    suits: Callable[[MatMul], bool]
+    objection: Callable[[MatMul], str]
     joins: Callable[[MatMul, FusedLoop], bool]
     rooms: Callable[[MatMul, FusedLoop | None], Mapping[str, Shape]]
     most: int
@@ -34,7 +35,7 @@ class Blocking:
 
 def block_products(
     steps: Sequence[Step], first_update: int, how: Blocking, room_for: Callable[[Node, Shape], Buffer]
-) -> tuple[list[Step], int]:
+) -> tuple[list[Step], int, tuple[str, ...]]:
     """Let products be computed block by block.
 
     Args:
@@ -44,11 +45,13 @@ def block_products(
         room_for: a scratch buffer of a shape for a node.
 
     Returns:
-        The steps, and where the updates begin.
+        The steps, where the updates begin, and a remark on the products that are left to the library or to loops.
     """
     result = list(steps)
-    fitting = [step for step in steps if isinstance(step, MatMul) and not step.batch and how.suits(step)]
-    fitting.sort(key=lambda step: -count(step.sizes).factor)
+    products = [step for step in steps if isinstance(step, MatMul)]
+    reasons = {step: "several matrices" if step.batch else how.objection(step) for step in products}
+    fitting = sorted((step for step in products if not reasons[step]), key=lambda step: -count(step.sizes).factor)
+    reasons |= dict.fromkeys(fitting[how.most :], f"{how.most} larger ones are")
     for product in fitting[: how.most]:
         at = result.index(product)
         then = None if at >= first_update or product.into else _follower(product, result, first_update)
@@ -62,7 +65,14 @@ def block_products(
             result[result.index(then)] = blocked
             del result[at]
             first_update -= 1
-    return result, first_update
+    return result, first_update, _remark([(step, reason) for step, reason in reasons.items() if reason])
+
+
+def _remark(left: Sequence[tuple[MatMul, str]]) -> tuple[str, ...]:
+    """Which products are not computed block by block, and why."""
+    forms = Counter((f"{'x'.join(map(str, (*step.batch, *step.sizes)))}", reason) for step, reason in left)
+    told = [f"{f'{number} of ' if number > 1 else ''}{sizes} ({reason})" for (sizes, reason), number in forms.items()]
+    return (f"products that are left to the library or to loops: {', '.join(told)}.",) if told else ()
 
 
 def _follower(product: MatMul, steps: Sequence[Step], first_update: int) -> FusedLoop | None:

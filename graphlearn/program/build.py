@@ -130,8 +130,9 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
     body, delayed = _delay(body, table)
     if batching.accumulates and tiles is None:
         body, first_update = accumulate(body, first_update, batching.accumulates)
+    remarks: tuple[str, ...] = ()
     if batching.blocking and tiles is None:
-        body, first_update = block_products(body, first_update, batching.blocking, table.room)
+        body, first_update, remarks = block_products(body, first_update, batching.blocking, table.room)
     blocks: list[Block] = []
     if batching.together:
         body, blocks = put_together(body, first_update, worth=WORTH if tiles is None else 0)
@@ -141,7 +142,7 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         tiled = _with_tile(steps, names, step.axis, tiles)
         if isinstance(tiled, str):
             without = build_training(step, precision, replace(batching, tiles=None))
-            return replace(without, remarks=(f"rows are not taken in tiles: {tiled}",))
+            return replace(without, remarks=(f"rows are not taken in tiles: {tiled}", *without.remarks))
         steps, names = tiled
     return Program(
         steps=tuple(steps),
@@ -156,6 +157,7 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         names=table.names,
         origin=graph.origin,
         nonempty=_nonempty(order),
+        remarks=remarks,
     )
 
 

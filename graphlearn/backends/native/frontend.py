@@ -20,7 +20,7 @@ from graphlearn.backends.native import numba_cache, objects
 from graphlearn.backends.native.assembler import WIDE_VECTORS, Assembled
 from graphlearn.backends.native.blas import PREFIX
 from graphlearn.backends.native.expressions import Unknown
-from graphlearn.backends.native.lanes import lane_intrinsics
+from graphlearn.backends.native.laned import laned_names
 from graphlearn.backends.native.lowering import lower
 from graphlearn.backends.native.numba_names import numba_names
 from graphlearn.backends.native.signature import Signature
@@ -93,7 +93,7 @@ def _compile_own(
         module = lower(source, entry, symbol, signature, flags)
     except RecursionError as error:
         raise Unknown("expressions that are so deep") from error
-    assembled = Assembled(module, straight, unrolled=not lane_intrinsics(source))
+    assembled = Assembled(module, straight, unrolled=not laned_names(source))
     missing = objects.unresolvable(objects.undefined_symbols(assembled.data))
     if missing:
         raise Unknown(", ".join(sorted(missing)))

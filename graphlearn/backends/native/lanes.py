@@ -143,6 +143,9 @@ def _put(name: str, kind: Kind, first: int, number: int) -> Intrinsic:
     """``put_first_number(p, at, v)``: so many lanes from ``first`` on."""
 
     def emit(builder: Any, pointer: Any, at: Any, value: Any) -> None:
+        if number == 1:  # not a vector of one lane, on which some of LLVM's passes stumble
+            builder.store(builder.extract_element(value, _index(first)), builder.gep(pointer, [at]))
+            return
         part = value if number == kind.lanes else _shuffle(builder, value, value, range(first, first + number))
         builder.store(part, _place(builder, pointer, at, Kind(kind.name, number))).align = kind.bits // 8
 

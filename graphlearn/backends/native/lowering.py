@@ -14,11 +14,9 @@ from typing import Any, NamedTuple
 from graphlearn.backends.native.expressions import CASTS, Expressions, Typed, Unknown
 from graphlearn.backends.native.intrinsics import intrinsics
 from graphlearn.backends.native.kinds import INT64, VOID, Intrinsic, Kind, llvm_type
-from graphlearn.backends.native.lanes import lane_intrinsics
+from graphlearn.backends.native.laned import laned_names
 from graphlearn.backends.native.names import names_in_memory
-from graphlearn.backends.native.near import near_intrinsics
 from graphlearn.backends.native.signature import Signature
-from graphlearn.backends.native.squares import square_intrinsics
 
 _BUILT_IN = {*CASTS, "abs", "min", "max", "range", "math"}
 
@@ -53,7 +51,7 @@ def lower(source: str, entry: str, symbol: str, signature: Signature, flags: tup
     made.args[0].add_attribute("noalias")
     made.args[1].add_attribute("noalias")
     arguments = [Typed(kind, raw) for kind, raw in zip(parameters, made.args[2:], strict=True)]
-    names = {**intrinsics(), **lane_intrinsics(source), **near_intrinsics(source), **square_intrinsics(source)}
+    names = {**intrinsics(), **laned_names(source)}
     _Statements(made, result, names, flags, names_in_memory(function)).write(function, arguments)
     return module
 

@@ -10,9 +10,8 @@ from typing import Any
 
 from graphlearn.backends.native.intrinsics import intrinsics
 from graphlearn.backends.native.kinds import Call, Intrinsic, Kind, Mismatch, llvm_type
-from graphlearn.backends.native.lanes import LANE_OPERATORS, lane_intrinsics, lane_operation
-from graphlearn.backends.native.near import near_intrinsics
-from graphlearn.backends.native.squares import square_intrinsics
+from graphlearn.backends.native.laned import laned_names
+from graphlearn.backends.native.lanes import LANE_OPERATORS, lane_operation
 
 # what Numba calls to lower an operation; it hands over its own objects
 Lowering = Callable[[Any, Any, Any, Any], Any]
@@ -20,7 +19,7 @@ Lowering = Callable[[Any, Any, Any, Any], Any]
 
 def numba_names(source: str) -> dict[str, Any]:
     """The names that a source may use, with their values. Imports Numba."""
-    lanes = {**lane_intrinsics(source), **near_intrinsics(source), **square_intrinsics(source)}
+    lanes = laned_names(source)
     if lanes:
         install_operators()
     return {**_common_names(), **{name: _of_numba(intrinsic) for name, intrinsic in lanes.items()}}

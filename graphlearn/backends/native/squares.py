@@ -30,16 +30,39 @@ def _part(name: str, kind: Kind, number: int) -> Intrinsic:
     """``part_number(p, at)``: so many entries side by side, and zeros in the other lanes; nothing else is read."""
 
     def emit(builder: Any, pointer: Any, at: Any) -> Any:
-        from llvmlite import ir
-
-        short = llvm_type(Kind(kind.name, number))
-        load = builder.load(builder.bitcast(builder.gep(pointer, [at]), short.as_pointer()))
-        load.align = kind.bits // 8
-        picks = [k if k < number else number for k in range(kind.lanes)]
-        zeros = ir.Constant(short, [0.0] * number)
-        return builder.shuffle_vector(load, zeros, ir.Constant(ir.VectorType(ir.IntType(32), kind.lanes), picks))
+        return load_part(builder, kind, builder.gep(pointer, [at]), number)
 
     return simple(name, (pointer_to(kind), INT64), kind, emit)
+
+
+def load_part(builder: Any, kind: Kind, address: Any, number: int) -> Any:
+    """So many entries from an address on, and zeros in the other lanes."""
+    from llvmlite import ir
+
+    if number == 1:  # not a vector of one lane, on which some of LLVM's passes stumble
+        first = builder.load(address)
+        return builder.insert_element(ir.Constant(llvm_type(kind), [0.0] * kind.lanes), first, ir.IntType(32)(0))
+    short = llvm_type(Kind(kind.name, number))
+    load = builder.load(builder.bitcast(address, short.as_pointer()))
+    load.align = kind.bits // 8
+    if number == kind.lanes:
+        return load
+    picks = [k if k < number else number for k in range(kind.lanes)]
+    zeros = ir.Constant(short, [0.0] * number)
+    return builder.shuffle_vector(load, zeros, ir.Constant(ir.VectorType(ir.IntType(32), kind.lanes), picks))
+
+
+def store_part(builder: Any, kind: Kind, address: Any, number: int, value: Any) -> None:
+    """The first lanes, stored from an address on."""
+    from llvmlite import ir
+
+    if number == 1:
+        builder.store(builder.extract_element(value, ir.IntType(32)(0)), address)
+        return
+    if number < kind.lanes:
+        first = ir.Constant(ir.VectorType(ir.IntType(32), number), list(range(number)))
+        value = builder.shuffle_vector(value, value, first)
+    builder.store(value, builder.bitcast(address, value.type.as_pointer())).align = kind.bits // 8
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from graphlearn.types import Dim, Shape
 
 # Vectors of columns in a block -> its speed: with one, the machine waits for numbers of the other operand.
 _SPEED = {1: 0.86, 2: 1.0, 3: 1.0}
-_MOST = 16  # products of a program, so that compiling stays below a second: each costs 25 to 40 ms
+_MOST = 16  # products of a program, so that compiling stays at about a second: each costs 20 to 50 ms
 _INNER = 2048  # terms up to which a stripe of columns stays in the second cache
 _LEAST = 512  # multiplications from which a block beats plain loops
 _TALL = 64  # rows from which copying a stripe of columns costs less than reading it in steps does
@@ -37,12 +37,21 @@ def blocking(precision: str, longest: int) -> Blocking:
         longest: the largest length of a free axis.
     """
 
-    def suits(step: MatMul) -> bool:
-        lengths = [longest if isinstance(d, str) else d for d in step.sizes]
-        height, width, inner = lengths
-        known = isinstance(step.sizes[1], int) and step.node.dtype == precision
-        plain = 1 not in lengths and inner <= _INNER and width >= lanes_for(precision)
-        return known and plain and height * width * inner > _LEAST and not all(_turned(step))
+    def objection(step: MatMul) -> str:
+        height, width, inner = (longest if isinstance(d, str) else d for d in step.sizes)
+        if step.node.dtype != precision:
+            return f"{step.node.dtype}"
+        if isinstance(step.sizes[1], str):
+            return "how many columns there are is known only when it runs"
+        if 1 in (height, width, inner):
+            return "an operand is a vector"
+        if width < lanes_for(precision):
+            return f"fewer columns than the {lanes_for(precision)} of a vector"
+        if inner > _INNER:
+            return f"more than {_INNER:,} terms"
+        if height * width * inner <= _LEAST:
+            return f"at most {_LEAST} multiplications"
+        return "both operands lie transposed" if all(_turned(step)) else ""
 
     def rooms(step: MatMul, then: FusedLoop | None) -> Mapping[str, Shape]:
         shape = _Shape(step, precision, longest)
@@ -55,7 +64,7 @@ def blocking(precision: str, longest: int) -> Blocking:
             found["block"] = (shape.height, shape.width)
         return found
 
-    return Blocking(suits, lambda step, then: can_follow(step, then, precision), rooms, _MOST)
+    return Blocking(objection, lambda step, then: can_follow(step, then, precision), rooms, _MOST)
 
 
 def _turned(step: MatMul) -> tuple[bool, bool]:
@@ -259,7 +268,7 @@ class _Writer:
                 self._block(stripe, line, high)
                 self._follow(line, str(high))
             return
-        number, lower, row = (source.stable(n) for n in ("number", "lower", "row_of_product"))
+        number = source.stable("number")
         with source.block(f"for {self._line} in range({self._first}, {end}, {high}):"):
             source.line(f"{number} = min({high}, {end} - {self._line})")
             if known or not isinstance(height, int):
@@ -269,65 +278,61 @@ class _Writer:
                 if isinstance(height, int) and self._first == "0":
                     self._block(stripe, self._line, height % high)
                 else:
-                    with source.block(f"for {lower} in range({number}):"):
-                        source.line(f"{row} = {self._line} + {lower}")
-                        self._block(stripe, row, 1, lower)
+                    self._short_block(stripe, number)
             self._follow(self._line, number)
+
+    def _short_block(self, stripe: _Stripe, number: str) -> None:
+        """Fewer rows than a block has: four together, the others one by one."""
+        source = self._source
+        done, lower, row = (source.stable(n) for n in ("done", "lower", "row_of_product"))
+        source.line(f"{done} = 0")
+        if not self._shape.copies_left:
+            with source.block(f"if {number} >= 4:"):
+                self._block(stripe, self._line, 4)
+                source.line(f"{done} = 4")
+        with source.block(f"for {lower} in range({done}, {number}):"):
+            source.line(f"{row} = {self._line} + {lower}")
+            self._block(stripe, row, 1, lower)
 
     def _follow(self, line: str, number: str) -> None:
         if self._follower:
             self._follower.follow(line, number)
 
-    def _block(self, stripe: _Stripe, line: str, count_: int, lower: str = "") -> None:
-        """The sums of some rows, and where they are put: a single row as the one of a number in the block's room."""
-        source, term, zero = self._source, self._term, self._source.literal(0, self._step.node.dtype)
-        sums = [[source.stable(f"z{r}_{v}") for v in range(stripe.vectors)] for r in range(count_)]
-        for name in (name for row in sums for name in row):
-            source.line(f"{name} = splat_{self._kind}({zero})")
-        rights = [source.stable(f"b{v}") for v in range(stripe.vectors)]
-        left = source.stable("a")
-        with source.block(f"for {term} in range({source.length(self._step.sizes[2])}):"):
-            for v, name in enumerate(rights):
-                source.line(f"{name} = {self._right(stripe, v)}")
-            for r, row in enumerate(sums):
-                source.line(f"{left} = {self._left(line, r, count_)}")
-                for total, right in zip(row, rights, strict=True):
-                    source.line(f"{total} = {total} + {left} * {right}")
-        for r, row in enumerate(sums):
-            for v, name in enumerate(row):
-                self._put(
-                    stripe, line, f"{lower}*{self._shape.width}" if lower else str(r * self._shape.width), r, v, name
-                )
+    def _block(self, stripe: _Stripe, line: str, rows: int, lower: str = "0") -> None:
+        """The sums of some rows, put into the block's room, from a row of it on, or where they belong.
 
-    def _right(self, stripe: _Stripe, v: int) -> str:
+        Args:
+            stripe: the columns.
+            line: the first row.
+            rows: of rows.
+            lower: the row of the room.
+        """
+        source, lanes, whole = self._source, self._shape.lanes, self._shape.width
+        partial = f"_{stripe.last}" if stripe.last < lanes else ""
+        verb = f"{'adds' if self._scale else 'sums'}_{self._kind}_{rows}_{stripe.vectors}{partial}"
+        if self._follower:
+            room, at = self._rooms["block"]
+            target = f"{room}, {at}{lower}*{whole}, {whole}"
+        else:
+            out, at = self._out
+            width = source.size(count(self._step.sizes[1:2]))
+            target = f"{out}, {at}{line}*{width} + {stripe.column}, {width}"
+        right = f"{self._b[0]}, {self._b[1]}{stripe.column}, {self._ldb}"
         if self._shape.copies_right:
-            room, at = self._rooms["right"]
-            return f"load_{self._kind}({room}, {at}{self._term}*{self._shape.width} + {self._lane(v)})"
-        return self._load(*self._b, f"{self._term}*{self._ldb} + {stripe.column}", stripe, v)
+            right = f"{self._rooms['right'][0]}, {self._rooms['right'][1]}0, {whole}"
+        scale = f", {self._scale}" if self._scale else ""
+        terms = source.length(self._step.sizes[2])
+        source.line(f"{verb}({terms}, {self._left(line, rows)}, {right}, {target}{scale})")
 
-    def _left(self, line: str, r: int, count_: int) -> str:
+    def _left(self, line: str, rows: int) -> str:
+        """Pointer, first entry, and the steps from row to row and from term to term."""
         a, at = self._a
         if self._shape.copies_left:
             room, at = self._rooms["left"]
-            inner = self._source.length(self._step.sizes[2])
-            return f"{room}[{at}({line} - {self._first})*{inner} + {self._term}*{count_} + {r}]"
+            return f"{room}, {at}({line} - {self._first})*{self._source.length(self._step.sizes[2])}, 1, {rows}"
         if self._shape.left_turned:
-            return f"{a}[{at}{self._term}*{self._lda} + {line} + {r}]"
-        return f"{a}[{at}({line} + {r})*{self._lda} + {self._term}]"
-
-    def _put(self, stripe: _Stripe, line: str, inside: str, r: int, v: int, value: str) -> None:
-        """Put a vector into the block's room, or where it belongs."""
-        if self._follower:
-            room, at = self._rooms["block"]
-            self._source.line(f"store_{self._kind}({room}, {at}{inside} + {self._lane(v)}, {value})")
-            return
-        out, at = self._out
-        place = f"({line} + {r})*{self._source.size(count(self._step.sizes[1:2]))} + {stripe.column}"
-        if self._scale:
-            value = f"{self._load(out, at, place, stripe, v)} + {self._scale} * {value}"
-        partial = v + 1 == stripe.vectors and stripe.last < self._shape.lanes
-        verb = f"put_{self._kind}_0_{stripe.last}" if partial else f"store_{self._kind}"
-        self._source.line(f"{verb}({out}, {at}{place} + {self._lane(v)}, {value})")
+            return f"{a}, {at}{line}, 1, {self._lda}"
+        return f"{a}, {at}{line}*{self._lda}, {self._lda}, 1"
 
     def _lane(self, v: int) -> int:
         """The first column of a vector in its stripe."""

@@ -92,6 +92,7 @@ def test_long_products_are_left_to_the_library():
     model.fit(data, optimizer=gl.optim.SGD(1e-4), epochs=1, batch_size=20, progress=False)
     sizes = [step.sizes for step in blocks_of(model)]
     assert (20, 40, 2100) not in sizes and (2100, 40, 20) in sizes
+    assert "20x40x2100 (more than 2,048 terms)" in " ".join(model.describe().split())
     assert "gemm" in model.source
 
 
@@ -109,6 +110,7 @@ def test_only_so_many_products_are_written_out_the_largest_first():
     chosen = [np.prod(step.sizes) for step in blocks_of(model)]
     others = [np.prod(s.sizes) for s in program_of(model).steps if isinstance(s, MatMul) and not s.blocks]
     assert len(chosen) == 16 and min(chosen) >= max(others)
+    assert "20x20x20 (16 larger ones are)" in " ".join(model.describe().split())
 
 
 def test_a_product_that_two_loops_read_is_stored():
@@ -169,3 +171,19 @@ def test_operands_that_lie_transposed(left, right):
         if backend == "numba":
             assert blocks_of(model)
     np.testing.assert_allclose(*losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("precision", BOUND)
+def test_a_last_column_alone_is_followed_and_added(precision):
+    width = lanes_for(precision) + 1
+    x, t = gl.input("x", ("batch", 200)), gl.input("t", ("batch", width))
+    w, s = (gl.parameter(name, shape) for name, shape in (("w", (200, width)), ("s", (width, width))))
+    z = x @ w
+    y = z + gl.relu(z) @ s
+    random = np.random.default_rng(0)
+    data = {"x": random.normal(size=(64, 200)), "t": random.normal(size=(64, width))}
+    made = [gl.Model(y, loss=gl.losses.mse(y, t), precision=precision) for _ in range(2)]
+    for model, backend in zip(made, ("numba", "numpy"), strict=True):
+        model.fit(data, optimizer=gl.optim.SGD(0.05), epochs=2, batch_size=32, backend=backend, progress=False)
+    assert blocks_of(made[0])
+    agree(*made, precision)
