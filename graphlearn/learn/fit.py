@@ -204,14 +204,18 @@ class Fit:
         self._steps_before = optimizer.steps
         self._started = time.perf_counter()
 
-    def run(self, progress: Progress) -> None:
+    def run(self, progress: Progress, interrupt: Interrupt) -> None:
         """Make all steps; whatever happens, model and optimizer hold the values of the last finished chunk.
+
+        Args:
+            progress: where it is shown.
+            interrupt: holds Ctrl-C back, until after this function.
 
         Raises:
             NonFiniteError: a loss, or at the end a parameter, is not finite.
         """
         try:
-            with Interrupt() as interrupt, progress:
+            with progress:
                 self._run(progress, interrupt)
             if not all(is_finite(a) for a in self._loop.values().values() if a.dtype.kind == "f"):
                 raise self._failure()
@@ -229,16 +233,18 @@ class Fit:
             if not loop.advance(steps):
                 raise self._failure()
             self._pace.note(steps, time.perf_counter() - started)
-            progress.show(loop.done, -(-loop.place // per_epoch), float(loop.losses[-1]))
-            if stride and loop.place % stride == 0 and self._visit():
+            with interrupt.guests():
+                progress.show(loop.done, -(-loop.place // per_epoch), float(loop.losses[-1]))
+            if stride and loop.place % stride == 0 and self._visit(interrupt):
                 return
             interrupt.check()
 
-    def _visit(self) -> bool:
+    def _visit(self, interrupt: Interrupt) -> bool:
         self._store()
         loop, values = self._loop, self._values.arrays()
         logs = {"loss": loop.latest_mean, "step": loop.done}
-        stop = self._borders.visit(loop.epochs_done, logs)
+        with interrupt.guests():
+            stop = self._borders.visit(loop.epochs_done, logs)
         self._take_over(values)
         return stop
 

@@ -19,6 +19,7 @@ from graphlearn.learn.data import TargetCheck, convert_inputs, count_rows, read_
 from graphlearn.learn.fit import Borders, Fit, Trainer, check_optimizer, check_whole, start_values
 from graphlearn.learn.functions import Functions, Outputs
 from graphlearn.learn.history import History
+from graphlearn.learn.interrupt import Interrupt
 from graphlearn.learn.loop import Loop
 from graphlearn.learn.optim import Optimizer
 from graphlearn.learn.plan import Plan, require_loss
@@ -130,12 +131,14 @@ class Model:
         """Make the loss small.
 
         The same optimizer object continues where it stopped: fit(5) and fit(5) again is fit(10), bit for bit; a new one
-        starts afresh. Ctrl-C and errors leave the model usable, with the values of the last finished step;
-        ``epochs=10 - optimizer.epochs`` then makes the rest of 10, within the epoch too, as if undisturbed.
+        starts afresh. Ctrl-C (however often it is pressed; the step that runs is finished) and errors leave the model
+        usable, with the values of the last finished step; ``epochs=10 - optimizer.epochs`` then makes the rest of 10,
+        within the epoch too, as if undisturbed. A callback that does not end is broken off by the second Ctrl-C.
 
         Args:
             data: input or name -> array, list or number, with as many rows in each. A `numpy.memmap` of the model's
-                precision is read where it lies, batch by batch.
+                precision whose rows lie one after the other is read where it lies, batch by batch; any other one is
+                copied as a whole, with a `ConversionWarning` from 64 MiB on.
             optimizer: from `gl.optim`.
             epochs: passes over the data.
             batch_size: rows of a step, at most those of the data; the last batch of an epoch may be smaller. None: all.
@@ -143,7 +146,8 @@ class Model:
             shuffle: another order of rows in each epoch, where a batch does not hold all of them.
             seed: of the shuffling and of what the loss draws. The order depends on (seed, rows, epoch) alone; random
                 numbers on (seed, step), the steps counted by the optimizer.
-            validation: data whose loss is recorded after epochs.
+            validation: data whose loss is recorded after epochs, of all rows at once, as by `evaluate`: that takes
+                memory for every intermediate result of all of them. Give fewer rows where there is not enough.
             validation_every: after every so many of them.
             callbacks: called with (model, epoch from 1, logs) after each epoch, logs holding ``loss``, ``step`` and
                 perhaps ``validation``. One may return True to stop, or assign values and hyperparameters.
@@ -200,10 +204,11 @@ class Model:
             loop = Loop(run, batches, epochs, start_values(plan, arrays, self._values, optimizer, self.precision))
             self._loop = loop
             fit = Fit(plan, loop, arrays, self._values, optimizer, borders, self.precision, self._trainer.pace)
-            try:
-                fit.run(progress)
-            finally:
-                self.history = fit.history
+            with Interrupt() as interrupt:  # until the history is there, which belongs to the values
+                try:
+                    fit.run(progress, interrupt)
+                finally:
+                    self.history = fit.history
         finally:
             self._training.release()
         return self.history

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -259,6 +260,73 @@ def test_ctrl_c_while_steps_run(backend: str) -> None:
     timer.join()
     assert model.history is not None and 0 < model.history.steps < 10**8
     assert np.isfinite(model.values["w"]).all()
+
+
+@pytest.mark.usefixtures("strict_sigint")
+@pytest.mark.parametrize("inside", [0, 1, 2])
+def test_ctrl_c_again_and_again_in_the_middle_of_a_chunk(inside: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_chunk: list[int] = []
+    plain_run, plain_interpret = numpy_backend.InterpretedRun.run, numpy_backend.interpret
+
+    def run(self: Any, counts: np.ndarray, *rest: Any) -> int:
+        of_chunk[:] = [0, len(counts)]
+        return plain_run(self, counts, *rest)
+
+    def interpret(*given: Any, **options: Any) -> Any:
+        if of_chunk[1] == 3 and of_chunk[0] == inside:
+            for _ in range(3):
+                os.kill(os.getpid(), signal.SIGINT)
+        of_chunk[0] += 1
+        return plain_interpret(*given, **options)
+
+    monkeypatch.setattr(numpy_backend.InterpretedRun, "run", run)
+    monkeypatch.setattr(numpy_backend, "interpret", interpret)
+    monkeypatch.setattr("graphlearn.learn.progress.Pace.next", lambda *_: 1 + len(of_chunk))  # 1, then 3 steps
+    model, data = line()
+    optimizer = optim.Adam(0.01)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(data, optimizer=optimizer, epochs=1000, backend="numpy")
+    assert model.history is not None and model.history.steps == optimizer.steps == 4
+    monkeypatch.undo()
+    other, whole = line()[0], optim.Adam(0.01)
+    other.fit(data, optimizer=whole, epochs=4, backend="numpy")
+    assert np.array_equal(other.values["w"], model.values["w"])
+    assert all(np.array_equal(a, whole.state[n]) for n, a in optimizer.state.items())
+
+
+@pytest.mark.usefixtures("strict_sigint")
+def test_the_second_ctrl_c_ends_a_callback_that_does_not(backend: str) -> None:
+    model, data = line()
+    optimizer = optim.Momentum(0.01)
+    passed = []
+
+    def press(m: Model, epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+            passed.append(epoch)
+            os.kill(os.getpid(), signal.SIGINT)
+            pytest.fail("it was held back")
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(data, optimizer=optimizer, epochs=1000, backend=backend, callbacks=[press])
+    assert passed == [3] and model.history is not None and model.history.steps == optimizer.steps == 3
+
+
+@pytest.mark.usefixtures("strict_sigint")
+def test_a_handler_may_make_room_for_another() -> None:
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, first)
+    model, data = line()
+
+    def press(m: Model, epoch: int, logs: dict[str, float]) -> None:
+        if epoch in (2, 4):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(data, optimizer=optim.SGD(0.01), epochs=9, backend="numpy", callbacks=[press])
+    assert model.history is not None and model.history.steps == 4
 
 
 @pytest.mark.usefixtures("strict_sigint")
