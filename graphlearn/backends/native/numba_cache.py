@@ -33,8 +33,9 @@ def open_place(identity: str, source: str) -> tuple[Path | None, str]:
 
     if os.environ.get("NUMBA_CACHE_DIR") or config.CACHE_DIR:
         return None, "NUMBA_CACHE_DIR sends Numba's cache to a place that is not looked at; unset it"
-    if not store.cache_limit():
-        return None, "the cache's limit is 0; set GRAPHLEARN_CACHE_LIMIT (MB)"
+    limit, reason = store.cache_limit()
+    if not limit:
+        return None, reason
     objects, reason = store.usable_folder(create=True)
     if objects is None:
         return None, reason
@@ -119,4 +120,8 @@ def _files(folder: Path) -> list[Path]:
 def _remove(folder: Path) -> None:
     import shutil  # with three compressors, 4 ms that a loaded object does not need
 
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            folder.unlink()

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphlearn.backends.native.trust import distrust, read_owned
+from graphlearn.backends.native.trust import distrust, read_owned, resolved
 
 MAGIC = b"graphlearn object 1\n"
 SUFFIX = ".native"
@@ -23,6 +23,9 @@ FOLDER_SUFFIX = ".numba"  # of folders with what Numba's own cache keeps of one 
 LIMIT = 256 * 2**20
 # A temporary file older than this was left behind by a process that died.
 ABANDONED = 3600.0
+_PROBE = 4096  # bytes: a file of a few may fit beside others on a full disk
+# What the last store failed of, by the cache's root; empty where it went well.
+_REFUSALS: dict[Path | None, str] = {}
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class CacheInfo:
     Args:
         directory: where it is or would be; None where no place can be named (no home folder).
         usable: whether objects are stored and loaded there.
-        reason: why not, and what to do; empty where it is usable.
+        reason: why not, and what to do, or what the last store failed of; empty where it is usable.
         files: number of stored objects.
         size: their bytes.
         limit: from this many bytes on, the objects that were not used for longest are removed.
@@ -64,10 +67,13 @@ class CacheInfo:
 
 
 def cache_root() -> Path | None:
-    """``$GRAPHLEARN_CACHE_DIR``, else ``graphlearn`` in the platform's folder for caches; None without a home."""
+    """``$GRAPHLEARN_CACHE_DIR``, else ``graphlearn`` in the platform's folder for caches; None without such a place."""
     chosen = os.environ.get("GRAPHLEARN_CACHE_DIR")
     if chosen:
-        return Path(chosen).absolute()
+        try:
+            return Path(chosen).absolute()
+        except OSError:  # a path from the working directory, and that was removed
+            return None
     # Python takes an empty HOME for the root folder.
     home = "" if os.environ.get("HOME") == "" else os.path.expanduser("~")
     if sys.platform == "win32":
@@ -80,10 +86,18 @@ def cache_root() -> Path | None:
     return Path(base) / "graphlearn" if os.path.isabs(base) else None
 
 
-def cache_limit() -> int:
-    """Bytes that the cache may hold: ``$GRAPHLEARN_CACHE_LIMIT`` (in MB) or 256 MB; 0 stores nothing."""
-    text = os.environ.get("GRAPHLEARN_CACHE_LIMIT", "")
-    return int(text) * 2**20 if text.isdecimal() else LIMIT
+def cache_limit() -> tuple[int, str]:
+    """Bytes that the cache may hold, and why that is nothing: ``$GRAPHLEARN_CACHE_LIMIT`` (in MB) or 256 MB."""
+    text = os.environ.get("GRAPHLEARN_CACHE_LIMIT", "").strip()
+    if not text:
+        return LIMIT, ""
+    if not text.isdecimal():
+        return 0, f"GRAPHLEARN_CACHE_LIMIT must be a whole number of MB, not {text[:40]!r}; unset it for 256"
+    digits = text.lstrip("0")
+    if not digits:
+        return 0, "the cache's limit is 0; set GRAPHLEARN_CACHE_LIMIT (MB)"
+    # More digits are more than any disk has, and Python takes no more than 4300.
+    return (int(digits) * 2**20 if len(digits) <= 12 else sys.maxsize), ""
 
 
 def _make(folder: Path) -> None:
@@ -100,15 +114,17 @@ def usable_folder(*, create: bool = False) -> tuple[Path | None, str]:
     """The folder of objects with its links resolved, or None and the reason."""
     root = cache_root()
     if root is None:
+        if os.environ.get("GRAPHLEARN_CACHE_DIR"):
+            return None, "GRAPHLEARN_CACHE_DIR begins at a working directory that is gone; give it from the root on"
         return None, "there is no home folder; set GRAPHLEARN_CACHE_DIR"
     folder = root / "objects"
     try:
         if create:
             _make(folder)
-        folder = folder.resolve()
+        folder = resolved(folder)
+        reason = distrust(folder)
     except OSError as error:
         return None, f"{folder} cannot be used: {error.strerror or error}"
-    reason = distrust(folder)
     return (None, reason) if reason else (folder, "")
 
 
@@ -142,8 +158,8 @@ def load(identity: str) -> StoredObject | None:
     path = folder / (identity + SUFFIX)
     try:
         stored = _unpack(identity, read_owned(path))
-    except (OSError, ValueError, KeyError, TypeError):
-        # The checksum holds off damage; the rest is a file of another format under our name.
+    except (OSError, ValueError, KeyError, TypeError, MemoryError):
+        # The checksum holds off damage; the rest is a file of another format, or size, under our name.
         return None
     if stored is not None:
         with suppress(OSError):  # the time of last use decides what is removed first
@@ -153,31 +169,51 @@ def load(identity: str) -> StoredObject | None:
 
 def save(identity: str, stored: StoredObject) -> str:
     """Store an object; return why it was not stored, or an empty text."""
-    limit = cache_limit()
     content = _pack(identity, stored)
+    limit, reason = cache_limit()
+    if not limit:
+        return reason
     if len(content) > limit:
         return f"the object has {len(content)} bytes and the cache's limit is {limit}; set GRAPHLEARN_CACHE_LIMIT (MB)"
     folder, reason = usable_folder(create=True)
-    if folder is None:
-        return reason
-    temporary = folder / f"{identity}.{os.getpid()}.{time.time_ns()}.tmp"
+    if folder is not None:
+        reason = _write(folder, identity, content, folder / (identity + SUFFIX))
+    _REFUSALS[cache_root()] = reason
+    if folder is not None and not reason:
+        _evict(folder, limit)
+    return reason
+
+
+def _write(folder: Path, name: str, content: bytes, target: Path | None = None) -> str:
+    """Write a temporary file and rename it, or remove it without a target; return why that failed."""
+    temporary = folder / f"{name}.{os.getpid()}.{time.time_ns()}.tmp"
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with open(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(content)
-        os.replace(temporary, folder / (identity + SUFFIX))
+        if target is None:
+            temporary.unlink()
+        else:
+            os.replace(temporary, target)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
         return f"{folder} cannot be written: {error.strerror or error}"
-    _evict(folder, limit)
     return ""
+
+
+def _listed(folder: Path, *suffixes: str) -> list[Path]:
+    """What a folder holds under names of an ending; nothing where it is gone or cannot be read."""
+    try:
+        return [folder / name for name in os.listdir(folder) if name.endswith(suffixes)]
+    except OSError:
+        return []
 
 
 def _entries(folder: Path) -> list[tuple[float, int, Path]]:
     """Time of last use, bytes and path of each stored object, oldest first; what vanishes meanwhile is left out."""
     found = []
-    for path in (*folder.glob("*" + SUFFIX), *folder.glob("*" + FOLDER_SUFFIX)):
+    for path in _listed(folder, SUFFIX, FOLDER_SUFFIX):
         with suppress(OSError):
             status = path.stat()
             size = sum(p.stat().st_size for p in path.rglob("*")) if path.is_dir() else status.st_size
@@ -202,7 +238,7 @@ def evict() -> None:
     """Remove what was not used for longest, until the cache is within its limit."""
     folder, _ = usable_folder()
     if folder is not None:
-        _evict(folder, cache_limit())
+        _evict(folder, cache_limit()[0])
 
 
 def _evict(folder: Path, limit: int) -> None:
@@ -213,27 +249,34 @@ def _evict(folder: Path, limit: int) -> None:
             break
         _drop(path)
         excess -= size
-    for path in folder.glob("*.tmp"):
+    for path in _listed(folder, ".tmp"):
         with suppress(OSError):
             if path.stat().st_mtime < time.time() - ABANDONED:
                 path.unlink()
 
 
 def _unwritable(folder: Path) -> str:
-    """Why nothing could be written to a folder that may not exist yet."""
-    existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-    return "" if os.access(existing, os.W_OK | os.X_OK) else f"{existing} cannot be written by this user"
+    """Why nothing can be written to a folder, or to the one above that it would be made in: found out by writing."""
+    try:
+        existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    except OSError as error:
+        return f"{folder} cannot be examined: {error.strerror or error}"
+    return _write(existing, "probe", bytes(_PROBE))
 
 
 def cache_info() -> CacheInfo:
-    """Say where compiled objects are kept, whether they can be, how many there are and how large."""
+    """Say where compiled objects are kept, whether they can be, how many there are and how large.
+
+    A file is written there and removed, since permissions alone do not tell whether that is possible.
+    """
     root = cache_root()
     folder, reason = usable_folder()
     entries = _entries(folder) if folder else []
+    limit, refused = cache_limit()
     if folder is not None:
-        reason = _unwritable(folder)
+        reason = refused or _unwritable(folder) or _REFUSALS.get(root, "")
     size = sum(size for _, size, _ in entries)
-    return CacheInfo(root and root / "objects", not reason, reason, len(entries), size, cache_limit())
+    return CacheInfo(root and root / "objects", not reason, reason, len(entries), size, limit)
 
 
 def cache_clear() -> int:
@@ -243,4 +286,5 @@ def cache_clear() -> int:
         How many objects were removed.
     """
     folder, _ = usable_folder()
+    _REFUSALS.pop(cache_root(), None)  # a full disk has room again
     return sum(_drop(path) for _, _, path in (_entries(folder) if folder else []))

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
 from pathlib import Path
+
+
+def resolved(path: Path) -> Path:
+    """A path without links.
+
+    Raises:
+        OSError: a link leads back to itself (later Pythons leave such a path as it is, and looking at it raises), or
+            cannot be read.
+    """
+    try:
+        return path.resolve()
+    except RuntimeError as error:  # of Python before 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
 
 
 def distrust(folder: Path) -> str:
@@ -41,17 +55,21 @@ def distrust(folder: Path) -> str:
 
 def _outside_profile(folder: Path) -> str:
     """On Windows the user's profile is closed to others by its access list; no other place is taken."""
-    profile = Path(os.path.expanduser("~")).resolve()
+    profile = resolved(Path(os.path.expanduser("~")))
     return "" if folder.is_relative_to(profile) else f"{folder} is outside the user's profile {profile}"
 
 
 def read_owned(path: Path) -> bytes:
     """Read a file that belongs to this user and that no one else can write; links are not followed.
 
+    What is no plain file is not even opened: a pipe would wait for a writer, a device might do something.
+
     Raises:
         OSError: there is no such file, or it is someone else's.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise PermissionError(f"{path} is not a plain file")
+    flags = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
     with open(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
