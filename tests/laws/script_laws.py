@@ -9,7 +9,7 @@ import numpy as np
 
 import graphlearn as gl
 from graphlearn.backends.function import Function
-from graphlearn.backends.numba.tape import record_tape
+from graphlearn.backends.numba.tape import Tape, record_tape
 from graphlearn.backends.numpy.interpreter import evaluate
 from graphlearn.calculus.simplify import rewrite_graph
 from graphlearn.calculus.specialize import free_axes
@@ -192,7 +192,7 @@ def check_scalarized(script: Script) -> None:
     gradients = dict(zip(wrt, plain[1:], strict=True))
     size = max([1.0, *(float(np.max(np.abs(g), initial=0)) for g in plain)])
     found = [evaluate(roots, at)]
-    if record_tape(roots, leaves(roots), "float64") is not None:
+    if isinstance(record_tape(roots, leaves(roots), "float64"), Tape):
         given = {leaf: array for leaf, array in at.items() if leaf in gradients or not leaf.type.is_float}
         found.append(Function(roots, None, None, "numba", "float64")(given))
     for values in found:

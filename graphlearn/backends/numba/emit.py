@@ -12,7 +12,7 @@ from graphlearn.backends.numba.loops import write_fixed, write_loop
 from graphlearn.backends.numba.products import write_product
 from graphlearn.backends.numba.straight import is_straight, write_straight
 from graphlearn.backends.numba.tiles import TileWriter
-from graphlearn.backends.numba.unrolled import Unrolled, is_tiny
+from graphlearn.backends.numba.unrolled import Unrolled, why_loops
 from graphlearn.backends.routines import write_routine
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import count, row_major
@@ -67,7 +67,7 @@ def is_laned(program: Program, precision: str) -> bool:
     updates = [step for step, name in zip(program.steps, program.sections, strict=True) if name == "update"]
     straight = any(isinstance(step, FusedLoop) and is_straight(step, precision) for step in updates)
     blocked = any(isinstance(step, MatMul) and step.blocks for step in program.steps)
-    return _is_tiled(program) or blocked or (straight and not is_tiny(program))
+    return _is_tiled(program) or blocked or (straight and bool(why_loops(program)))
 
 
 def _is_tiled(program: Program) -> bool:
@@ -123,7 +123,7 @@ def emit_training(
     names += ["order", "counts", "steps", "losses"]
     kinds += ["const int64*", "const int64*", "int64", "float64*"]
     tiled = _is_tiled(program)
-    tiny = not scalar and not tiled and is_tiny(program)
+    tiny = not scalar and not tiled and not why_loops(program)
     lanes = 0 if scalar else lanes_for(precision, batches.rows) if tiled else lanes_for(precision)
     padded = -(-batches.rows // lanes) * lanes if tiled and not batches.gather else 0
     with source.block(f"def {entry}({', '.join(names)}):"):

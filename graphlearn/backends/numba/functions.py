@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,13 +24,29 @@ from graphlearn.program.steps import Buffer, arena_of
 
 
 class NumbaFunction:
-    """Outputs of a graph as one compiled function; may be called from several threads."""
+    """Outputs of a graph as one compiled function; may be called from several threads.
 
-    def __init__(self, outputs: Sequence[Node], leaves: Sequence[Node], precision: str, speed: Speed = PLAIN) -> None:
+    Args:
+        outputs: nodes.
+        leaves: inputs, parameters and states in the order in which they are given.
+        precision: what every float64 becomes.
+        speed: what is asked for beyond the usual.
+        remarks: what its program says first, a line each.
+    """
+
+    def __init__(
+        self,
+        outputs: Sequence[Node],
+        leaves: Sequence[Node],
+        precision: str,
+        speed: Speed = PLAIN,
+        remarks: tuple[str, ...] = (),
+    ) -> None:
         self._leaves = tuple(leaves)
         self._speed = speed
         self._cores = available() if speed.threads > 1 else 1
-        self.program = remarked(build_function(outputs, leaves, precision), speed, self._cores)
+        program = replace(build_function(outputs, leaves, precision), remarks=remarks)
+        self.program = remarked(program, speed, self._cores)
         self._emitted = emit_function(self.program)
         self.source = self._emitted.source
         self._run = compile_native(self.source, self._emitted.entry, self._emitted.signature, fast=speed.fast)

@@ -15,9 +15,10 @@ from graphlearn.backends.numba.functions import NumbaFunction, stored
 from graphlearn.backends.numba.identity import Request
 from graphlearn.backends.numba.layout import Constant, Layout, Place
 from graphlearn.backends.numba.products import accumulates
-from graphlearn.backends.numba.tape import TapeFunction, record_tape
+from graphlearn.backends.numba.tape import Tape, TapeFunction, record_tape
 from graphlearn.backends.numba.threads import remarked, threads_for
 from graphlearn.backends.numba.tiles import objection
+from graphlearn.backends.numba.unrolled import why_loops
 from graphlearn.backends.registry import PLAIN, Speed
 from graphlearn.graph.node import Node
 from graphlearn.program.build import Batching, build_training
@@ -42,9 +43,12 @@ _LANED = """# What runs: where names end in x4, x8 or x16, each operation works 
 def compile_function(
     outputs: Sequence[Node], leaves: Sequence[Node], precision: str, speed: Speed = PLAIN
 ) -> NumbaFunction | TapeFunction:
-    """Outputs as a function of the leaves; a tape where they are a huge scalar graph."""
+    """Outputs as a function of the leaves; a huge scalar graph is a tape, or a remark says why not."""
     tape = record_tape(outputs, leaves, precision)
-    return NumbaFunction(outputs, leaves, precision, speed) if tape is None else TapeFunction(tape, leaves)
+    if isinstance(tape, Tape):
+        return TapeFunction(tape, leaves)
+    remarks = (f"operations are not run as a tape: {tape}",) if tape else ()
+    return NumbaFunction(outputs, leaves, precision, speed, remarks)
 
 
 def plan_training(step: TrainingStep, request: Request) -> Program:
@@ -53,6 +57,8 @@ def plan_training(step: TrainingStep, request: Request) -> Program:
     program = build_training(step, request.precision, replace(batching, blocking=None))
     if threads_for(program, request.speed.threads, {}, request.cores)[0] == 1:
         program = build_training(step, request.precision, batching)
+    if not step.axis and (reason := why_loops(program)):  # with a batch, a tile has said what it could not take
+        program = replace(program, remarks=(*program.remarks, f"the step is not unrolled: {reason}"))
     return remarked(program, request.speed, request.cores)
 
 

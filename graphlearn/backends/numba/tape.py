@@ -86,8 +86,8 @@ def _numbers() -> Mapping[tuple[str, str], int]:
     return {key: number for number, key in enumerate(instructions())}
 
 
-def record_tape(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> Tape | None:
-    """The tape of a graph; None where the graph is small, or holds more than scalars of one real dtype and truths.
+def record_tape(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> Tape | str:
+    """The tape of a graph; or, in words, why one of its size has none; empty where it is small or one of arrays.
 
     Args:
         outputs: nodes.
@@ -95,19 +95,34 @@ def record_tape(outputs: Sequence[Node], leaves: Sequence[Node], precision: str)
         precision: what every float64 becomes.
     """
     graph = topological(outputs)
-    if len(graph) <= LEAST or any(node.shape != () for node in graph):
-        return None
+    if len(graph) <= LEAST:
+        return ""
+    array = next((node for node in graph if node.shape != ()), None)
+    if array is not None:
+        scalars = sum(node.shape == () and bool(node.inputs) for node in graph)
+        return _refusal(scalars, f"{_typed(array)}, and a tape has no arrays") if scalars > LEAST else ""
     with quiet_collector():
         return _recorded(outputs, leaves, precision)
 
 
-def _recorded(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> Tape | None:
+def _refusal(scalars: int, reason: str) -> str:
+    return f"{scalars:,} are on single numbers, but {reason}"
+
+
+def _typed(node: Node) -> str:
+    return f"{node.full_name or f'the result of {node.op.name}'} is {node.type}"
+
+
+def _recorded(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> Tape | str:
     expanded = expand(outputs, precision, {})
     order = topological(expanded.roots)
     computed = [node for node in order if node.inputs]
     stands = [expanded.leaves.get(leaf, leaf) for leaf in leaves]
-    if len(computed) <= LEAST or any(n.dtype not in (precision, "bool") for n in (*computed, *stands)):
-        return None
+    if len(computed) <= LEAST:
+        return ""
+    other = next((n for n in (*stands, *computed) if n.dtype not in (precision, "bool")), None)
+    if other is not None:
+        return _refusal(len(computed), f"{_typed(other)}, and a tape takes {precision} and bool alone")
     known = {node: array for node in order if (array := constant_array(node)) is not None}
     places = {node: number for number, node in enumerate((*known, *stands))}
     numbers: dict[tuple[Op, ArrayType, ArrayType], int | None] = {}
@@ -118,7 +133,8 @@ def _recorded(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -
             numbers[kind] = _number_of(node)
         number = numbers[kind]
         if number is None:
-            return None
+            of = f"{node.op.name} of {node.inputs[0].dtype}"
+            return _refusal(len(computed), f"a tape has no instruction for {of}")
         code.append(number)
         code += [places[operand] for operand in node.inputs]
         code += _NONE[len(node.inputs) :]

@@ -36,10 +36,18 @@ _INLINE = 70  # longest text of a value that is written where it is used
 _TESTS = ("logical_not", "logical_and", "logical_or")
 
 
-def is_tiny(program: Program) -> bool:
-    """Whether all lengths are known and the operations of a step are few."""
-    literal = all(b.count.is_literal for b in program.buffers) and not program.axes
-    return literal and sum(_operations(step) for step in program.steps) <= _MOST
+def why_loops(program: Program) -> str:
+    """Why a step is written as loops; empty where all its lengths are known and its operations are few: unrolled."""
+    free = [*program.axes, *(b.name for b in program.buffers if not b.count.is_literal)]
+    if free:
+        return f"the length of {free[0]} is known only at run time"
+    for step in program.steps:
+        if isinstance(step, Routine):
+            return f"{step.node.op.name} is a routine, and its places are known only at run time"
+        if isinstance(step, Tile):
+            return "its rows are taken in tiles, which have a text of their own"
+    total = sum(_operations(step) for step in program.steps)
+    return f"it takes {total:,} operations, and {_MOST:,} are the most that are unrolled" if total > _MOST else ""
 
 
 def _operations(step: Step) -> int:
@@ -48,9 +56,9 @@ def _operations(step: Step) -> int:
         return each * count(step.axes).factor
     if isinstance(step, MatMul):
         return 2 * count([*step.batch, *step.sizes]).factor
-    if isinstance(step, Routine | Tile):
-        return _MOST + 1  # places that are known only at run time; lanes have a text of their own
-    return (step.out if isinstance(step, Gather) else step.target).count.factor
+    if isinstance(step, Gather | Copy):
+        return (step.out if isinstance(step, Gather) else step.target).count.factor
+    raise TypeError(f"a {type(step).__name__} is not counted: it is never unrolled")
 
 
 class Unrolled:

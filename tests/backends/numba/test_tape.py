@@ -10,7 +10,7 @@ import pytest
 import graphlearn as gl
 from graphlearn.backends.numba import tape
 from graphlearn.backends.numba.functions import NumbaFunction
-from graphlearn.backends.numba.tape import LEAST, TapeFunction, instructions, loop_source, record_tape
+from graphlearn.backends.numba.tape import LEAST, Tape, TapeFunction, instructions, loop_source, record_tape
 from graphlearn.backends.rows import BOOLEAN, FLOAT
 from graphlearn.graph.traverse import leaves
 from graphlearn.types import ArrayType
@@ -88,15 +88,49 @@ def test_infinity_and_nan_pass_as_in_the_reference(monkeypatch):
 def test_only_huge_graphs_of_scalars_are_tapes():
     x = gl.input("x")
     small, large = chain(LEAST // 2, x), chain(LEAST + 1, x)
-    assert record_tape([small], [x], "float64") is None
-    assert record_tape([large], [x], "float64") is not None
+    assert record_tape([small], [x], "float64") == ""
+    assert isinstance(record_tape([large], [x], "float64"), Tape)
     rows = gl.input("rows", 3)
-    assert record_tape([chain(LEAST + 1, rows)], [rows], "float64") is None
-    whole = gl.input("whole", dtype="int64")
-    assert record_tape([large + whole], [x, whole], "float64") is None
-    assert record_tape([gl.cast(large, "int64")], [x], "float64") is None
-    assert record_tape([gl.cast(large, "float32") * x], [x], "float64") is None
-    assert isinstance(gl.compile(gl.sin(rows))._compiled, NumbaFunction)
+    assert record_tape([chain(LEAST + 1, rows)], [rows], "float64") == ""
+    assert record_tape([chain(LEAST // 2, gl.sum(rows)), *(rows * k for k in range(LEAST))], [rows], "float64") == ""
+    function = gl.compile(gl.sin(rows))
+    assert isinstance(function._compiled, NumbaFunction)
+    assert function.program.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("whole", "1,002 are on single numbers, but whole is int64[], and a tape takes float64 and bool alone"),
+        (
+            "rounded",
+            "1,002 are on single numbers, but the result of cast is int64[], and a tape takes float64 and bool",
+        ),
+        (
+            "mixed",
+            "1,004 are on single numbers, but the result of cast is float32[], and a tape takes float64 and bool",
+        ),
+        ("array", "1,002 are on single numbers, but pair is float64[2], and a tape has no arrays"),
+        ("sum", "1,002 are on single numbers, but a tape has no instruction for sum of float64"),
+    ],
+)
+def test_what_has_the_size_of_a_tape_and_is_none_says_why(kind, reason):
+    x, pair, whole = gl.input("x"), gl.input("pair", 2), gl.input("whole", dtype="int64")
+    roots = {
+        "whole": lambda: chain(LEAST + 1, gl.cast(whole, "float64")),
+        "rounded": lambda: gl.cast(chain(LEAST + 1, x), "int64"),
+        "mixed": lambda: x * gl.cast(gl.cast(chain(LEAST + 1, x), "float32"), "float64"),
+        "array": lambda: chain(LEAST + 1, gl.sum(pair)),
+        "sum": lambda: gl.sum(chain(LEAST + 1, x)),
+    }[kind]()
+    assert reason in record_tape([roots], leaves([roots]), "float64")
+    function = gl.compile(roots)
+    (remark,) = function.program.remarks
+    assert remark.startswith(f"operations are not run as a tape: {reason}")
+    assert "operations are not run as a tape" in function.program.describe().splitlines()[0]
+    at = {"x": 0.4, "pair": [0.1, 0.3], "whole": 1}
+    given = {leaf: at[leaf.name] for leaf in leaves([roots])}
+    np.testing.assert_allclose(function(given), gl.evaluate(roots, given), rtol=1e-6)
 
 
 def test_a_tape_says_what_it_is():

@@ -199,6 +199,7 @@ def test_what_lanes_do_not_have_is_trained_as_before_and_says_so(loss_of, reason
     run = load_backend("numba").open_training(made.step, made.data, "float64", 11)
     assert "rows are not taken in tiles" in run.program.describe()
     assert reason in run.program.describe()
+    assert "not unrolled" not in run.program.describe()  # what it was offered as is said, and that alone
 
 
 def test_what_no_step_changes_is_computed_before_the_loop_at_each_call():

@@ -186,3 +186,20 @@ def test_without_order_every_step_takes_all_rows_whatever_the_capacity(capacity)
         one.run(np.array([24]), None, np.zeros(1))
     for leaf, wanted in reference.read().items():
         np.testing.assert_allclose(run.read()[leaf], wanted, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda w: gl.sum(w), ""),
+        (lambda w: gl.sum(gl.solve(w, np.eye(3))), "solve is a routine, and its places are known only at run time"),
+        (lambda w: gl.sum(gl.square(gl.tile(w, (20, 20)))), "operations, and 1,200 are the most that are unrolled"),
+    ],
+)
+def test_a_step_without_a_batch_says_why_it_is_not_unrolled(make, reason):
+    w = gl.parameter("w", (3, 3), value=np.eye(3) + 0.1)
+    model = gl.Model(w, loss=make(w))
+    model.fit({}, optimizer=gl.optim.SGD(1e-3), epochs=2)
+    text = " ".join(model.describe().split())
+    assert ("the step is not unrolled" in text) == bool(reason)
+    assert reason in text
