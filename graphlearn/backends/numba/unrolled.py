@@ -47,7 +47,7 @@ def why_loops(program: Program) -> str:
         if isinstance(step, Tile):
             return "its rows are taken in tiles, which have a text of their own"
     total = sum(_operations(step) for step in program.steps)
-    return f"it takes {total:,} operations, and {_MOST:,} are the most that are unrolled" if total > _MOST else ""
+    return f"it takes {total:,} operations and stores, and at most {_MOST:,} are unrolled" if total > _MOST else ""
 
 
 def _operations(step: Step) -> int:

@@ -193,7 +193,7 @@ def test_without_order_every_step_takes_all_rows_whatever_the_capacity(capacity)
     [
         (lambda w: gl.sum(w), ""),
         (lambda w: gl.sum(gl.solve(w, np.eye(3))), "solve is a routine, and its places are known only at run time"),
-        (lambda w: gl.sum(gl.square(gl.tile(w, (20, 20)))), "operations, and 1,200 are the most that are unrolled"),
+        (lambda w: gl.sum(gl.square(gl.tile(w, (20, 20)))), "operations and stores, and at most 1,200 are unrolled"),
     ],
 )
 def test_a_step_without_a_batch_says_why_it_is_not_unrolled(make, reason):
