@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ from graphlearn.program.steps import (
     writes_of,
 )
 
+_LONG = 1000  # characters of what a value is
 WORTH = 2048  # elements from which the arrays are put side by side; fewer are unrolled instead
 
 
@@ -48,7 +50,7 @@ def put_together(steps: Sequence[Step], first_update: int, worth: int = WORTH) -
     Returns:
         The steps, and the blocks that the memory plan must lay out.
     """
-    updates = [part for step in steps[first_update:] for part in _split(step)]
+    updates = [_in_order(part) for step in steps[first_update:] for part in _split(step)]
     forms: dict[Hashable, list[FusedLoop]] = {}
     for step in updates:
         form = _form(step) if isinstance(step, FusedLoop) else None
@@ -91,6 +93,45 @@ def _split(step: Step) -> list[Step]:
         )
         for needed, own in parts
     ]
+
+
+def _in_order(step: Step) -> Step:
+    """A loop whose stores, and then values, stand in an order that depends on nothing but what it computes."""
+    if not isinstance(step, FusedLoop) or step.reductions or len(step.nodes) != len(step.stores):
+        return step
+    told: dict[Value, str] = {}
+    for value in step.body:
+        told[value] = _told(value, told)
+    pairs = sorted(zip(step.stores, step.nodes, strict=True), key=lambda pair: told[pair[0].value])
+    body: dict[Value, None] = {}
+    for store, _ in pairs:
+        _visit(store.value, body)
+    return FusedLoop(step.axes, tuple(body), tuple(s for s, _ in pairs), (), tuple(n for _, n in pairs))
+
+
+def _told(value: Value, told: dict[Value, str]) -> str:
+    """What a value is, whichever arrays the loop walks through; long texts shortened."""
+    if isinstance(value, Load):
+        walks = any(s != ZERO for s in value.strides)
+        return value.buffer.role if walks else value.buffer.name
+    if isinstance(value, Compute):
+        text = f"{value.op}({', '.join(told[v] for v in value.operands)})"
+        return text if len(text) < _LONG else hashlib.sha256(text.encode()).hexdigest()
+    return f"{value.value} {value.dtype}" if isinstance(value, Literal) else value.axis
+
+
+def _visit(value: Value, found: dict[Value, None]) -> None:
+    """Enter a value behind all that it is computed from."""
+    stack = [(value, False)]
+    while stack:
+        current, ready = stack.pop()
+        if current in found:
+            continue
+        if ready or not isinstance(current, Compute):
+            found[current] = None
+        else:
+            stack.append((current, True))
+            stack += [(v, False) for v in reversed(current.operands)]
 
 
 def _needed(value: Value) -> set[Value]:

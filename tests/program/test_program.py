@@ -231,3 +231,16 @@ def test_a_listing_fits_its_columns_whatever_the_names():
     assert max(map(len, text.splitlines())) <= 120
     assert text.endswith("arena: as large as the call needs")
     assert gl.compile(gl.input("z", (3,)) * 2.0).program.describe().endswith("3 operations on numbers; no arena")
+
+
+@pytest.mark.parametrize("sizes", [[64, 64, 128, 64, 10], [32] * 6 + [3], [40, 40, 40]])
+@pytest.mark.parametrize("optimizer", [gl.optim.Adam, gl.optim.Momentum])
+def test_all_parameters_are_updated_in_one_pass_whichever_shapes_they_share(sizes, optimizer):
+    x, t = gl.input("x", ("batch", sizes[0])), gl.input("t", ("batch", sizes[-1]))
+    output = gl.nn.MLP(sizes, activation="tanh")(x)
+    model = gl.Model(output, loss=gl.losses.mse(output, t))
+    data = {"x": np.ones((64, sizes[0])), "t": np.ones((64, sizes[-1]))}
+    model.fit(data, optimizer=optimizer(0.01), epochs=1, batch_size=64, progress=False)
+    lines = [line for line in model.describe().splitlines() if line.startswith("update")]
+    assert len([line for line in lines if "hidden1/W" in line]) == 1
+    assert not [line for line in lines if "output/b" in line or "hidden1/b" in line]
