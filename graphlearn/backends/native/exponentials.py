@@ -148,19 +148,28 @@ def exp_times(m: Machine, x: Value, low: Value, factor: Value) -> Value:
 
 
 def exp(m: Machine, x: Value) -> Value:
-    """The exponential function."""
+    """The exponential function.
+
+    Largest error: 1.09 ULP in float32, 1.10 in float64.
+    """
     return exp_between(m, m.clamp(x, *CONSTANTS[m.format.name].exp_range))
 
 
 def sigmoid(m: Machine, x: Value) -> Value:
-    """``1 / (1 + exp(-x))``, as ``exp(x) / (1 + exp(x))`` for negative ``x``: small results keep their digits."""
+    """``1 / (1 + exp(-x))``, as ``exp(x) / (1 + exp(x))`` for negative ``x``: small results keep their digits.
+
+    Largest error: 2.41 ULP in float32, 2.28 in float64.
+    """
     low, _ = CONSTANTS[m.format.name].exp_range
     e = exp_between(m, m.at_least(-m.magnitude(x), low))
     return m.select(m.less(x, 0.0), e, 1.0) / (e + 1.0)
 
 
 def exp2(m: Machine, x: Value) -> Value:
-    """2 to the power of ``x``."""
+    """2 to the power of ``x``.
+
+    Largest error: 1.08 ULP in float32, 1.13 in float64.
+    """
     x = m.clamp(x, -2.0 * m.format.bias, m.format.bias + 2.0)
     biased, n = round_to_power(m, x, 1.0)
     half = biased >> 1
@@ -175,7 +184,10 @@ def half_expm1(m: Machine, biased: Value, r: Value) -> Value:
 
 
 def expm1(m: Machine, x: Value) -> Value:
-    """``exp(x) - 1``, accurate near 0."""
+    """``exp(x) - 1``, accurate near 0.
+
+    Largest error: 1.80 ULP in float32, 2.25 in float64.
+    """
     c = CONSTANTS[m.format.name]
     y = half_expm1(m, *reduced(m, m.clamp(x, c.expm1_low, c.exp_range[1]))) * 2.0
     return m.select(m.less(m.magnitude(x), c.tiny), x, y)
@@ -186,6 +198,8 @@ def tanh(m: Machine, x: Value) -> Value:
 
     ln 2 is subtracted in one piece: what that costs is damped by the quotient, and the chain of dependent instructions,
     which bounds a tiny network, is two shorter.
+
+    Largest error: 2.60 ULP in float32, 2.65 in float64.
     """
     size = m.at_most(m.magnitude(x), CONSTANTS[m.format.name].tanh_limit)
     biased, n = round_to_power(m, size, 2.0 * LOG2_E)
@@ -234,7 +248,10 @@ def _log_edges(m: Machine, distance: Value, y: Value) -> Value:
 
 
 def log(m: Machine, x: Value) -> Value:
-    """Natural logarithm."""
+    """Natural logarithm.
+
+    Largest error: 0.95 ULP in float32, 0.82 in float64.
+    """
     scale = m.format.mantissa + 2
     subnormal = m.less(x, 2.0 ** (1 - m.format.bias))
     exponent, f = parts(m, m.select(subnormal, x * 2.0**scale, x))
@@ -253,17 +270,26 @@ def _log_to_base(m: Machine, x: Value, high: float, low: float, factor: float) -
 
 
 def log2(m: Machine, x: Value) -> Value:
-    """Logarithm to base 2; of a power of 2 exact."""
+    """Logarithm to base 2; of a power of 2 exact.
+
+    Largest error: 2.40 ULP in float32, 1.90 in float64.
+    """
     return _log_to_base(m, x, 1.0, 0.0, LOG2_E)
 
 
 def log10(m: Machine, x: Value) -> Value:
-    """Logarithm to base 10."""
+    """Logarithm to base 10.
+
+    Largest error: 2.50 ULP in float32, 1.90 in float64.
+    """
     return _log_to_base(m, x, *LOG10_2[m.format.name], LOG10_E)
 
 
 def log1p(m: Machine, x: Value) -> Value:
-    """``log(1 + x)``, accurate near 0: the rounding error of ``1 + x`` is found exactly and enters as a correction."""
+    """``log(1 + x)``, accurate near 0: the rounding error of ``1 + x`` is found exactly and enters as a correction.
+
+    Largest error: 0.96 ULP in float32, 0.88 in float64.
+    """
     c = CONSTANTS[m.format.name]
     u = x + 1.0
     back = u - 1.0
@@ -282,7 +308,10 @@ def _negated(m: Machine, biased: Value) -> Value:
 
 
 def cbrt(m: Machine, x: Value) -> Value:
-    """Cube root: of the significand a line, two steps of Halley and one of Newton; a third of the exponent."""
+    """Cube root: of the significand a line, two steps of Halley and one of Newton; a third of the exponent.
+
+    Largest error: 0.75 ULP in float32, 0.75 in float64.
+    """
     scale = m.format.mantissa + 4 - (m.format.mantissa + 4) % 3  # a subnormal number times 2^scale is normal
     size = m.magnitude(x)
     subnormal = m.less(size, 2.0 ** (1 - m.format.bias))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from graphlearn.backends.native import Signature, aligned_zeros, compile_native
-from graphlearn.backends.native.vector_math import APART, LARGEST_ERRORS
+from graphlearn.backends.native.vector_math import APART, FORMULAS, LARGEST_ERRORS
 from graphlearn.backends.native.width import fuses_products
 from tools import vector_math as tool
 
@@ -37,6 +37,20 @@ def test_errors_stay_within_the_stated(name, dtype):
     slow = dtype == "float64" and tool.is_slow(name)
     ulp, at = tool.largest_error(name, dtype, 2_000 if slow else 100_000)
     assert 0.4 < ulp <= LARGEST_ERRORS[name][DTYPES.index(dtype)], f"{ulp} ULP at {at!r}"
+
+
+# formulas without rounding: their results are whole numbers, or one of the arguments
+EXACT = {"ffloor", "fceil", "frint", "fabs", "fmax", "fmin"}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_docstrings_state_the_same_errors(name):
+    stated = re.findall(r"Largest error: (.*?) ULP in float32, (.*?) in float64\.", FORMULAS[name].__doc__)
+    if name in EXACT:
+        assert not stated and name not in LARGEST_ERRORS
+    else:
+        assert stated == [tuple(f"{bound:.2f}" for bound in LARGEST_ERRORS[name])]
+        assert all(bound == round(bound, 2) <= 4 for bound in LARGEST_ERRORS[name])
 
 
 OF_ONE = [name for name in LARGEST_ERRORS if tool.arguments(name) == 1]
