@@ -106,7 +106,7 @@ class GraphLearnWarning(UserWarning):
 
 
 class ConversionWarning(GraphLearnWarning):
-    """Large data has another dtype than the one in which it is computed, so a converted copy is made."""
+    """Large data is copied: it has another dtype than it is computed in, or is no whole rows of a mapped file."""
 
 
 class ZeroGradientWarning(GraphLearnWarning):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from graphlearn.backends.mapped import is_mapped
 from graphlearn.backends.numpy.interpreter import check_demand, check_indices
 from graphlearn.backends.registry import lowered
 from graphlearn.errors import ConversionWarning, DataError, MissingValueError, ShapeError, UnknownNameError
@@ -20,7 +21,7 @@ from graphlearn.ops.places import gathers, indexed_length, is_whole_power
 from graphlearn.ops.targets import check_target, demands
 from graphlearn.types import format_shape
 
-_LARGE = 2**26  # bytes of a converted copy from which it is told
+_LARGE = 2**26  # bytes of a copy from which it is told
 
 
 class Layout(NamedTuple):
@@ -108,8 +109,8 @@ def convert_inputs(numbers: Mapping[Node, np.ndarray], precision: str, what: str
     for leaf, raw in numbers.items():
         where = f"{what}[{leaf.full_name!r}]"
         arrays[leaf] = convert(leaf, raw, precision, where)
-        if arrays[leaf].nbytes >= _LARGE and arrays[leaf].dtype != raw.dtype:
-            _tell_conversion(leaf, raw, arrays[leaf], where)
+        if arrays[leaf].nbytes >= _LARGE:
+            _tell_copy(leaf, raw, arrays[leaf], where)
     return arrays
 
 
@@ -153,11 +154,23 @@ def _by_leaf(table: Mapping[str, Node], needed: tuple[Node, ...], given: object,
     return entries
 
 
-def _tell_conversion(leaf: Node, raw: np.ndarray, array: np.ndarray, what: str) -> None:
+def _tell_copy(leaf: Node, raw: np.ndarray, array: np.ndarray, what: str) -> None:
+    """Warn of a copy that needs not be: of another dtype, or of a file in which rows do not follow each other."""
+    if array.dtype != raw.dtype:
+        reason = f"is {raw.dtype} and is computed in {array.dtype}"
+        cure = f"Give it in {array.dtype}, or declare the input in its own dtype and gl.cast it in the graph."
+    elif is_mapped(raw) and not is_mapped(array):
+        reason = f"lies in a file in which its rows do not follow one after the other (strides {raw.strides})"
+        cure = (
+            "Save the rows that are needed as a file of their own, in C order (some at a time into "
+            "np.lib.format.open_memmap(path, 'w+', dtype, shape)), and give np.load(path, mmap_mode='r')."
+        )
+        if raw.flags.c_contiguous:
+            reason = "lies in a file at an address that is no multiple of its numbers' size"
+    else:
+        return
     said = ConversionWarning(
-        f"{what} is {raw.dtype} and is computed in {array.dtype}, so a copy of {array.nbytes / 2**20:,.0f} MiB is "
-        f"made. Give it in {array.dtype}, or declare the input in its own dtype and gl.cast it in the graph.",
-        nodes=(leaf,),
+        f"{what} {reason}, so a copy of {array.nbytes / 2**20:,.0f} MiB is made. {cure}", nodes=(leaf,)
     )
     warnings.warn(said, stacklevel=calls_to_user())
 

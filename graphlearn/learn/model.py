@@ -232,9 +232,10 @@ class Model:
         The file holds the generated code as `source` shows it, what the training started from, its data, and a few
         lines that run it. ``python FILE`` compiles the code and gives the same losses and values, bit for bit (on the
         same machine, with the same number of threads, which the file asks for); ``python FILE --plain`` runs it in
-        Python with NumPy alone, where one step agrees within 32 units in the last place of an array's largest entry.
-        More than 4096 numbers lie in an ``.npz`` of the same name beside it. What a callback changes on the way is not
-        repeated: then the file begins after the last change.
+        Python with NumPy alone, where sums are added up in another order: one of n products may differ by n * eps times
+        the sum of their absolute values. A gradient whose terms cancel is nothing but such a difference in both; Adam
+        can make a step of the whole learning rate of it. More than 4096 numbers lie in an ``.npz`` of the same name
+        beside it. What a callback changes on the way is not repeated: then the file begins after the last change.
 
         Args:
             path: a name that ends with ``.py``.
@@ -317,6 +318,9 @@ class Model:
 
     def evaluate(self, nodes: Any, inputs: Any, *, backend: str = "numba", seed: int = 0, step: int = 0) -> Any:
         """The values of any nodes over the model's leaves, e.g. of a hidden layer or the loss, without dropout.
+
+        All rows are computed at once, and so need memory for their intermediate results; `predict` takes a
+        ``batch_size``. Where a mean over more rows is wanted, evaluate some at a time and average.
 
         Args:
             nodes: a node, or a sequence or dict of nodes.

@@ -240,6 +240,27 @@ def test_a_file_trains_as_an_array_does(batch: int | None, shuffle: bool, tmp_pa
         assert "the data lie in a file" not in finals[0].describe()
 
 
+@pytest.mark.parametrize(
+    "view", [lambda a: a[:, :3], lambda a: a[::2, 1:4], lambda a: a.T[:3].T, lambda a: a.reshape(4, 40).T[:, 1:]]
+)
+def test_rows_of_a_file_that_do_not_follow_each_other_are_copied_and_it_is_told(
+    view: Callable[[np.ndarray], np.ndarray], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backend: str
+) -> None:
+    x = view(in_file(tmp_path / "x", numbers(40, 4, "float32")))
+    t = in_file(tmp_path / "t", numbers(len(x), 2, "float32"))
+    assert is_mapped(x) and x.shape[1] == 3
+    options: dict[str, Any] = {"epochs": 1, "batch_size": 8, "backend": backend}
+    monkeypatch.setattr(data_module, "_LARGE", x.nbytes + 1)
+    network().fit({"x": x, "t": t}, optimizer=gl.optim.SGD(0.1), **options)  # small: not a word
+    monkeypatch.setattr(data_module, "_LARGE", 1)
+    model, other = network(), network()
+    with pytest.warns(ConversionWarning, match=r"data\['x'\] lies in a file .* so a copy of .*open_memmap") as told:
+        model.fit({"x": x, "t": t}, optimizer=gl.optim.SGD(0.1), **options)
+    assert len(told) == 1 and told[0].filename == __file__
+    other.fit({"x": np.array(x), "t": t}, optimizer=gl.optim.SGD(0.1), **options)  # whole rows: not a word
+    assert all(np.array_equal(a, other.values[n]) for n, a in model.values.items())
+
+
 PROGRAM = """
 import sys
 import numpy as np

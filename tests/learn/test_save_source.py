@@ -14,7 +14,7 @@ import graphlearn as gl
 from graphlearn.backends.numba import threads as rule
 from graphlearn.backends.plain import plain_definition, plain_definitions
 from graphlearn.backends.rows import FLOAT
-from graphlearn.backends.saved import ULPS, array_text
+from graphlearn.backends.saved import array_text
 from graphlearn.errors import GraphUseError, OptionError
 
 # Finders that make an import fail, as where neither graphlearn nor its compiler is installed.
@@ -83,19 +83,87 @@ def test_the_file_gives_the_same_bits_in_a_process_of_its_own(make: object, tmp_
     assert_same_bits(run(model.save_source(tmp_path / "saved.py")), model)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [xor, lambda epochs: xor("float64", gl.optim.Adam(), epochs), classifier, wide],
-    ids=["xor", "xor in float64", "classifier", "wide"],
-)
-def test_in_python_alone_a_step_agrees_within_the_stated_ulps(make: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [xor, classifier, wide])
+def test_in_python_alone_a_small_network_trains_alike(make: object, tmp_path: Path) -> None:
     model = make(epochs=1)
     found = run(model.save_source(tmp_path / "saved.py"), "--plain", alone=True)
     for name, value in model.values.items():
         unit = np.spacing(np.max(np.abs(value))) if value.dtype.kind == "f" else 1
-        steps = len(model.history.losses)
-        assert np.max(np.abs(found[name] - value)) <= ULPS * steps * unit, name
-    assert np.allclose(found["losses"], model.history.losses, rtol=1e-6 if model.precision == "float32" else 1e-14)
+        assert np.max(np.abs(found[name] - value)) <= 32 * len(model.history.losses) * unit, name
+    assert np.allclose(found["losses"], model.history.losses, rtol=1e-6)
+
+
+def product(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], u: float) -> tuple[np.ndarray, ...]:
+    """A product of matrices, each with a bound of its error: a sum of n products in any order, with what is added."""
+    (a, a_error), (b, b_error) = a, b
+    n = (a.shape[1] + 8) * u  # 8 more roundings: a bias that is added, a factor of the mean
+    carried = a_error @ np.abs(b) + np.abs(a) @ b_error + a_error @ b_error
+    return a @ b, carried + n / (1 - n) * ((np.abs(a) + a_error) @ (np.abs(b) + b_error))
+
+
+def gradients(
+    weights: list[np.ndarray], biases: list[np.ndarray], x: np.ndarray, t: np.ndarray, u: float
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Gradients of the mse of a tanh network by weights and biases, each with how far any order of its sums is away."""
+    exact = [(w, np.zeros_like(w)) for w in weights]
+    reached = [(x, np.zeros_like(x))]
+    for k, (w, b) in enumerate(zip(exact, biases, strict=True)):
+        z, error = product(reached[-1], w, u)
+        z, error = z + b, error + 8 * u * np.abs(b) + u * np.abs(z + b)
+        last = k == len(weights) - 1
+        reached.append((z, error) if last else (np.tanh(z), error + 8 * u * np.abs(np.tanh(z))))
+    y, error = reached.pop()
+    d, d_error = 2 / t.size * (y - t), 2 / t.size * (error + 4 * u * (np.abs(y - t) + error))
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    ones = (np.ones((1, len(x))), np.zeros((1, len(x))))
+    for w, (h, h_error) in zip(reversed(exact), reversed(reached), strict=True):
+        b, b_error = product(ones, (d, d_error), u)
+        found = [product((h.T, h_error.T), (d, d_error), u), (b[0], b_error[0]), *found]
+        slope, slope_error = 1 - h * h, 2 * np.abs(h) * h_error + h_error**2 + 4 * u
+        back, back_error = product((d, d_error), (w[0].T, w[1].T), u)
+        d, d_error = back * slope, back_error * (np.abs(slope) + slope_error) + np.abs(back) * slope_error
+    return found
+
+
+def moved(optimizer: gl.optim.Optimizer, g: np.ndarray) -> np.ndarray:
+    """How far the first step goes."""
+    rate = optimizer.hyperparameters["learning_rate"]
+    return rate * g / (np.abs(g) + 1e-8) if isinstance(optimizer, gl.optim.Adam) else rate * g
+
+
+@pytest.mark.parametrize("optimizer", [gl.optim.SGD, gl.optim.Adam])
+@pytest.mark.parametrize(
+    ("sizes", "precision"),
+    [((2, 2, 3, 1), "float32"), ((2, 2, 4, 1), "float64"), ((8, 16, 16, 2), "float32"), ((120, 150, 10), "float32")],
+    ids=["cancelling", "cancelling in float64", "deep", "wide"],
+)
+def test_in_python_alone_a_step_differs_as_sums_of_n_terms_may(
+    sizes: tuple[int, ...], precision: str, optimizer: type[gl.optim.Optimizer], tmp_path: Path
+) -> None:
+    stream = np.random.default_rng(0)
+    rows = stream.normal(size=(16, sizes[0])).astype(precision)
+    truth = stream.normal(size=(16, sizes[-1])).astype(precision)
+    if sizes[0] == 2:  # XOR of -1 and 1, where a zero bias has a gradient of 0
+        rows = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]], precision)
+        truth = -rows[:, :1] * rows[:, 1:]
+    x, t = gl.input("x", ("batch", sizes[0])), gl.input("t", ("batch", sizes[-1]))
+    y = gl.nn.MLP(list(sizes[1:]), activation="tanh")(x)
+    model = gl.Model(y, loss=gl.losses.mse(y, t), precision=precision, seed=0)
+    names = [n for n in model.values if n.endswith(("/W", "/b"))]
+    names = sorted(names, key=lambda n: (n.startswith("output"), len(n), n.rpartition("/")[0], n[-1]))
+    start = [model.values[n].astype("float64") for n in names]
+    rule = optimizer(0.05)
+    model.fit({"x": rows, "t": truth}, optimizer=rule, epochs=1)
+    found = run(model.save_source(tmp_path / "saved.py"), "--plain", alone=True)
+    u = float(np.finfo(precision).eps) / 2
+    bounds = gradients(start[::2], start[1::2], rows.astype("float64"), truth.astype("float64"), u)
+    for name, w, (g, error) in zip(names, start, bounds, strict=True):
+        reach = moved(rule, g + error) - moved(rule, g - error)  # both ways of running lie between
+        allowed = reach + 4 * u * np.abs(w) + 32 * u * np.abs(moved(rule, np.abs(g) + error))
+        assert g.shape == model.values[name].shape
+        assert np.all(np.abs(found[name].astype("float64") - model.values[name]) <= allowed), name
+        assert np.all(np.abs(w - moved(rule, g) - model.values[name]) <= allowed), name
+        assert np.max(error) < max(0.02 * np.max(np.abs(g)), 1e-5), "the bound says nothing"
 
 
 def test_the_file_asks_for_the_threads_of_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
