@@ -119,9 +119,9 @@ def usable_folder(*, create: bool = False) -> tuple[Path | None, str]:
         return None, "there is no home folder; set GRAPHLEARN_CACHE_DIR"
     folder = root / "objects"
     try:
+        folder = resolved(folder)  # first: making a link that leads to itself would say that it exists
         if create:
             _make(folder)
-        folder = resolved(folder)
         reason = distrust(folder)
     except OSError as error:
         return None, f"{folder} cannot be used: {error.strerror or error}"
