@@ -304,7 +304,7 @@ class _Writer:
         Args:
             stripe: the columns.
             line: the first row.
-            rows: of rows.
+            rows: how many.
             lower: the row of the room.
         """
         source, lanes, whole = self._source, self._shape.lanes, self._shape.width
