@@ -18,6 +18,7 @@ from graphlearn.backends.native.laned import laned_names
 from graphlearn.backends.native.names import names_in_memory
 from graphlearn.backends.native.signature import Signature
 
+_ROUNDS = 16  # of a loop that is written out
 _BUILT_IN = {*CASTS, "abs", "min", "max", "range", "math"}
 
 
@@ -231,6 +232,12 @@ class _Statements:
         """A loop over a range, with its test at the end: LLVM turns every loop into one of this form."""
         if not isinstance(node.target, ast.Name) or node.orelse or node.target.id in self._values:
             raise Unknown(f"the loop for {ast.unparse(node.target)}")
+        rounds = _rounds(node, node.target.id)
+        for _ in range(rounds):
+            with self._scope():
+                self._block(node.body)
+        if rounds:
+            return
         builder, step, (start, stop) = self._builder, *self._range(node.iter)
         sign = "<" if step > 0 else ">"
         before = builder.block
@@ -281,3 +288,14 @@ class _Statements:
             raise Unknown(f"a step that is no number in {ast.unparse(node)}")
         start = self._expressions.fitted(given[0], INT64, "range") if len(given) > 1 else llvm_type(INT64)(0)
         return step, (start, self._expressions.fitted(given[min(1, len(given) - 1)], INT64, "range"))
+
+
+def _rounds(node: ast.For, index: str) -> int:
+    """How often a body is written out that is the same each time, such as a round of Philox; 0: it stays a loop."""
+    match node.iter:
+        case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(rounds))]) if 0 < rounds <= _ROUNDS:
+            inner = [part for statement in node.body for part in ast.walk(statement)]
+            leaves = (ast.For, ast.While, ast.Break, ast.Continue, ast.Return)
+            known = any(isinstance(part, ast.Name) and part.id == index for part in inner)
+            return 0 if known or any(isinstance(part, leaves) for part in inner) else rounds
+    return 0

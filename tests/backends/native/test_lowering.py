@@ -298,3 +298,21 @@ def test_an_error_that_both_find_is_an_engine_error():
 def test_the_loop_of_tapes_is_known(precision):
     signature = Signature(("const int32*", f"{precision}*", "int64", "int64"))
     lower(tape.loop_source(precision), "run_tape", "run", signature, ("contract",))
+
+
+def test_a_few_equal_rounds_are_written_out_and_others_are_loops():
+    def made(body: str) -> str:
+        return str(
+            lower(
+                f"def f(p, n):\n    a = p[0]\n{body}    p[1] = a\n",
+                "f",
+                "f",
+                Signature(("float64*", "int64")),
+                ("contract",),
+            )
+        )
+
+    rounds = made("    for r in range(10):\n        a = a * a + a\n")
+    assert rounds.count("fmul") == 10 and " br i1 " not in rounds.split("body")[-1]
+    assert made("    for r in range(10):\n        a = a * a + float64(r)\n").count("fmul") == 1
+    assert made("    for r in range(n):\n        a = a * a + a\n").count("fmul") == 1
