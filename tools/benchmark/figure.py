@@ -55,7 +55,7 @@ def draw_training(results: Results, path: pathlib.Path) -> None:
         )  # fmt: skip
         for axis, (dtype, loads) in zip(axes[:, 0], panels.items(), strict=True):
             _draw_panel(axis, results, loads, dtype)
-        axes[-1, 0].set_xlabel("time of a step, times graphlearn's (right of the line: graphlearn is faster)")
+        axes[-1, 0].set_xlabel("times graphlearn's time (right of the line: slower)")
         figure.suptitle("Whole training runs beside graphlearn", x=0.01, ha="left", fontsize=13)
         figure.legend(handles=_legend(results), loc="outside upper right", ncols=3, frameon=False)
         _save(figure, results, path)

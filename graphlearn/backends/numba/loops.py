@@ -245,7 +245,8 @@ class _Nest:
         """Name the reciprocals of divisors that are single numbers, before the loop."""
         for value in self._step.body:
             if self._depth[value] == 0 and self._uses[value]:
-                self._define(value)
+                if value not in self._text:
+                    self._define(value)
             elif isinstance(value, Compute) and value.op == "div" and self._depth[value.operands[1]] == 0:
                 divisor = value.operands[1]
                 if divisor not in self._inverse:

@@ -203,3 +203,18 @@ def test_a_step_without_a_batch_says_why_it_is_not_unrolled(make, reason):
     text = " ".join(model.describe().split())
     assert ("the step is not unrolled" in text) == bool(reason)
     assert reason in text
+
+
+@pytest.mark.parametrize("batch_size", [None, 7])
+@pytest.mark.parametrize("width", [1, 3])
+def test_adam_on_a_single_number_is_the_references(width, batch_size):
+    x, t = gl.input("x", ("batch", width)), gl.input("t", ("batch", 1))
+    output = gl.nn.Dense(1, name="layer")(x)
+    random = np.random.default_rng(0)
+    data = {"x": random.normal(size=(20, width)), "t": random.normal(size=(20, 1))}
+    losses = []
+    for backend in ("numba", "numpy"):
+        model = gl.Model(output, loss=gl.losses.mse(output, t), precision="float64")
+        history = model.fit(data, optimizer=gl.optim.Adam(0.1), epochs=5, batch_size=batch_size, backend=backend)
+        losses.append(history.losses)
+    np.testing.assert_allclose(*losses, rtol=1e-9)
