@@ -14,7 +14,7 @@ from graphlearn.program.counts import ZERO, Count
 from graphlearn.program.narration import Note
 from graphlearn.program.notes import Annotations, nodes_of
 from graphlearn.program.program import Program
-from graphlearn.program.steps import Buffer, Step, arena_of, writes_of
+from graphlearn.program.steps import Buffer, Length, Literal, Step, arena_of, writes_of
 from graphlearn.types import Dim
 
 _RESERVED = {
@@ -99,6 +99,10 @@ class Source:
             )
             self._constants[text] = self.unique(f"c{stem}" if stem[0] in "0123456789m" else stem)
         return self._constants[text]
+
+    def constant(self, value: Literal | Length) -> str:
+        """A number that is known beforehand, or the length of an axis."""
+        return self.length(value.axis) if isinstance(value, Length) else self.literal(value.value, value.dtype)
 
     @contextmanager
     def loops(self, axes: Sequence[tuple[str, Count]]) -> Iterator[None]:

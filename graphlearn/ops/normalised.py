@@ -46,7 +46,8 @@ def _infer_cross_entropy(types: tuple[ArrayType, ...], axis: int, normalized: bo
     if not fits or t.shape[axis] != z.shape[axis]:
         raise ShapeError(
             f"cross-entropy needs logits and targets of one shape; got {format_shape(z.shape)} and "
-            f"{format_shape(t.shape)}. Give class numbers of shape (N,), or one-hot rows of shape (N, classes)."
+            f"{format_shape(t.shape)}. Give rows of that shape, such as one_hot makes; class numbers of shape (N,) are "
+            "taken by gl.losses.cross_entropy."
         )
     dtype, _ = promote(types)
     return ArrayType(_drop_axis(z.shape, axis), to_float(dtype))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphlearn as gl
-from graphlearn.render.document import Formula, Step
+from tests.teach.commented import comments, steps_of
 
 Trained = tuple[gl.Model, gl.optim.Optimizer]
 
@@ -47,7 +47,7 @@ def linear_regression() -> Trained:
 
 
 def long_step() -> Trained:
-    """A step that is too long for lanes and for straight code: loops and calls of the library."""
+    """A step that is too long for tiles and for straight code: products in blocks, and loops."""
     x, t = gl.input("x", ("batch", 40)), gl.input("t", ("batch", 1))
     y = gl.nn.MLP([40, 30, 1], activation="sigmoid")(x)
     stream = np.random.default_rng(0)
@@ -64,29 +64,10 @@ def adam_without_rows() -> Trained:
 EVERY = pytest.mark.parametrize("make", [xor, softmax_classifier, linear_regression, long_step])
 
 
-def comments(source: str) -> str:
-    """All comments as one text, each on one line."""
-    lines = [line.strip()[2:] for line in source.splitlines() if line.strip().startswith("# ")]
-    return "\n".join(lines).replace("\n    ", " ")
-
-
-def steps_of(model: gl.Model) -> dict[int, set[str]]:
-    """Number of each step of the derivation -> its equations."""
-    document = gl.derive(model.loss, model.parameters).document()
-    found: dict[int, set[str]] = {}
-    for block in document.blocks:
-        if isinstance(block, Step):
-            left = ""
-            for row in [row for part in block.blocks if isinstance(part, Formula) for row in part.rows]:
-                left = left if row.left is None else row.left.text
-                found.setdefault(block.number, set()).add(f"{left} = {row.right.text}")
-    return found
-
-
 @EVERY
 def test_each_step_that_is_named_is_the_derivations(make: Callable[[], Trained]) -> None:
     model, _ = make()
-    steps = steps_of(model)
+    steps = steps_of(model.loss, model.parameters)
     named = re.findall(r"^(?:part of |for |again: )?step (\d+): (.*)$", comments(model.source), re.MULTILINE)
     assert {int(number) for number, _ in named} >= set(steps) - {1}, "a step that the code does not mention"
     for number, equation in named:
@@ -97,7 +78,7 @@ def test_each_step_that_is_named_is_the_derivations(make: Callable[[], Trained])
 def test_each_gradient_and_each_update_is_named(make: Callable[[], Trained]) -> None:
     model, optimizer = make()
     said = comments(model.source)
-    loss = {line.split(" = ")[0] for line in steps_of(model)[1]}.pop().split("/")[0]
+    loss = {line.split(" = ")[0] for line in steps_of(model.loss, model.parameters)[1]}.pop().split("/")[0]
     for leaf in model.parameters:
         name = leaf.full_name
         symbol = f"{loss}/∂({name})" if "/" in name else f"{loss}/∂{name}"
@@ -159,7 +140,7 @@ def test_a_loss_that_is_computed_otherwise_says_so() -> None:
     data = {"x": np.array([[0.5, 1.0], [-1.0, 2.0]]), "t": np.array([[0.0], [1.0]])}
     model, _ = trained(gl.Model(p, loss=loss), data, gl.optim.SGD(0.1))
     assert "becomes log σ" in model.describe()
-    said, steps = comments(model.source), steps_of(model)
+    said, steps = comments(model.source), steps_of(model.loss, model.parameters)
     assert "stabilised: ∂" in said
     for number, equation in re.findall(r"^step (\d+): (.*)$", said, re.MULTILINE):
         assert equation in steps[int(number)]

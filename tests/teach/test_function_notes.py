@@ -18,28 +18,11 @@ from graphlearn.backends.cuda.training import emit_training
 from graphlearn.program.build import Batching, build_training
 from graphlearn.program.narration import narrate
 from graphlearn.program.notes import Annotations
-from graphlearn.render.document import Formula, Step
 from tests.backends.cuda import networks
+from tests.teach.commented import comments, steps_of
 
 X, T, W = gl.input("x", ("n", 3)), gl.input("t", ("n", 2)), gl.parameter("W", (3, 2))
 LOSS = gl.losses.mse(gl.tanh(X @ W), T)
-
-
-def comments(source: str) -> str:
-    lines = [line.strip()[2:] for line in source.splitlines() if line.strip().startswith("# ")]
-    return "\n".join(lines).replace("\n    ", " ")
-
-
-def steps_of(output: gl.Node, wrt: gl.Node) -> dict[int, set[str]]:
-    """Number of each step of the derivation -> its equations."""
-    found: dict[int, set[str]] = {}
-    for block in gl.derive(output, wrt).document().blocks:
-        if isinstance(block, Step):
-            left = ""
-            for row in [row for part in block.blocks if isinstance(part, Formula) for row in part.rows]:
-                left = left if row.left is None else row.left.text
-                found.setdefault(block.number, set()).add(f"{left} = {row.right.text}")
-    return found
 
 
 def same_code(one: str, two: str) -> bool:

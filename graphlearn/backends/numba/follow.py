@@ -136,10 +136,8 @@ class Follower:
 
     def _number(self, value: Value, row: str) -> Text:
         source = self._source
-        if isinstance(value, Literal):
-            return Text(source.literal(value.value, value.dtype), False)
-        if isinstance(value, Length):
-            return Text(source.length(value.axis), False)
+        if isinstance(value, Literal | Length):
+            return Text(source.constant(value), False)
         if isinstance(value, Load):
             return Text(source.load(value.buffer, value.strides, [row, "0"], value.offset), False)
         return self._lanes.compute(value, [self._text[v] for v in value.operands])

@@ -311,10 +311,8 @@ class _Nest:
         return deep and self._uses[value] == 1 and len(text) <= _INLINE
 
     def _expression(self, value: Value) -> str:
-        if isinstance(value, Literal):
-            return self._source.literal(value.value, value.dtype)
-        if isinstance(value, Length):
-            return self._source.length(value.axis)
+        if isinstance(value, Literal | Length):
+            return self._source.constant(value)
         if isinstance(value, Load):
             return self._source.load(value.buffer, self._strides(value.strides), self._indices, value.offset)
         return self._computed(value)

@@ -27,10 +27,8 @@ def layout(matrix: Matrix, size: tuple[Dim, Dim]) -> tuple[int, Count]:
 
 def number(source: Source, value: Value) -> str:
     """A value that is the same for all entries."""
-    if isinstance(value, Literal):
-        return source.literal(value.value, value.dtype)
-    if isinstance(value, Length):
-        return source.length(value.axis)
+    if isinstance(value, Literal | Length):
+        return source.constant(value)
     if isinstance(value, Load):
         return source.load(value.buffer, value.strides, ["0"] * len(value.strides), value.offset)
     texts, given = [number(source, v) for v in value.operands], value.operands[0].dtype

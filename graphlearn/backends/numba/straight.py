@@ -123,10 +123,8 @@ class _Straight:
 
     def _expression(self, value: Value, at: int | str) -> Text:
         source = self._source
-        if isinstance(value, Literal):
-            return Text(source.literal(value.value, value.dtype), False)
-        if isinstance(value, Length):
-            return Text(source.length(value.axis), False)
+        if isinstance(value, Literal | Length):
+            return Text(source.constant(value), False)
         if isinstance(value, Compute):
             operands = [self._text[v] for v in value.operands]
             return self._shorter(value, operands) or self._lanes.compute(value, operands)
