@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from graphlearn.backends.rows import ARENAS, literal
 from graphlearn.graph.node import Node
-from graphlearn.program.counts import ZERO, Count
+from graphlearn.program.counts import ONE, ZERO, Count
 from graphlearn.program.narration import Note
 from graphlearn.program.notes import Annotations, nodes_of
 from graphlearn.program.program import Program
@@ -230,6 +230,10 @@ class Source:
             return str(value.factor)
         names = "*".join(self.lengths[axis] for axis in value.axes)
         return names if value.factor == 1 else f"{names}*{value.factor}"
+
+    def steps(self, index: str, stride: Count) -> str:
+        """So many strides."""
+        return index if stride == ONE else f"{index}*{_factor(self.size(stride))}"
 
     def place(self, buffer: Buffer) -> tuple[str, str]:
         """The pointer and the first element of a buffer; the latter is empty where it is 0."""

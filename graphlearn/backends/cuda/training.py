@@ -233,7 +233,7 @@ def _write_gather(source: KernelSource, step: Gather) -> None:
         source.split(entry, (row, column), (rows, width))
         (data, _), (target, start) = source.place(step.data), source.place(step.out)
         place = f"{start} + {entry}" if start else entry
-        source.line(f"{target}[{place}] = {data}[order[row + {row}]*({source.size(width)}) + {column}]")
+        source.line(f"{target}[{place}] = {data}[{source.steps(f'order[row + {row}]', width)} + {column}]")
 
 
 def _write_copy(source: KernelSource, step: Copy) -> None:

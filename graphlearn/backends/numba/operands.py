@@ -13,7 +13,7 @@ def start(source: Source, matrix: Matrix, indices: list[str]) -> tuple[str, str]
     """Pointer and first element of the matrix at the batch indices."""
     pointer, start = source.place(matrix.buffer)
     terms = [start or "0"]
-    terms += [f"{i}*({source.size(s)})" for i, s in zip(indices, matrix.batch, strict=True) if s.factor]
+    terms += [source.steps(i, s) for i, s in zip(indices, matrix.batch, strict=True) if s.factor]
     return pointer, " + ".join(terms)
 
 

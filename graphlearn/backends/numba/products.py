@@ -141,7 +141,7 @@ def _entry(source: Source, place: tuple[str, str], matrix: Matrix, row: str, col
     terms = [] if start == "0" else [start]
     for index, stride in zip((row, column), matrix.strides, strict=True):
         if stride.factor:
-            terms.append(index if stride == ONE else f"{index}*({source.size(stride)})")
+            terms.append(source.steps(index, stride))
     return f"{pointer}[{' + '.join(terms) or '0'}]"
 
 
