@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphlearn.graph.node import Node
@@ -345,7 +345,7 @@ def reads_of(step: Step) -> list[Buffer]:
     if isinstance(step, FusedLoop):
         return [v.buffer for v in step.body if isinstance(v, Load)]
     if isinstance(step, MatMul):
-        into = [] if step.into is None else [step.out.buffer, *_loads(step.into.scale)]
+        into = [] if step.into is None else [step.out.buffer, *_loaded(step.into.scale)]
         then = [b for b in reads_of(step.then) if b is not step.out.buffer] if step.then else []
         return [step.a.buffer, step.b.buffer, *into, *then]
     if isinstance(step, Routine):
@@ -355,10 +355,24 @@ def reads_of(step: Step) -> list[Buffer]:
     return [step.data if isinstance(step, Gather) else step.source]
 
 
-def _loads(value: Value) -> list[Buffer]:
-    if isinstance(value, Load):
-        return [value.buffer]
-    return [b for v in value.operands for b in _loads(v)] if isinstance(value, Compute) else []
+def _loaded(value: Value) -> list[Buffer]:
+    return [v.buffer for v in operands_first([value]) if isinstance(v, Load)]
+
+
+def operands_first(values: Iterable[Value]) -> list[Value]:
+    """Values and all that they are computed from, each once and behind its operands."""
+    found: dict[Value, None] = {}
+    stack = [(value, False) for value in reversed([*values])]
+    while stack:
+        value, ready = stack.pop()
+        if value in found:
+            continue
+        if ready or not isinstance(value, Compute):
+            found[value] = None
+        else:
+            stack.append((value, True))
+            stack += [(operand, False) for operand in reversed(value.operands)]
+    return list(found)
 
 
 def writes_of(step: Step) -> list[Buffer]:

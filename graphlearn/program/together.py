@@ -16,6 +16,7 @@ from graphlearn.program.steps import (
     Step,
     Store,
     Value,
+    operands_first,
     padded,
     reads_of,
     same_entries,
@@ -77,7 +78,7 @@ def _split(step: Step) -> list[Step]:
         return [step]
     parts: list[tuple[set[Value], list[int]]] = []
     for k, store in enumerate(step.stores):
-        needed, own = _needed(store.value), [k]
+        needed, own = set(operands_first([store.value])), [k]
         walking = {v for v in needed if isinstance(v, Load) and any(s != ZERO for s in v.strides)}
         for other in [p for p in parts if not walking.isdisjoint(p[0])]:
             parts.remove(other)
@@ -103,9 +104,7 @@ def _in_order(step: Step) -> Step:
     for value in step.body:
         told[value] = _told(value, told)
     pairs = sorted(zip(step.stores, step.nodes, strict=True), key=lambda pair: told[pair[0].value])
-    body: dict[Value, None] = {}
-    for store, _ in pairs:
-        _visit(store.value, body)
+    body = operands_first(store.value for store, _ in pairs)
     return FusedLoop(step.axes, tuple(body), tuple(s for s, _ in pairs), (), tuple(n for _, n in pairs))
 
 
@@ -118,32 +117,6 @@ def _told(value: Value, told: dict[Value, str]) -> str:
         text = f"{value.op}({', '.join(told[v] for v in value.operands)})"
         return text if len(text) < _LONG else hashlib.sha256(text.encode()).hexdigest()
     return f"{value.value} {value.dtype}" if isinstance(value, Literal) else value.axis
-
-
-def _visit(value: Value, found: dict[Value, None]) -> None:
-    """Enter a value behind all that it is computed from."""
-    stack = [(value, False)]
-    while stack:
-        current, ready = stack.pop()
-        if current in found:
-            continue
-        if ready or not isinstance(current, Compute):
-            found[current] = None
-        else:
-            stack.append((current, True))
-            stack += [(v, False) for v in reversed(current.operands)]
-
-
-def _needed(value: Value) -> set[Value]:
-    """A value and all that it is computed from."""
-    found: set[Value] = set()
-    stack = [value]
-    while stack:
-        value = stack.pop()
-        if value not in found:
-            found.add(value)
-            stack.extend(value.operands if isinstance(value, Compute) else ())
-    return found
 
 
 def _arrays(step: FusedLoop) -> list[Buffer]:

@@ -23,6 +23,7 @@ from graphlearn.program.steps import (
     Store,
     Tile,
     Value,
+    operands_first,
     reads_of,
     writes_of,
 )
@@ -32,7 +33,7 @@ _CHEAP = {
     "greater_equal", "equal", "not_equal", "logical_not", "logical_and", "logical_or",
 }  # fmt: skip
 _FOLDED = 2.5  # instructions that a vector of sums costs more for each row where it is folded
-_REGISTERS = {16: 24, 8: 12}  # sums that are carried from row to row, by the bytes of four entries beside 64 or less
+_REGISTERS = {16: 24, 8: 12}  # float32 in a vector -> vectors of sums that are carried from row to row
 _APART = 8  # farthest apart that entries may lie which are read as one vector
 
 
@@ -265,17 +266,8 @@ def value_of(step: Step, buffer: Buffer) -> Value | None:
 
 
 def values_of(value: Value | None) -> list[Value]:
-    """A value and all that it is computed of, operands first."""
-    found = dict[Value, None]()
-
-    def visit(v: Value) -> None:
-        for operand in v.operands if isinstance(v, Compute) else ():
-            visit(operand)
-        found[v] = None
-
-    if value is not None:
-        visit(value)
-    return list(found)
+    """A value and all that it is computed of, operands first; nothing of nothing."""
+    return [] if value is None else operands_first([value])
 
 
 def vectors_of(value: Value | None, axis: str) -> list[Buffer]:
