@@ -64,7 +64,7 @@ def test_shapes_in_all_their_forms():
         (lambda: mean(m, (0, 0)), "each axis once"),
         (lambda: max_(input("e", (0, 3)), 0), "at least one entry"),
         (lambda: softmax(input("s")), "rank 1 or more; got a scalar"),
-        (lambda: softmax_cross_entropy(m, input("t", 2)), "one-hot rows"),
+        (lambda: softmax_cross_entropy(m, input("t", 2)), "such as one_hot makes; class numbers"),
         (lambda: matmul(2.0, m), "Multiply with"),
         (lambda: matmul(m, m), "where 3 meets 2. Transpose"),
         (lambda: axis_size(3), "axis_size needs the name of a free axis"),
