@@ -14,7 +14,8 @@ from graphlearn.program.counts import ONE, ZERO, Count
 from graphlearn.program.narration import Note
 from graphlearn.program.notes import Annotations, nodes_of
 from graphlearn.program.program import Program
-from graphlearn.program.steps import Buffer, Length, Literal, Step, arena_of, writes_of
+from graphlearn.program.steps import Buffer, Length, Literal, Step, arena_of
+from graphlearn.program.uses import writes_of
 from graphlearn.types import Dim
 
 _RESERVED = {

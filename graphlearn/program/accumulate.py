@@ -11,21 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from graphlearn.program.counts import ZERO, row_major
-from graphlearn.program.steps import (
-    Accumulation,
-    Buffer,
-    Compute,
-    FusedLoop,
-    Literal,
-    Load,
-    MatMul,
-    Step,
-    Store,
-    Value,
-    reads_of,
-    same_entries,
-    writes_of,
-)
+from graphlearn.program.steps import Accumulation, Buffer, Compute, FusedLoop, Literal, Load, MatMul, Step, Store, Value
+from graphlearn.program.uses import reads_of, same_entries, writes_of
 
 
 def accumulate(steps: Sequence[Step], first_update: int, worth: Callable[[MatMul], bool]) -> tuple[list[Step], int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphlearn.program.counts import ONE, Count
-from graphlearn.program.steps import Buffer, FusedLoop, Slot, Step, arena_of, padded, reads_of, writes_of
+from graphlearn.program.steps import Buffer, FusedLoop, Slot, Step, arena_of, padded
 from graphlearn.program.together import Block
+from graphlearn.program.uses import reads_of, writes_of
 
 
 def plan_arenas(

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from graphlearn.graph.node import Node
 from graphlearn.program.counts import count, row_major
-from graphlearn.program.steps import Blocks, Buffer, FusedLoop, Load, MatMul, Step, reads_of, same_entries
+from graphlearn.program.steps import Blocks, Buffer, FusedLoop, Load, MatMul, Step
+from graphlearn.program.uses import reads_of, same_entries
 from graphlearn.types import Shape
 
 

@@ -18,22 +18,11 @@ from graphlearn.program.fuse import fuse
 from graphlearn.program.program import Program
 from graphlearn.program.rules import COPY
 from graphlearn.program.schedule import schedule
-from graphlearn.program.steps import (
-    Buffer,
-    Copy,
-    FusedLoop,
-    Gather,
-    Load,
-    MatMul,
-    Step,
-    Store,
-    Tile,
-    reads_of,
-    writes_of,
-)
+from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, Load, MatMul, Step, Store, Tile
 from graphlearn.program.tiling import gather_tile
 from graphlearn.program.together import WORTH, Block, put_together
 from graphlearn.program.training import TrainingStep
+from graphlearn.program.uses import reads_of, writes_of
 from graphlearn.types import ArrayType, Shape
 
 

@@ -8,13 +8,18 @@ from graphlearn.program.counts import Count, count, times
 from graphlearn.program.steps import FusedLoop, Load
 
 
-def merged_axes(step: FusedLoop) -> list[list[int]]:
-    """Axes of the loop, together where every array is walked through them as if they were one."""
+def merged_axes(step: FusedLoop, apart: int = 0) -> list[list[int]]:
+    """Axes of the loop, together where every array is walked through them as if they were one.
+
+    Args:
+        step: the loop.
+        apart: so many axes, the first ones, stand for themselves.
+    """
     accesses = [v.strides for v in step.body if isinstance(v, Load)]
     accesses += [s.strides for s in step.stores] + [r.strides for r in step.reductions]
     groups: list[list[int]] = []
     for axis in range(len(step.axes)):
-        if groups and _continues(step, accesses, axis):
+        if axis > apart and _continues(step, accesses, axis):
             groups[-1].append(axis)
         else:
             groups.append([axis])

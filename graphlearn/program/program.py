@@ -9,19 +9,8 @@ from dataclasses import dataclass, field
 
 from graphlearn.graph.node import Node
 from graphlearn.program.counts import Count, count, times, total
-from graphlearn.program.steps import (
-    ITEM_SIZE,
-    Buffer,
-    Compute,
-    FusedLoop,
-    MatMul,
-    Routine,
-    Slot,
-    Step,
-    Tile,
-    padded,
-    writes_of,
-)
+from graphlearn.program.steps import ITEM_SIZE, Buffer, Compute, FusedLoop, MatMul, Routine, Slot, Step, Tile, padded
+from graphlearn.program.uses import writes_of
 from graphlearn.types import Dim
 
 

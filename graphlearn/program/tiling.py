@@ -21,9 +21,8 @@ from graphlearn.program.steps import (
     Routine,
     Step,
     Tile,
-    reads_of,
-    writes_of,
 )
+from graphlearn.program.uses import reads_of, writes_of
 from graphlearn.types import Dim
 
 

@@ -7,21 +7,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from graphlearn.program.counts import ONE, ZERO
-from graphlearn.program.steps import (
-    Buffer,
-    Compute,
-    FusedLoop,
-    Literal,
-    Load,
-    Step,
-    Store,
-    Value,
-    operands_first,
-    padded,
-    reads_of,
-    same_entries,
-    writes_of,
-)
+from graphlearn.program.steps import Buffer, Compute, FusedLoop, Literal, Load, Step, Store, Value, padded
+from graphlearn.program.uses import operands_first, reads_of, same_entries, writes_of
 
 _LONG = 1000  # characters of what a value is
 WORTH = 2048  # elements from which the arrays are put side by side; fewer are unrolled instead

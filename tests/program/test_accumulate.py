@@ -11,8 +11,9 @@ import graphlearn as gl
 from graphlearn.graph.traverse import leaves
 from graphlearn.program.build import Batching, build_training
 from graphlearn.program.program import Program
-from graphlearn.program.steps import FusedLoop, MatMul, reads_of, writes_of
+from graphlearn.program.steps import FusedLoop, MatMul
 from graphlearn.program.training import TrainingStep
+from graphlearn.program.uses import reads_of, writes_of
 
 Update = Callable[[gl.Node, gl.Node], dict[gl.Node, gl.Node]]
 

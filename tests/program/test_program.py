@@ -14,8 +14,9 @@ from graphlearn.program.counts import Count, count, row_major
 from graphlearn.program.expand import expand
 from graphlearn.program.program import Program
 from graphlearn.program.rules import build
-from graphlearn.program.steps import FusedLoop, Load, MatMul, arena_of, padded, reads_of, writes_of
+from graphlearn.program.steps import FusedLoop, Load, MatMul, arena_of, padded
 from graphlearn.program.training import TrainingStep
+from graphlearn.program.uses import reads_of, writes_of
 from tests.laws.random_graphs import random_graph
 
 

@@ -10,8 +10,9 @@ import graphlearn as gl
 from graphlearn.graph.traverse import leaves
 from graphlearn.program.build import Batching, build_training
 from graphlearn.program.program import Program
-from graphlearn.program.steps import MatMul, Tile, reads_of, writes_of
+from graphlearn.program.steps import MatMul, Tile
 from graphlearn.program.training import TrainingStep
+from graphlearn.program.uses import reads_of, writes_of
 
 
 def program(loss: gl.Node, data: list[gl.Node], objection: str = "", rows: int = 32) -> Program:

@@ -24,10 +24,8 @@ from graphlearn.program.steps import (
     Routine,
     Step,
     Value,
-    reads_of,
-    same_entries,
-    writes_of,
 )
+from graphlearn.program.uses import reads_of, same_entries, writes_of
 
 _GUESS = 1024  # length of a free axis without capacity
 _LONG = 64  # entries to combine from which threads share one result, if there are few results

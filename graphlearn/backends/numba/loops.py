@@ -9,7 +9,8 @@ from graphlearn.backends import rows
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ZERO, Count, count
 from graphlearn.program.merge import merged_axes
-from graphlearn.program.steps import Buffer, Compute, FusedLoop, Length, Literal, Load, Reduce, Step, Value, writes_of
+from graphlearn.program.steps import Buffer, Compute, FusedLoop, Length, Literal, Load, Reduce, Step, Value
+from graphlearn.program.uses import writes_of
 
 _INLINE = 60  # longest text of a value that is written where it is used
 # Terms of a sum that are added up by themselves: a sum of at most as many is one loop, and its error grows no further.

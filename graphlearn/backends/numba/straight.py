@@ -11,7 +11,8 @@ from graphlearn.backends.native import has_near
 from graphlearn.backends.numba.lanes import LaneWriter, Text, laned_values, lanes_of, named, obstacle, values_used
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ZERO, count
-from graphlearn.program.steps import Buffer, Compute, FusedLoop, Length, Literal, Load, Value, same_entries
+from graphlearn.program.steps import Buffer, Compute, FusedLoop, Length, Literal, Load, Value
+from graphlearn.program.uses import same_entries
 
 _SHORT = 16  # vectors of entries up to which a loop is written out
 

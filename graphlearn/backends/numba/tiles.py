@@ -27,10 +27,9 @@ from graphlearn.program.steps import (
     Reduce,
     Tile,
     Value,
-    reads_of,
-    writes_of,
 )
 from graphlearn.program.tiling import operations, row_size
+from graphlearn.program.uses import reads_of, writes_of
 
 _MOST = 1500  # operations of a tile up to which it is written out: a compile time of less than a second
 _INLINE = 70  # longest text of a value that is written where it is used

@@ -23,10 +23,8 @@ from graphlearn.program.steps import (
     Store,
     Tile,
     Value,
-    operands_first,
-    reads_of,
-    writes_of,
 )
+from graphlearn.program.uses import operands_first, reads_of, writes_of
 
 _CHEAP = {
     "add", "sub", "mul", "neg", "abs", "maximum", "minimum", "where", "cast", "less", "less_equal", "greater",
