@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphlearn.program.counts import ONE, Count
-from graphlearn.program.steps import Buffer, FusedLoop, Slot, Step, arena_of, padded
+from graphlearn.program.steps import Buffer, FusedLoop, RowPass, Slot, Step, arena_of, padded
 from graphlearn.program.together import Block
 from graphlearn.program.uses import reads_of, writes_of
 
@@ -30,7 +30,8 @@ def plan_arenas(
     for block in blocks:
         ends[block.whole] = max(ends.get(b, 0) for b in (block.whole, *block.parts))
     # A single number is a local variable, unless a step takes its address.
-    addressed = {b for step in steps if not isinstance(step, FusedLoop) for b in (*reads_of(step), *writes_of(step))}
+    others = [step for step in steps if not isinstance(step, FusedLoop | RowPass)]
+    addressed = {b for step in others for b in (*reads_of(step), *writes_of(step))}
     for number, step in enumerate(steps):
         # What is read and written by no step has no entries; it has a place nevertheless, for the text to name.
         for buffer in dict.fromkeys((*reads_of(step), *writes_of(step))):

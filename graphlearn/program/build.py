@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphlearn.graph.leaves import constant_array
@@ -15,7 +15,9 @@ from graphlearn.program.arena import plan_arenas
 from graphlearn.program.blocking import Blocking, block_products
 from graphlearn.program.expand import Expanded, expand
 from graphlearn.program.fuse import fuse
+from graphlearn.program.order import by_section
 from graphlearn.program.program import Program
+from graphlearn.program.row_passes import gather_passes
 from graphlearn.program.rules import COPY
 from graphlearn.program.schedule import schedule
 from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, Load, MatMul, Step, Store, Tile
@@ -26,13 +28,14 @@ from graphlearn.program.uses import reads_of, writes_of
 from graphlearn.types import ArrayType, Shape
 
 
-def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> Program:
+def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str, *, passes: bool = False) -> Program:
     """The program that computes outputs from leaves; free axes have their length at the call.
 
     Args:
         outputs: nodes.
         leaves: inputs, parameters and states in the order in which they are given.
         precision: what every float64 becomes.
+        passes: whether loops over the same rows become one pass.
     """
     graph = expand(outputs, precision, {})
     roots = [_root(node, k) for k, node in enumerate(graph.roots)]
@@ -44,6 +47,8 @@ def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: s
     order = topological(roots)
     plan = schedule(order, dict.fromkeys(roots, 0), frozenset(order))
     steps = [step for _, step in fuse(plan, table.of, table.room)]
+    if passes:
+        steps, _ = gather_passes(steps)
     return Program(
         steps=tuple(steps),
         sections=("forward",) * len(steps),
@@ -79,6 +84,7 @@ class Batching:
         tiles: where steps over rows of the batch are to become one `Tile`: says what is wrong with a tile, or nothing.
         accumulates: whether a product is written into the array that it updates; None: no product is.
         blocking: which products are computed block by block; None: none is.
+        passes: says of the steps and the free axes whether loops over the same rows become one pass; None: they do not.
     """
 
     rows: int
@@ -89,6 +95,7 @@ class Batching:
     tiles: Callable[[Tile], str] | None = None
     accumulates: Callable[[MatMul], bool] | None = None
     blocking: Blocking | None = None
+    passes: Callable[[Sequence[Step], Sequence[str]], bool] | None = None
 
 
 def build_training(step: TrainingStep, precision: str, batching: Batching) -> Program:
@@ -112,7 +119,8 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         table.place(root, target)
     order = topological(roots)
     last = {**dict.fromkeys(roots[1:], 0), roots[0]: -1}
-    plan = schedule(order, last, frozenset(topological(roots[:1])))
+    forward = frozenset(topological(roots[:1]))
+    plan = schedule(order, last, forward)
     levelled = fuse(plan, table.of, table.room)
     body = [s for _, s in levelled]
     first_update = next((k for k, (level, _) in enumerate(levelled) if level == 0), len(body))
@@ -122,11 +130,15 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
     remarks: tuple[str, ...] = ()
     if batching.blocking and tiles is None:
         body, first_update, remarks = block_products(body, first_update, batching.blocking, table.room)
+    body, first_update = by_section(body, first_update, forward)
+    axes = () if known.keys() >= {step.axis} or not step.axis else (step.axis,)
+    if batching.passes and tiles is None and batching.passes([*gathers, *body, *delayed], axes):
+        body, first_update = gather_passes(body, first_update)
     blocks: list[Block] = []
     if batching.together:
         body, blocks = put_together(body, first_update, worth=WORTH if tiles is None else 0)
     steps = [*gathers, *body, *delayed]
-    names = _sections(steps, len(gathers) + first_update, set(topological(roots[:1])))
+    names = _sections(steps, len(gathers) + first_update, forward)
     if tiles is not None:
         tiled = _with_tile(steps, names, step.axis, tiles)
         if isinstance(tiled, str):
@@ -141,7 +153,7 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         given=table.given,
         outputs=(),
         loss=loss,
-        axes=() if known.keys() >= {step.axis} or not step.axis else (step.axis,),
+        axes=axes,
         capacity=_capacity(step, batching),
         names=table.names,
         origin=graph.origin,
@@ -177,7 +189,7 @@ def _nonempty(order: Sequence[Node]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(d for d in dims if isinstance(d, str)))
 
 
-def _sections(steps: Sequence[Step], first_update: int, forward: set[Node]) -> list[str]:
+def _sections(steps: Sequence[Step], first_update: int, forward: Collection[Node]) -> list[str]:
     names = []
     for number, step in enumerate(steps):
         if number >= first_update:

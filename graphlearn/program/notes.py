@@ -8,7 +8,7 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import consumers, topological
 from graphlearn.program.narration import SECTIONS, Note, Notes
 from graphlearn.program.program import Program
-from graphlearn.program.steps import Compute, FusedLoop, MatMul, Step
+from graphlearn.program.steps import Compute, FusedLoop, MatMul, RowPass, Step
 
 
 class Annotations:
@@ -54,6 +54,6 @@ class Annotations:
 
 def nodes_of(step: Step) -> list[Node]:
     """All nodes that a step computes, those included that it stores nowhere."""
-    loop = step.then if isinstance(step, MatMul) else step
-    inner = [v.node for v in loop.body if isinstance(v, Compute)] if isinstance(loop, FusedLoop) else []
+    loops = step.loops if isinstance(step, RowPass) else [step.then if isinstance(step, MatMul) else step]
+    inner = [v.node for loop in loops if isinstance(loop, FusedLoop) for v in loop.body if isinstance(v, Compute)]
     return list(dict.fromkeys([*inner, *step.nodes]))

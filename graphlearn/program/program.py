@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 
 from graphlearn.graph.node import Node
 from graphlearn.program.counts import Count, count, times, total
-from graphlearn.program.steps import ITEM_SIZE, Buffer, Compute, FusedLoop, MatMul, Routine, Slot, Step, Tile, padded
+from graphlearn.program.steps import (
+    ITEM_SIZE,
+    Buffer,
+    Compute,
+    FusedLoop,
+    MatMul,
+    Routine,
+    RowPass,
+    Slot,
+    Step,
+    Tile,
+    padded,
+)
 from graphlearn.program.uses import writes_of
 from graphlearn.types import Dim
 
@@ -90,7 +102,7 @@ class _Listing:
         """One line per step, with its operations."""
         lines = []
         for section, step in zip(self._program.sections, self._program.steps, strict=True):
-            inner = step.steps if isinstance(step, Tile) else ()
+            inner = step.steps if isinstance(step, Tile) else step.loops if isinstance(step, RowPass) else ()
             lines.append(self._line(section, step, "" if inner else self._names(step, section)))
             lines += [self._line("", each, self._names(each)) for each in inner]
         return lines
@@ -146,6 +158,8 @@ def _operations(step: Step) -> list[Count]:
         return [times(count((*step.batch, *step.sizes)), Count(2)), *then]
     if isinstance(step, Tile):
         return [term for inner in step.steps for term in _operations(inner)]
+    if isinstance(step, RowPass):
+        return [term for inner in step.loops for term in _operations(inner)]
     return []
 
 
@@ -163,4 +177,6 @@ def _work(step: Step) -> str:
         return f"{step.items} items"
     if isinstance(step, Tile):
         return f"some rows of {step.axis} at once"
+    if isinstance(step, RowPass):
+        return f"{_joined(step.axes)} rows, one by one"
     return f"{writes_of(step)[0].count} elements"

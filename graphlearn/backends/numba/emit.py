@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from graphlearn.backends import rows
 from graphlearn.backends.native import Signature, lanes_for
-from graphlearn.backends.numba.loops import write_fixed, write_loop
+from graphlearn.backends.numba.loops import write_fixed, write_loop, write_pass
 from graphlearn.backends.numba.products import write_product
 from graphlearn.backends.numba.straight import is_straight, write_straight
 from graphlearn.backends.numba.tiles import TileWriter
@@ -18,7 +18,19 @@ from graphlearn.backends.source import Source
 from graphlearn.program.counts import count, row_major
 from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
-from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, MatMul, Routine, Step, Tile, Value, arena_of
+from graphlearn.program.steps import (
+    Buffer,
+    Copy,
+    FusedLoop,
+    Gather,
+    MatMul,
+    Routine,
+    RowPass,
+    Step,
+    Tile,
+    Value,
+    arena_of,
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ def is_laned(program: Program, precision: str) -> bool:
     updates = [step for step, name in zip(program.steps, program.sections, strict=True) if name == "update"]
     straight = any(isinstance(step, FusedLoop) and is_straight(step, precision) for step in updates)
     blocked = any(isinstance(step, MatMul) and step.blocks for step in program.steps)
-    return _is_tiled(program) or blocked or (straight and bool(why_loops(program)))
+    return _is_tiled(program) or blocked or (straight and bool(why_loops(program.steps, program.axes)))
 
 
 def _is_tiled(program: Program) -> bool:
@@ -123,7 +135,7 @@ def emit_training(
     names += ["order", "counts", "steps", "losses"]
     kinds += ["const int64*", "const int64*", "int64", "float64*"]
     tiled = _is_tiled(program)
-    tiny = not scalar and not tiled and not why_loops(program)
+    tiny = not scalar and not tiled and not why_loops(program.steps, program.axes)
     lanes = 0 if scalar else lanes_for(precision, batches.rows) if tiled else lanes_for(precision)
     padded = -(-batches.rows // lanes) * lanes if tiled and not batches.gather else 0
     with source.block(f"def {entry}({', '.join(names)}):"):
@@ -199,10 +211,12 @@ def _write_check(source: Source, loss: Buffer) -> None:
 def _write_step(
     source: Source, step: Step, *, reciprocals: bool = False, fixed: Mapping[Value, str] | None = None
 ) -> None:
-    if isinstance(step, FusedLoop) or (isinstance(step, MatMul) and (source.is_annotated or step.blocks)):
+    if isinstance(step, FusedLoop | RowPass) or (isinstance(step, MatMul) and (source.is_annotated or step.blocks)):
         source.head(step)
     if isinstance(step, FusedLoop):
         write_loop(source, step, reciprocals=reciprocals, fixed=fixed)
+    elif isinstance(step, RowPass):
+        write_pass(source, step)
     elif isinstance(step, MatMul):
         write_product(source, step)
     elif isinstance(step, Routine):

@@ -45,7 +45,7 @@ class NumbaFunction:
         self._leaves = tuple(leaves)
         self._speed = speed
         self._cores = available() if speed.threads > 1 else 1
-        program = replace(build_function(outputs, leaves, precision), remarks=remarks)
+        program = replace(build_function(outputs, leaves, precision, passes=True), remarks=remarks)
         self.program = remarked(program, speed, self._cores)
         self._emitted = emit_function(self.program)
         self.source = self._emitted.source

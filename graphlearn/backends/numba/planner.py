@@ -57,7 +57,8 @@ def plan_training(step: TrainingStep, request: Request) -> Program:
     program = build_training(step, request.precision, replace(batching, blocking=None))
     if threads_for(program, request.speed.threads, {}, request.cores)[0] == 1:
         program = build_training(step, request.precision, batching)
-    if not step.axis and (reason := why_loops(program)):  # with a batch, a tile has said what it could not take
+    # With a batch, a tile has said what it could not take.
+    if not step.axis and (reason := why_loops(program.steps, program.axes)):
         program = replace(program, remarks=(*program.remarks, f"the step is not unrolled: {reason}"))
     return remarked(program, request.speed, request.cores)
 
@@ -77,6 +78,7 @@ def _batching(request: Request) -> Batching:
         tiles=tiles,
         accumulates=accumulates,
         blocking=blocking(request.precision, request.rows),
+        passes=lambda steps, axes: bool(why_loops(steps, axes)),
     )
 
 

@@ -9,10 +9,9 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from graphlearn.backends import rows
-from graphlearn.backends.numba.loops import use_counts
+from graphlearn.backends.numba.nests import use_counts
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ONE, ZERO, Count, count
-from graphlearn.program.program import Program
 from graphlearn.program.steps import (
     Buffer,
     Compute,
@@ -26,27 +25,37 @@ from graphlearn.program.steps import (
     Matrix,
     Reduce,
     Routine,
+    RowPass,
     Step,
     Tile,
     Value,
 )
+from graphlearn.program.uses import reads_of, writes_of
 
 _MOST = 1200  # operations up to which a loop is unrolled: a compile time of less than a second
 _INLINE = 70  # longest text of a value that is written where it is used
 _TESTS = ("logical_not", "logical_and", "logical_or")
 
 
-def why_loops(program: Program) -> str:
-    """Why a step is written as loops; empty where all its lengths are known and its operations are few: unrolled."""
-    free = [*program.axes, *(b.name for b in program.buffers if not b.count.is_literal)]
+def why_loops(steps: Sequence[Step], axes: Sequence[str]) -> str:
+    """Why a step is written as loops; empty where all its lengths are known and its operations are few: unrolled.
+
+    Args:
+        steps: of the training step.
+        axes: whose lengths are known only when it runs.
+    """
+    touched = (b for step in steps for b in (*reads_of(step), *writes_of(step)))
+    free = [*axes, *(b.name for b in touched if not b.count.is_literal)]
     if free:
         return f"the length of {free[0]} is known only at run time"
-    for step in program.steps:
+    for step in steps:
         if isinstance(step, Routine):
             return f"{step.node.op.name} is a routine, and its places are known only at run time"
         if isinstance(step, Tile):
             return "its rows are taken in tiles, which have a text of their own"
-    total = sum(_operations(step) for step in program.steps)
+        if isinstance(step, RowPass):
+            return "its rows are taken one by one, in one pass"
+    total = sum(_operations(step) for step in steps)
     return f"it takes {total:,} operations and stores, and at most {_MOST:,} are unrolled" if total > _MOST else ""
 
 
