@@ -17,7 +17,7 @@ from graphlearn.program.expand import Expanded, expand
 from graphlearn.program.fuse import fuse
 from graphlearn.program.order import by_section
 from graphlearn.program.program import Program
-from graphlearn.program.row_passes import gather_passes
+from graphlearn.program.row_passes import Lanes, gather_passes
 from graphlearn.program.rules import COPY
 from graphlearn.program.schedule import schedule
 from graphlearn.program.steps import Buffer, Copy, FusedLoop, Gather, Load, MatMul, Step, Store, Tile
@@ -28,14 +28,16 @@ from graphlearn.program.uses import reads_of, writes_of
 from graphlearn.types import ArrayType, Shape
 
 
-def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str, *, passes: bool = False) -> Program:
+def build_function(
+    outputs: Sequence[Node], leaves: Sequence[Node], precision: str, *, passes: Lanes | None = None
+) -> Program:
     """The program that computes outputs from leaves; free axes have their length at the call.
 
     Args:
         outputs: nodes.
         leaves: inputs, parameters and states in the order in which they are given.
         precision: what every float64 becomes.
-        passes: whether loops over the same rows become one pass.
+        passes: how loops over the same rows are written as one pass; None: they are not.
     """
     graph = expand(outputs, precision, {})
     roots = [_root(node, k) for k, node in enumerate(graph.roots)]
@@ -48,7 +50,7 @@ def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: s
     plan = schedule(order, dict.fromkeys(roots, 0), frozenset(order))
     steps = [step for _, step in fuse(plan, table.of, table.room)]
     if passes:
-        steps, _ = gather_passes(steps)
+        steps, _ = gather_passes(steps, passes)
     return Program(
         steps=tuple(steps),
         sections=("forward",) * len(steps),
@@ -84,7 +86,8 @@ class Batching:
         tiles: where steps over rows of the batch are to become one `Tile`: says what is wrong with a tile, or nothing.
         accumulates: whether a product is written into the array that it updates; None: no product is.
         blocking: which products are computed block by block; None: none is.
-        passes: says of the steps and the free axes whether loops over the same rows become one pass; None: they do not.
+        passes: how loops over the same rows are written as one pass; None: they are not.
+        unrolled: says of the steps and the free axes whether they are written without loops, so that there is no pass.
     """
 
     rows: int
@@ -95,7 +98,8 @@ class Batching:
     tiles: Callable[[Tile], str] | None = None
     accumulates: Callable[[MatMul], bool] | None = None
     blocking: Blocking | None = None
-    passes: Callable[[Sequence[Step], Sequence[str]], bool] | None = None
+    passes: Lanes | None = None
+    unrolled: Callable[[Sequence[Step], Sequence[str]], bool] = lambda steps, axes: False
 
 
 def build_training(step: TrainingStep, precision: str, batching: Batching) -> Program:
@@ -132,8 +136,8 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         body, first_update, remarks = block_products(body, first_update, batching.blocking, table.room)
     body, first_update = by_section(body, first_update, forward)
     axes = () if known.keys() >= {step.axis} or not step.axis else (step.axis,)
-    if batching.passes and tiles is None and batching.passes([*gathers, *body, *delayed], axes):
-        body, first_update = gather_passes(body, first_update)
+    if batching.passes and tiles is None and not batching.unrolled([*gathers, *body, *delayed], axes):
+        body, first_update = gather_passes(body, batching.passes, first_update)
     blocks: list[Block] = []
     if batching.together:
         body, blocks = put_together(body, first_update, worth=WORTH if tiles is None else 0)

@@ -178,5 +178,5 @@ def _work(step: Step) -> str:
     if isinstance(step, Tile):
         return f"some rows of {step.axis} at once"
     if isinstance(step, RowPass):
-        return f"{_joined(step.axes)} rows, one by one"
+        return f"{_joined(step.axes)} rows, {step.lanes or 1} at a time"
     return f"{writes_of(step)[0].count} elements"

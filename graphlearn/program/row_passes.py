@@ -7,7 +7,7 @@ before the pass and the others behind it; where one that it needs needs the pass
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from graphlearn.program.counts import ZERO, Count, count, times
@@ -37,12 +37,16 @@ class _Group:
 
 _Part = Step | _Group
 
+# a pass -> how many of its rows are worked on at a time, 0: one; None: several loops are better
+Lanes = Callable[[RowPass], int | None]
 
-def gather_passes(steps: Sequence[Step], end: int | None = None) -> tuple[list[Step], int]:
+
+def gather_passes(steps: Sequence[Step], lanes: Lanes, end: int | None = None) -> tuple[list[Step], int]:
     """Put loops over the same rows into one pass each.
 
     Args:
         steps: of a program; each value is written once.
+        lanes: how a pass is written.
         end: where the updates begin, which are left as they are; None: there are none.
 
     Returns:
@@ -64,7 +68,7 @@ def gather_passes(steps: Sequence[Step], end: int | None = None) -> tuple[list[S
             latest[step.axes[0]] = own = _Group(step)
             parts.append(own)
     users = Counter(b for step in steps for b in {*reads_of(step), *writes_of(step)})
-    done = [_finished(part, users) if isinstance(part, _Group) else part for part in parts]
+    done = [own for part in parts for own in (_finished(part, users, lanes) if isinstance(part, _Group) else [part])]
     return [*done, *steps[end:]], len(done)
 
 
@@ -107,10 +111,10 @@ def _go_together(loops: Sequence[FusedLoop], depth: int) -> bool:
     if any(loop.axes[:depth] != axes or _walks_on(loop, depth) for loop in loops):
         return False
     return all(
-        _in_row(place, b, axes)
+        is_in_row(place, axes)
         for b in _shared(loops)
         for loop in loops
-        for place in _places(loop)
+        for place in places_of(loop)
         if place.buffer is b
     )
 
@@ -128,15 +132,17 @@ def _shared(loops: Sequence[FusedLoop]) -> list[Buffer]:
     return [b for b in dict.fromkeys(b for loop in loops for b in writes_of(loop)) if users[b] > 1]
 
 
-def _places(loop: FusedLoop) -> Iterator[Load | Store | Reduce]:
+def places_of(loop: FusedLoop) -> Iterator[Load | Store | Reduce]:
+    """All that a loop reads and writes."""
     yield from (v for v in loop.body if isinstance(v, Load))
     yield from loop.stores
     yield from loop.reductions
 
 
-def _in_row(place: Load | Store | Reduce, buffer: Buffer, axes: Shape) -> bool:
-    """Whether each iteration touches a buffer in its own row."""
-    row = _row_of(buffer, axes)
+def is_in_row(place: Load | Store | Reduce, axes: Shape) -> bool:
+    """Whether each iteration of a loop that has these axes first touches a buffer in its own row."""
+    buffer = place.buffer
+    row = row_of(buffer, axes)
     if row is None or (not isinstance(place, Reduce) and place.offset):
         return False
     if isinstance(place, Reduce) and not set(range(len(axes))) <= set(place.kept):
@@ -144,28 +150,30 @@ def _in_row(place: Load | Store | Reduce, buffer: Buffer, axes: Shape) -> bool:
     return place.strides[: len(axes)] == tuple(times(count(axes[k + 1 :]), count(row)) for k in range(len(axes)))
 
 
-def _row_of(buffer: Buffer, axes: Shape) -> Shape | None:
-    """The shape of a row, where a buffer has these axes first."""
+def row_of(buffer: Buffer, axes: Shape) -> Shape | None:
+    """The shape of a row without axes of length 1, where a buffer has these axes first; else None."""
     counted = [k for k, d in enumerate(buffer.shape) if d != 1][: len(axes)]
     if [buffer.shape[k] for k in counted] != [*axes]:
         return None
     return tuple(d for d in buffer.shape[counted[-1] + 1 :] if d != 1)
 
 
-def _finished(group: _Group, users: Counter[Buffer]) -> Step:
-    """The pass; what only its loops need is one row."""
+def _finished(group: _Group, users: Counter[Buffer], lanes: Lanes) -> list[Step]:
+    """The pass, where it is worth it; what only its loops need is one row."""
     if len(group.loops) == 1:
-        return group.loops[0]
+        return [*group.loops]
     axes, own = group.loops[0].axes[: group.depth], Counter[Buffer]()
     for loop in group.loops:
         own.update({*reads_of(loop), *writes_of(loop)})
     single = {
-        b: replace(b, shape=_row_of(b, axes) or ())
+        b: replace(b, shape=row_of(b, axes) or ())
         for b in _shared(group.loops)
         if b.role == "value" and own[b] == users[b]
     }
     loops = tuple(_with_rows(loop, single, len(axes)) for loop in group.loops)
-    return RowPass(axes, loops, tuple(single.values()))
+    found = RowPass(axes, loops, tuple(single.values()))
+    together = lanes(found)
+    return [*group.loops] if together is None else [replace(found, lanes=together)]
 
 
 def _with_rows(loop: FusedLoop, single: dict[Buffer, Buffer], depth: int) -> FusedLoop:

@@ -95,7 +95,7 @@ def _pulled(
     level: dict[Node, int] = {}
     for node in steps:
         level[node] = late[node]
-        if node not in last and node not in floating and (node in early or not is_entrywise(node)):
+        if node not in floating and (node in early or not is_entrywise(node)):
             bounds = [
                 level[a.base] + (not shares_loop(node, a))
                 for a in reads[node]

@@ -334,11 +334,13 @@ class RowPass:
         axes: the lengths by which rows are counted: the first axes of every loop.
         loops: in order.
         single: what only these loops need, of which one row is kept instead of all.
+        lanes: how many rows are worked on at a time; 0: one.
     """
 
     axes: tuple[Dim, ...]
     loops: tuple[FusedLoop, ...]
     single: tuple[Buffer, ...]
+    lanes: int = 0
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from graphlearn.backends.native.kinds import INT64, LANE_KINDS, VOID, Intrinsic, Kind, llvm_type, pointer_to, simple
 
-_NAME = re.compile(r"\b(part|turn)_(f32|f64)x(\d+)(?:_(\d+))?\b")
+_NAME = re.compile(r"\b(part|turn)_(f32|f64)x(\d+)(?:_(\d+))?(?:_(\d+))?\b")
 
 
 def square_intrinsics(source: str) -> dict[str, Intrinsic]:
@@ -20,9 +20,11 @@ def square_intrinsics(source: str) -> dict[str, Intrinsic]:
     return {name: _function(name, *match.groups()) for name, match in found.items()}
 
 
-def _function(name: str, verb: str, kind: str, count: str, rest: str | None) -> Intrinsic:
+def _function(name: str, verb: str, kind: str, count: str, first: str | None, second: str | None) -> Intrinsic:
     lanes = Kind(LANE_KINDS[kind], int(count))
-    return _part(name, lanes, int(rest or count)) if verb == "part" else _turn(name, lanes)
+    if verb == "part":
+        return _part(name, lanes, int(first or count))
+    return _turn(name, lanes, int(first or count), int(second or count))
 
 
 @functools.cache
@@ -66,20 +68,23 @@ def store_part(builder: Any, kind: Kind, address: Any, number: int, value: Any) 
 
 
 @functools.cache
-def _turn(name: str, kind: Kind) -> Intrinsic:
-    """``turn(p, at, step, q, to, stride)``: a square of as many rows as there are lanes, written transposed.
+def _turn(name: str, kind: Kind, height: int, width: int) -> Intrinsic:
+    """``turn_height_width(p, at, step, q, to, stride)``: a block of at most a square, written transposed.
 
-    Row ``i`` is read from ``p[at + i step]`` on, and column ``j`` written from ``q[to + j stride]`` on. The first half
-    of the rows is interleaved with the second, log2(n) times; then entry ``(i, j)`` stands at ``(j, i)``.
+    Row ``i`` is read from ``p[at + i step]`` on, and column ``j`` written from ``q[to + j stride]`` on; no other entry
+    is touched. Without lengths both are as many as there are lanes. The first half of the rows is interleaved with the
+    second, log2(n) times; then entry ``(i, j)`` stands at ``(j, i)``.
     """
 
     def emit(builder: Any, pointer: Any, at: Any, step: Any, target: Any, to: Any, stride: Any) -> None:
-        rows = [_row(builder, kind, pointer, at, step, k) for k in range(kind.lanes)]
+        from llvmlite import ir
+
+        rows = [load_part(builder, kind, _entry(builder, pointer, at, step, k), width) for k in range(height)]
+        rows += [ir.Constant(llvm_type(kind), ir.Undefined)] * (kind.lanes - height)
         for _ in range(kind.lanes.bit_length() - 1):
             rows = _interleaved(builder, kind, rows)
-        for k, row in enumerate(rows):
-            place = builder.bitcast(_entry(builder, target, to, stride, k), llvm_type(kind).as_pointer())
-            builder.store(row, place).align = kind.bits // 8
+        for k, row in enumerate(rows[:width]):
+            store_part(builder, kind, _entry(builder, target, to, stride, k), height, row)
 
     whole = pointer_to(kind)
     return simple(name, (whole, INT64, INT64, whole, INT64, INT64), VOID, emit)
@@ -87,13 +92,6 @@ def _turn(name: str, kind: Kind) -> Intrinsic:
 
 def _entry(builder: Any, pointer: Any, at: Any, step: Any, number: int) -> Any:
     return builder.gep(pointer, [builder.add(at, builder.mul(step, step.type(number)))])
-
-
-def _row(builder: Any, kind: Kind, pointer: Any, at: Any, step: Any, number: int) -> Any:
-    place = builder.bitcast(_entry(builder, pointer, at, step, number), llvm_type(kind).as_pointer())
-    row = builder.load(place)
-    row.align = kind.bits // 8
-    return row
 
 
 def _interleaved(builder: Any, kind: Kind, rows: list[Any]) -> list[Any]:

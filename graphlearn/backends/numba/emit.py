@@ -10,6 +10,7 @@ from graphlearn.backends import rows
 from graphlearn.backends.native import Signature, lanes_for
 from graphlearn.backends.numba.loops import write_fixed, write_loop, write_pass
 from graphlearn.backends.numba.products import write_product
+from graphlearn.backends.numba.row_lanes import write_rows_on_lanes
 from graphlearn.backends.numba.straight import is_straight, write_straight
 from graphlearn.backends.numba.tiles import TileWriter
 from graphlearn.backends.numba.unrolled import Unrolled, why_loops
@@ -79,6 +80,7 @@ def is_laned(program: Program, precision: str) -> bool:
     updates = [step for step, name in zip(program.steps, program.sections, strict=True) if name == "update"]
     straight = any(isinstance(step, FusedLoop) and is_straight(step, precision) for step in updates)
     blocked = any(isinstance(step, MatMul) and step.blocks for step in program.steps)
+    blocked |= any(isinstance(step, RowPass) and step.lanes for step in program.steps)
     return _is_tiled(program) or blocked or (straight and bool(why_loops(program.steps, program.axes)))
 
 
@@ -216,7 +218,7 @@ def _write_step(
     if isinstance(step, FusedLoop):
         write_loop(source, step, reciprocals=reciprocals, fixed=fixed)
     elif isinstance(step, RowPass):
-        write_pass(source, step)
+        (write_rows_on_lanes if step.lanes else write_pass)(source, step)
     elif isinstance(step, MatMul):
         write_product(source, step)
     elif isinstance(step, Routine):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from graphlearn.backends import rows
 from graphlearn.backends.forms import Call
 from graphlearn.backends.native import aligned_zeros, compile_native
 from graphlearn.backends.numba.emit import emit_function
+from graphlearn.backends.numba.row_lanes import pass_lanes
 from graphlearn.backends.numba.threads import remarked, threads_for
 from graphlearn.backends.registry import PLAIN, Speed, available
 from graphlearn.backends.steps import lengths_of
@@ -45,7 +47,8 @@ class NumbaFunction:
         self._leaves = tuple(leaves)
         self._speed = speed
         self._cores = available() if speed.threads > 1 else 1
-        program = replace(build_function(outputs, leaves, precision, passes=True), remarks=remarks)
+        passes = functools.partial(pass_lanes, precision=precision, longest=None)
+        program = replace(build_function(outputs, leaves, precision, passes=passes), remarks=remarks)
         self.program = remarked(program, speed, self._cores)
         self._emitted = emit_function(self.program)
         self.source = self._emitted.source

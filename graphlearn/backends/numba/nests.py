@@ -192,17 +192,8 @@ class Nest:
     def end_block(self, wholes: dict[Reduce, str]) -> None:
         """Join the totals of a block to those of all."""
         for r, whole in wholes.items():
-            self._join(whole, self._totals[r], self._lost[r])
+            join_sums(self._source, whole, self._totals[r], self._lost[r])
         self._totals.update(wholes)
-
-    def _join(self, total: str, part: str, lost: str) -> None:
-        """Knuth's sum of two numbers and of what rounding takes from it."""
-        source = self._source
-        whole, seen = source.local(), source.local()
-        source.line(f"{whole} = {total} + {part}")
-        source.line(f"{seen} = {whole} - {total}")
-        source.line(f"{lost} = {lost} + (({total} - ({whole} - {seen})) + ({part} - {seen}))")
-        source.line(f"{total} = {whole}")
 
     def _begin_locals(self, depth: int) -> None:
         for reduction in self._step.reductions:
@@ -344,6 +335,22 @@ class Nest:
         self._source.line(f"{name} = {text}{aside}")
         self._text[value] = name
         return name
+
+
+def join_sums(source: Source, total: str, part: str, lost: str) -> None:
+    """Knuth's sum of two numbers, and of what rounding takes from it.
+
+    Args:
+        source: where it is written.
+        total: name of the first, which becomes the sum.
+        part: name of the second.
+        lost: name of what roundings have taken so far.
+    """
+    whole, seen = source.local(), source.local()
+    source.line(f"{whole} = {total} + {part}")
+    source.line(f"{seen} = {whole} - {total}")
+    source.line(f"{lost} = {lost} + (({total} - ({whole} - {seen})) + ({part} - {seen}))")
+    source.line(f"{total} = {whole}")
 
 
 def use_counts(step: FusedLoop, known: Collection[Value] = ()) -> Counter[Value]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from graphlearn.backends.numba.functions import NumbaFunction, stored
 from graphlearn.backends.numba.identity import Request
 from graphlearn.backends.numba.layout import Constant, Layout, Place
 from graphlearn.backends.numba.products import accumulates
+from graphlearn.backends.numba.row_lanes import pass_lanes
 from graphlearn.backends.numba.tape import Tape, TapeFunction, record_tape
 from graphlearn.backends.numba.threads import remarked, threads_for
 from graphlearn.backends.numba.tiles import objection
@@ -28,7 +30,7 @@ from graphlearn.program.narration import Notes
 from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.rules import OWN
-from graphlearn.program.steps import Buffer, Tile, arena_of
+from graphlearn.program.steps import Buffer, RowPass, Tile, arena_of
 from graphlearn.program.training import TrainingStep
 
 _SCALAR = """# The training one number at a time, as plain loops; below it what runs: the same on many numbers at once.
@@ -78,7 +80,8 @@ def _batching(request: Request) -> Batching:
         tiles=tiles,
         accumulates=accumulates,
         blocking=blocking(request.precision, request.rows),
-        passes=lambda steps, axes: bool(why_loops(steps, axes)),
+        passes=functools.partial(pass_lanes, precision=request.precision, longest=request.rows),
+        unrolled=lambda steps, axes: not why_loops(steps, axes),
     )
 
 
@@ -113,9 +116,15 @@ def _explained(step: TrainingStep, request: Request, program: Program, notes: No
     return [scalar_training(step, request, notes), runs] if is_laned(program, request.precision) else [runs]
 
 
+def _one_by_one(step: RowPass) -> int:
+    """How a person reads a pass: row by row."""
+    return 0
+
+
 def scalar_training(step: TrainingStep, request: Request, notes: Notes) -> tuple[Program, Emitted]:
     """A training step one number at a time, as plain loops, and its text."""
-    program = build_training(step, request.precision, replace(_batching(request), tiles=None, blocking=None))
+    plain = replace(_batching(request), tiles=None, blocking=None, passes=_one_by_one)
+    program = build_training(step, request.precision, plain)
     annotations, batches = Annotations(program, notes), _batches(request)
     return program, emit_training(program, batches, request.precision, annotations, entry="train_scalar", scalar=True)
 
