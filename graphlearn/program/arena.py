@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from graphlearn.program.counts import ONE, Count
-from graphlearn.program.steps import Buffer, FusedLoop, RowPass, Slot, Step, arena_of, padded
+from graphlearn.program.steps import Buffer, FusedLoop, Load, RowPass, Slot, Step, arena_of, padded
 from graphlearn.program.together import Block
-from graphlearn.program.uses import reads_of, writes_of
+from graphlearn.program.uses import reads_of, same_entries, writes_of
 
 
 def plan_arenas(
-    steps: Sequence[Step], kept: Sequence[Buffer], capacity: Mapping[str, int], blocks: Sequence[Block] = ()
+    steps: Sequence[Step],
+    kept: Sequence[Buffer],
+    capacity: Mapping[str, int],
+    blocks: Sequence[Block] = (),
+    *,
+    in_place: bool = False,
 ) -> tuple[Slot, ...]:
     """Give every buffer of the arenas a slot, and slots their offsets where they are known.
 
@@ -20,6 +26,7 @@ def plan_arenas(
         kept: buffers that hold their values from call to call; they come first and share nothing.
         capacity: largest length of each free axis, so that offsets are numbers; empty: lengths are known at the call.
         blocks: arrays that must lie side by side.
+        in_place: whether a loop may write over what it alone still reads, entry by entry.
     """
     planner = _Planner(capacity)
     owner = {part: block for block in blocks for part in (block.whole, *block.parts)}
@@ -33,12 +40,15 @@ def plan_arenas(
     others = [step for step in steps if not isinstance(step, FusedLoop | RowPass)]
     addressed = {b for step in others for b in (*reads_of(step), *writes_of(step))}
     for number, step in enumerate(steps):
+        replaced = _written_over(step, number, ends, owner) if in_place and isinstance(step, FusedLoop) else {}
+        for old, new in replaced.items():
+            new.slot = old.slot
         # What is read and written by no step has no entries; it has a place nevertheless, for the text to name.
         for buffer in dict.fromkeys((*reads_of(step), *writes_of(step))):
             if buffer.role == "value" and buffer.slot is None and (buffer.count != ONE or buffer in addressed):
                 _place(planner, buffer, owner)
         used = [owner[b].whole if b in owner else b for b in (*reads_of(step), *writes_of(step))]
-        planner.release([b for b in dict.fromkeys(used) if ends[b] == number])
+        planner.release([b for b in dict.fromkeys(used) if ends[b] == number and b not in replaced])
     return planner.close()
 
 
@@ -53,6 +63,32 @@ def _place(planner: _Planner, buffer: Buffer, owner: Mapping[Buffer, Block]) -> 
     for part in block.parts:
         part.slot, part.within = block.whole.slot, within
         within += padded(part.count.factor, part.dtype)
+
+
+def _written_over(
+    step: FusedLoop, number: int, ends: Mapping[Buffer, int], owner: Mapping[Buffer, Block]
+) -> dict[Buffer, Buffer]:
+    """Arrays that a loop reads last -> those that it may write in their places, each entry after it was read."""
+    reads: dict[Buffer, list[Load]] = {}
+    for value in step.body:
+        if isinstance(value, Load):
+            reads.setdefault(value.buffer, []).append(value)
+    written = Counter(writes_of(step))
+    old = [
+        b
+        for b, loads in reads.items()
+        if b.role == "value" and b.slot and ends[b] == number and b not in owner and not written[b]
+        if all(not v.offset and same_entries(v.strides, b, step.axes) for v in loads)
+    ]
+    found: dict[Buffer, Buffer] = {}
+    for store in step.stores:
+        b = store.buffer
+        free = b.role == "value" and b.slot is None and b.count != ONE and b not in owner and written[b] == 1
+        if free and not store.offset and same_entries(store.strides, b, step.axes):
+            place = next((o for o in old if o not in found and o.dtype == b.dtype and o.count == b.count), None)
+            if place is not None:
+                found[place] = b
+    return found
 
 
 def _last_uses(steps: Sequence[Step]) -> dict[Buffer, int]:

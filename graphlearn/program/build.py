@@ -29,7 +29,12 @@ from graphlearn.types import ArrayType, Shape
 
 
 def build_function(
-    outputs: Sequence[Node], leaves: Sequence[Node], precision: str, *, passes: Lanes | None = None
+    outputs: Sequence[Node],
+    leaves: Sequence[Node],
+    precision: str,
+    *,
+    passes: Lanes | None = None,
+    in_place: bool = False,
 ) -> Program:
     """The program that computes outputs from leaves; free axes have their length at the call.
 
@@ -38,6 +43,7 @@ def build_function(
         leaves: inputs, parameters and states in the order in which they are given.
         precision: what every float64 becomes.
         passes: how loops over the same rows are written as one pass; None: they are not.
+        in_place: whether a loop may write over what it alone still reads.
     """
     graph = expand(outputs, precision, {})
     roots = [_root(node, k) for k, node in enumerate(graph.roots)]
@@ -55,7 +61,7 @@ def build_function(
         steps=tuple(steps),
         sections=("forward",) * len(steps),
         buffers=table.used(steps),
-        slots=plan_arenas(steps, (), {}),
+        slots=plan_arenas(steps, (), {}, in_place=in_place),
         given=table.given,
         outputs=tuple(results),
         loss=None,
@@ -87,6 +93,7 @@ class Batching:
         accumulates: whether a product is written into the array that it updates; None: no product is.
         blocking: which products are computed block by block; None: none is.
         passes: how loops over the same rows are written as one pass; None: they are not.
+        in_place: whether a loop may write over what it alone still reads.
         unrolled: says of the steps and the free axes whether they are written without loops, so that there is no pass.
     """
 
@@ -99,6 +106,7 @@ class Batching:
     accumulates: Callable[[MatMul], bool] | None = None
     blocking: Blocking | None = None
     passes: Lanes | None = None
+    in_place: bool = False
     unrolled: Callable[[Sequence[Step], Sequence[str]], bool] = lambda steps, axes: False
 
 
@@ -153,7 +161,7 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         steps=tuple(steps),
         sections=tuple(names),
         buffers=table.used(steps),
-        slots=plan_arenas(steps, table.kept_buffers(), _capacity(step, batching), blocks),
+        slots=plan_arenas(steps, table.kept_buffers(), _capacity(step, batching), blocks, in_place=batching.in_place),
         given=table.given,
         outputs=(),
         loss=loss,

@@ -19,6 +19,7 @@ from graphlearn.program.steps import (
     MatMul,
     Matrix,
     Routine,
+    RowPass,
     Step,
     Tile,
 )
@@ -64,13 +65,15 @@ def row_obstacle(steps: Sequence[Step], axis: str) -> str:
         steps: of its program.
         axis: the axis of the rows.
     """
-    for step in steps:
+    single = {b for step in steps if isinstance(step, RowPass) for b in step.single}
+    each = [own for step in steps for own in (step.loops if isinstance(step, RowPass) else [step])]
+    for step in each:
         if isinstance(step, FusedLoop) and any(isinstance(v, Length) and v.axis == axis for v in step.body):
             return "the number of rows is part of the result"
         if not _has_axis(step, axis):
             continue
-        obstacle = _obstacle(step, axis)
-        if obstacle or any(axis not in b.shape for b in writes_of(step)):
+        obstacle = _obstacle(step, axis, single)
+        if obstacle or any(axis not in b.shape and b not in single for b in writes_of(step)):
             return obstacle or f"{step.nodes[0].op.name} joins the rows"
     return ""
 
@@ -81,8 +84,8 @@ def _has_axis(step: Step, axis: str) -> bool:
     )
 
 
-def _obstacle(step: Step, axis: str) -> str:
-    """Why a step cannot go row by row; empty where it can."""
+def _obstacle(step: Step, axis: str, single: Collection[Buffer] = ()) -> str:
+    """Why a step cannot go row by row; empty where it can; ``single`` holds one row already."""
     name = step.nodes[0].op.name if step.nodes else type(step).__name__.lower()
     if isinstance(step, Gather):
         return ""
@@ -90,10 +93,12 @@ def _obstacle(step: Step, axis: str) -> str:
         return f"{name} takes the whole batch"
     if any(b.shape.count(axis) > 1 for b in (*reads_of(step), *writes_of(step))):
         return f"{name} has the batch on two axes"
-    return _loop_obstacle(step, axis, name) if isinstance(step, FusedLoop) else _product_obstacle(step, axis, name)
+    return (
+        _loop_obstacle(step, axis, name, single) if isinstance(step, FusedLoop) else _product_obstacle(step, axis, name)
+    )
 
 
-def _loop_obstacle(step: FusedLoop, axis: str, name: str) -> str:
+def _loop_obstacle(step: FusedLoop, axis: str, name: str, single: Collection[Buffer]) -> str:
     if step.axes.count(axis) != 1:
         return f"{name} has the batch on no axis of its loop, or on two"
     row = step.axes.index(axis)
@@ -104,7 +109,7 @@ def _loop_obstacle(step: FusedLoop, axis: str, name: str) -> str:
         _follows(b, axis, strides[row], [*strides[:row], *strides[row + 1 :], *offset]) for b, strides, offset in places
     ):
         return f"{name} goes through the rows in an order of its own"
-    if any(axis not in s.buffer.shape for s in step.stores) or any(
+    if any(axis not in s.buffer.shape and s.buffer not in single for s in step.stores) or any(
         row not in r.kept and r.op != "sum" for r in step.reductions
     ):
         return f"{name} is no sum over the rows"

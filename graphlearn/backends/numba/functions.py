@@ -12,7 +12,7 @@ from graphlearn.backends import rows
 from graphlearn.backends.forms import Call
 from graphlearn.backends.native import aligned_zeros, compile_native
 from graphlearn.backends.numba.emit import emit_function
-from graphlearn.backends.numba.row_lanes import pass_lanes
+from graphlearn.backends.numba.row_layout import pass_lanes
 from graphlearn.backends.numba.threads import remarked, threads_for
 from graphlearn.backends.registry import PLAIN, Speed, available
 from graphlearn.backends.steps import lengths_of
@@ -48,7 +48,7 @@ class NumbaFunction:
         self._speed = speed
         self._cores = available() if speed.threads > 1 else 1
         passes = functools.partial(pass_lanes, precision=precision, longest=None)
-        program = replace(build_function(outputs, leaves, precision, passes=passes), remarks=remarks)
+        program = replace(build_function(outputs, leaves, precision, passes=passes, in_place=True), remarks=remarks)
         self.program = remarked(program, speed, self._cores)
         self._emitted = emit_function(self.program)
         self.source = self._emitted.source

@@ -16,7 +16,7 @@ from graphlearn.backends.numba.functions import NumbaFunction, stored
 from graphlearn.backends.numba.identity import Request
 from graphlearn.backends.numba.layout import Constant, Layout, Place
 from graphlearn.backends.numba.products import accumulates
-from graphlearn.backends.numba.row_lanes import pass_lanes
+from graphlearn.backends.numba.row_layout import pass_lanes
 from graphlearn.backends.numba.tape import Tape, TapeFunction, record_tape
 from graphlearn.backends.numba.threads import remarked, threads_for
 from graphlearn.backends.numba.tiles import objection
@@ -81,6 +81,7 @@ def _batching(request: Request) -> Batching:
         accumulates=accumulates,
         blocking=blocking(request.precision, request.rows),
         passes=functools.partial(pass_lanes, precision=request.precision, longest=request.rows),
+        in_place=True,
         unrolled=lambda steps, axes: not why_loops(steps, axes),
     )
 
