@@ -134,8 +134,10 @@ def _told_apart(
 
 
 def _entries(at: At | None, what: str, table: Mapping[str, Node]) -> Mapping[Any, Any]:
-    entries: Mapping[Any, Any] = at.leaf_values() if isinstance(at, HasValues) else {} if at is None else at
-    if not isinstance(entries, Mapping):
+    if isinstance(at, Mapping):  # asked first: whether something has values takes longer than a tiny function
+        return at
+    entries: Mapping[Any, Any] | None = at.leaf_values() if isinstance(at, HasValues) else {} if at is None else None
+    if entries is None:
         raise UnknownNameError(
             f"{what} needs a mapping from leaf or name to array, or a model; got {type(at).__name__}. Write "
             f"{{{', '.join(f'{name!r}: ...' for name in table)}}}."

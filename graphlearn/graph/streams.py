@@ -122,10 +122,11 @@ def bind_run(order: Iterable[Node], arrays: MutableMapping[Node, np.ndarray], se
     Raises:
         OptionError: no seed or step.
     """
-    values = {SEED: np.array(check_seed(seed), np.uint64).view(np.int64), STEP: np.array(check_step(step), np.int64)}
+    seed, step = check_seed(seed), check_step(step)
     for node in order:
         if node.op is RUN:
-            arrays[node] = values[node]
+            bits = np.array(seed, np.uint64).view(np.int64)
+            arrays[node] = bits if node is SEED else np.array(step, np.int64)
 
 
 def check_seed(seed: object) -> int:
