@@ -77,7 +77,7 @@ def laned_values(step: FusedLoop, moving: Callable[[Load], bool]) -> set[Value]:
 def _is_known(value: Compute) -> bool:
     given = [v.dtype for v in value.operands]
     if value.op == "cast":
-        return value.dtype == given[0] or value.dtype in rows.SUFFIX
+        return value.dtype == given[0] or value.dtype in rows.SUFFIX or (given[0], value.dtype) == ("bool", "int64")
     floats = {d for d in given if d in rows.SUFFIX}
     return value.op in _TABLES[value.dtype] and len(floats) <= 1
 
