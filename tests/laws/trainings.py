@@ -11,13 +11,15 @@ import numpy as np
 
 import graphlearn as gl
 from graphlearn.calculus.reverse import differentiate
+from graphlearn.calculus.specialize import free_axes
 from graphlearn.graph.node import Node, make
 from graphlearn.graph.op import Op
 from graphlearn.graph.rewrite import substitute
+from graphlearn.graph.traverse import leaves
+from graphlearn.ops.places import GATHERING, indexed_length
 from graphlearn.program.training import TrainingStep
 from tests.backends.cuda.networks import Task
-from graphlearn.types import ArrayType
-from tests.laws.operands import SIZES, Case, arity, cases, draw, is_condition
+from tests.laws.operands import SIZES, Case, arity, cases, is_condition
 
 AXIS = "N"  # the batch
 ROWS = 11  # of the data: vectors of 4, 8 and 16 numbers leave a remainder
@@ -35,6 +37,7 @@ class Part:
         data, values, fixed: inputs by rows, parameters that are trained, and all else that is given, with their arrays.
         state: keeps the share, so that a wrong value shows which case it is of.
         precision: of the result, where it is a lower one than the run's.
+        follows: whether a loop follows a product: the op, or its derivative where that is not 0 everywhere.
     """
 
     what: str
@@ -44,6 +47,7 @@ class Part:
     fixed: Mapping[Node, np.ndarray]
     state: Node
     precision: str = "float64"
+    follows: bool = True
 
 
 # --- cases -----------------------------------------------------------------------------------------------------------
@@ -64,7 +68,7 @@ def row_cases(op: Op) -> list[Case]:
 def fixed_cases(op: Op) -> list[Case]:
     """Cases without free lengths, the smallest first; single numbers last."""
     every = [(c, (c.node, *c.at)) for c in cases(op) if _size(c.node)]
-    found = [(c, nodes) for c, nodes in every if all(isinstance(d, int) for n in nodes for d in n.shape)]
+    found = [(c, nodes) for c, nodes in every if not free_axes(nodes)]
     return [c for c, nodes in sorted(found, key=lambda f: (all(n.shape == () for n in f[1]), sum(map(_size, f[1]))))]
 
 
@@ -85,6 +89,11 @@ def _leads(leaf: Node) -> bool:
 
 def _size(node: Node) -> int:
     return int(np.prod([d for d in node.shape if not isinstance(d, str)], dtype=int))
+
+
+def names_rows(case: Case) -> bool:
+    """Whether whole numbers say which rows of the batch are taken: a smaller batch does not have them all."""
+    return case.node.op.name in GATHERING and indexed_length(case.node) == AXIS
 
 
 def ends(found: Sequence[Case]) -> list[Case]:
@@ -146,12 +155,13 @@ def part_of(case: Case, number: int, lift: Node | None = None) -> Part:
     result = substitute([case.node], replaced)[case.node]
     precision = "float32" if "float32" in (result.dtype, *(n.dtype for n in case.at)) else "float64"
     state = gl.state(f"share{number}", (), 0.0)
-    return Part(str(case), share_of(result), made.data, made.values, made.fixed, state, precision)
+    largest = np.max(np.abs(np.float64(gl.evaluate(case.node, case.at, sizes={AXIS: ROWS}))))
+    return Part(str(case), share_of(result, largest), made.data, made.values, made.fixed, state, precision)
 
 
-def share_of(result: Node) -> Node:
-    """A number whose derivative by every entry is no constant, and below 1 for the entries of a row."""
-    real = gl.cast(result, "float64")
+def share_of(result: Node, largest: float) -> Node:
+    """A number whose derivative by every entry is no constant, and small where the entries are large."""
+    real = gl.cast(result, "float64") / 2.0 ** max(0, np.ceil(np.log2(max(largest, 1))))
     return gl.mean(gl.sqrt(1 + gl.square(real - 0.3))) * _size(result)
 
 
@@ -187,10 +197,8 @@ def behind_product(op: Op, number: int, width: int) -> Part:
     rows, weights, wanted = gl.input(x, (AXIS, 24)), gl.parameter(w, (24, width)), gl.parameter(c, (width,))
     # Rows of weights that sum to 1, most of them small: the product is within the domain, and all over it.
     data = {rows: random.dirichlet(np.full(24, 0.1), size=PRODUCT_ROWS)}
-    fixed = {weights: _drawn(op, 0, (24, width), random)}
-    others = {gl.parameter(f"part{number}_o{k}", (width,)): k for k in range(1, arity(op))}
-    fixed |= {leaf: _drawn(op, k, (width,), random) for leaf, k in others.items()}
-    result = _applied(op, [rows @ weights, *others])
+    fixed = {weights: _drawn(op, (24, width), random)}
+    result = _applied(op, rows @ weights)
     share = gl.mean(gl.sqrt(1 + gl.square(gl.mean(result, axis=0) - wanted)))
     state = gl.state(f"share{number}", (), 0.0)
     return Part(f"{op.name} behind a product", share, data, {wanted: np.zeros(width)}, fixed, state)
@@ -200,21 +208,24 @@ def before_product(op: Op, number: int, width: int) -> Part:
     """An elementwise op on data moved by a vector, with a product behind it: its derivative follows one backward."""
     random = np.random.default_rng(number)
     rows, moved, v = (gl.input(f"part{number}_x", (AXIS, width)), gl.parameter(f"part{number}_b", (width,)),
-                      gl.parameter(f"part{number}_v", (width, 3)))  # fmt: skip
-    data = {rows: _drawn(op, 0, (PRODUCT_ROWS, width), random)}
-    values = {moved: np.zeros(width), v: random.normal(size=(width, 3))}
-    others = {gl.parameter(f"part{number}_o{k}", (width,)): k for k in range(1, arity(op))}
-    values |= {leaf: _drawn(op, k, (width,), random) for leaf, k in others.items()}
-    result = _applied(op, [rows + moved, *others])
+                      gl.parameter(f"part{number}_v", (width, 5)))  # fmt: skip
+    data = {rows: _drawn(op, (PRODUCT_ROWS, width), random)}
+    values = {moved: np.zeros(width), v: random.normal(size=(width, 5))}
+    result = _applied(op, rows + moved)
     share = gl.mean(gl.sqrt(1 + gl.square(result @ v - 0.3)))
-    return Part(f"{op.name} before a product", share, data, values, {}, gl.state(f"share{number}", (), 0.0))
+    (slope,) = differentiate(share, [moved], disconnected="zero").gradients.values()
+    state = gl.state(f"share{number}", (), 0.0)
+    return Part(f"{op.name} before a product", share, data, values, {}, state, follows=bool(leaves([slope], "input")))
 
 
-def _drawn(op: Op, k: int, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
-    return draw(op, k, ArrayType(shape, "float64"), {}, random)
+def _drawn(op: Op, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+    return random.uniform(*op.domain, shape)
 
 
-def _applied(op: Op, operands: Sequence[Node]) -> Node:
+def _applied(op: Op, z: Node) -> Node:
+    """The op on an operand, and in place of others on what runs through the domain the other way, or half of it."""
+    ends = sum(op.domain)
+    operands = [z, ends - z, 0.5 * z + 0.25 * ends][: arity(op)]
     given = tuple(x > 0 if is_condition(op, k) else x for k, x in enumerate(operands))
     return gl.cast(make(op, given, (), scope=""), "float64")
 
