@@ -169,7 +169,9 @@ def task_of(parts: Sequence[Part], *more: Part) -> Task:
     """Training of all parameters by gradient descent; ``more`` has a share of the loss and no case."""
     every = [*parts, *more]
     loss = sum((part.share for part in every[1:]), every[0].share)
-    data, values, fixed = ({x: a for part in every for x, a in getattr(part, m).items()} for m in ("data", "values", "fixed"))
+    data, values, fixed = (
+        {x: a for part in every for x, a in getattr(part, m).items()} for m in ("data", "values", "fixed")
+    )
     found = differentiate(loss, [*values], disconnected="zero").gradients
     rate = gl.input("rate", ())
     updates = {p: p - rate * g for p, g in found.items()} | {part.state: part.share for part in every}
