@@ -19,8 +19,10 @@ from graphlearn.program.steps import (
     Load,
     MatMul,
     Matrix,
+    Reduce,
     Routine,
     Step,
+    Store,
     Tile,
     operands_first,
     reads_of,
@@ -65,7 +67,7 @@ def _apart(step: Step, axis: str, late: Collection[Buffer]) -> list[Step]:
     if not isinstance(step, FusedLoop) or _has_axis(step, axis):
         return [step]
     needing = {v for v in step.body if isinstance(v, Load) and v.buffer in late}
-    results = [*step.stores, *step.reductions]
+    results: list[Store | Reduce] = [*step.stores, *step.reductions]
     bound = {r.buffer for r in results if not needing.isdisjoint(operands_first([r.value]))}
     if len(bound) in (0, len({r.buffer for r in results})):
         return [step]
@@ -76,7 +78,7 @@ def _part(step: FusedLoop, buffers: Collection[Buffer]) -> FusedLoop:
     """The same loop for some of its results."""
     stores = tuple(s for s in step.stores if s.buffer in buffers)
     reductions = tuple(r for r in step.reductions if r.buffer in buffers)
-    needed = set(operands_first([r.value for r in (*stores, *reductions)]))
+    needed = set(operands_first([*(s.value for s in stores), *(r.value for r in reductions)]))
     others = {b.node for b in writes_of(step) if b not in buffers}
     return replace(
         step,

@@ -150,6 +150,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_before_the_update():
     [
         (lambda x: gl.mean((x @ gl.parameter("w", (3, 1))) % 1.5), "mod on float"),
         (lambda x: gl.mean(gl.nn.MLP([300, 200, 1])(x)), "are the most that are written out"),
+        (lambda x: gl.mean(gl.cast(x @ gl.parameter("w", (3, 1)), "int64")), "cast on int64"),
         (lambda x: gl.mean(gl.det(x[:, :, None] * gl.parameter("w", (3, 3)))), "takes the whole batch"),
     ],
 )
@@ -160,6 +161,22 @@ def test_what_lanes_do_not_have_is_trained_as_before_and_says_so(loss_of, reason
     assert "rows are not taken in tiles" in run.program.describe()
     assert reason in run.program.describe()
     assert "not unrolled" not in run.program.describe()  # what it was offered as is said, and that alone
+
+
+def test_a_sum_wider_than_the_precision_of_the_run_is_no_tile():
+    w = gl.parameter("w", (3,))
+    made = on_rows(lambda x: gl.mean(gl.square(gl.cast(x + w, "float32"))), (3,))
+    run = load_backend("numba").open_training(made.step, made.data, "float32", 11)
+    assert "a sum of float64 over rows has no code for lanes of float32" in run.program.describe()
+    assert_same_run(made, "float32", [11] * 4)
+
+
+@pytest.mark.parametrize("least", [gl.min, gl.norm])
+def test_what_the_gradient_needs_of_the_number_of_rows_alone_is_computed_before_the_tile(least):
+    made = on_rows(lambda x: gl.mean(gl.square(least(x @ gl.parameter("w", (3, 4)), axis=1))), (3,))
+    for counts, order in (([11] * 4, None), ([5, 5, 1] * 2, shuffled(11, 22))):
+        assert_same_run(made, "float64", counts, order)
+        assert "load_f" in source_of(made) and "rows_i64x" in source_of(made, batch=5)
 
 
 def test_what_no_step_changes_is_computed_before_the_loop_at_each_call():
