@@ -145,7 +145,8 @@ def test_what_has_no_case_by_rows_has_no_rows_or_joins_them() -> None:
 @pytest.mark.parametrize("group", GROUPS)
 def test_loops_behind_a_wide_layer(group: str, precision: str) -> None:
     wide, lift = wide_layer()
-    found = [case for op in GROUPS[group] for case in ends(batched_cases(op))]
+    end = 0 if precision == "float32" else -1  # of an op's cases: each in one precision, to spare compilation
+    found = [case for op in GROUPS[group] for case in batched_cases(op)[end:][:1]]
     parts = [part_of(case, number, lift) for number, case in enumerate(found)]
     task = task_of(parts, wide)
     # Compiling the products takes the time, and the kind of batches changes what stands before the loops alone.
