@@ -50,7 +50,7 @@ def gather_tile(steps: Sequence[Step], axis: str, updates: Collection[Step]) -> 
         return obstacle
     before, after = list[Step](), list[Step]()
     late = {b for step in inside for b in writes_of(step) if axis not in b.shape}
-    for step in (part for whole in steps for part in _apart(whole, axis, late)):
+    for step in (part for whole in steps for part in ([whole] if whole in updates else _apart(whole, axis, late))):
         if _has_axis(step, axis):
             if any(b in late for b in reads_of(step)):
                 return "a row needs a sum over all rows"
