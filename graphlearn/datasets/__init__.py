@@ -23,3 +23,7 @@ __all__ = [
     "train_test_split",
     "xor",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

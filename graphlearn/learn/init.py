@@ -17,6 +17,24 @@ import numpy as np
 from graphlearn.errors import OptionError
 from graphlearn.learn.stream import Stream
 
+__all__ = [
+    "Constant",
+    "Initializer",
+    "Normal",
+    "Scaled",
+    "Uniform",
+    "constant",
+    "default",
+    "fans",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "normal",
+    "uniform",
+    "zeros",
+]
+
 Shape = tuple[int, ...]
 Floats = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 
@@ -207,3 +225,7 @@ def _positive(name: str, value: float) -> float:
     if _finite(name, value) < 0:
         raise OptionError(f"an initializer needs {name} of 0 or more; got {value!r}.")
     return float(value)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -16,6 +16,8 @@ from graphlearn.ops.reductions import mean, sum_
 from graphlearn.ops.targets import demanding
 from graphlearn.types import format_shape
 
+__all__ = ["binary_cross_entropy", "cross_entropy", "half_squared_error", "mae", "mse"]
+
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -179,3 +181,7 @@ def _is_numbered(y: Node, t: Node) -> bool:
             "dtype='int64', or give rows of probabilities of the prediction's shape."
         )
     return True
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

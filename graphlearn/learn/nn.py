@@ -24,6 +24,8 @@ from graphlearn.ops.normalised import log_softmax, softmax
 from graphlearn.ops.random import bernoulli, check_rate, drop
 from graphlearn.types import format_shape
 
+__all__ = ["MLP", "Activation", "Dense", "Dropout", "Layer", "Sequential", "find_activation"]
+
 Function = Callable[[Any], Node]
 
 
@@ -324,3 +326,7 @@ def _whole(value: object, needs: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise OptionError(f"{needs}, a whole number above 0; got {value!r}.")
     return int(value)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

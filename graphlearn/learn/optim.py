@@ -22,6 +22,8 @@ from graphlearn.ops.activations import square
 from graphlearn.ops.intrinsics import expm1, log, sqrt
 from graphlearn.ops.shape import cast
 
+__all__ = ["SGD", "Adam", "Momentum", "Optimizer", "Updates", "state_like"]
+
 
 class Updates(Mapping[Node, Node]):
     """One step of an optimizer as a graph: a mapping from parameter or state to its next value.
@@ -323,3 +325,7 @@ def _number(name: str, value: object, below: float = math.inf) -> float:
         limit = "a finite number of 0 or more" if below == math.inf else f"a number from 0 to below {below:g}"
         raise OptionError(f"an optimizer needs {limit} as {name}; got {value!r}.")
     return float(value)  # type: ignore[arg-type]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -328,3 +328,7 @@ def _fits(what: str, node: Node, shape: tuple[Dim, ...], dtype: str) -> Node:
             nodes=(node,),
         )
     return node if node.dtype == dtype else cast(node, dtype)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

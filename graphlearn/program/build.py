@@ -150,13 +150,14 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
     if batching.together:
         body, blocks = put_together(body, first_update, worth=WORTH if tiles is None else 0)
     steps = [*gathers, *body, *delayed]
-    names = _sections(steps, len(gathers) + first_update, forward)
+    updates = set(steps[len(gathers) + first_update :])
+    names = _sections(steps, updates, forward)
     if tiles is not None:
-        tiled = _with_tile(steps, names, step.axis, tiles)
+        tiled = _with_tile(steps, updates, step.axis, tiles)
         if isinstance(tiled, str):
             without = build_training(step, precision, replace(batching, tiles=None))
             return replace(without, remarks=(f"rows are not taken in tiles: {tiled}", *without.remarks))
-        steps, names = tiled
+        steps, names = tiled, _sections(tiled, updates, forward)
     return Program(
         steps=tuple(steps),
         sections=tuple(names),
@@ -175,15 +176,13 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
 
 
 def _with_tile(
-    steps: Sequence[Step], sections: Sequence[str], axis: str, tiles: Callable[[Tile], str]
-) -> tuple[list[Step], list[str]] | str:
-    """The steps with those over rows as one tile, and their sections; or why not."""
-    section = dict(zip(steps, sections, strict=True))
-    arranged = gather_tile(steps, axis, {step for step in steps if section[step] == "update"})
+    steps: Sequence[Step], updates: Collection[Step], axis: str, tiles: Callable[[Tile], str]
+) -> list[Step] | str:
+    """The steps with those over rows as one tile; or why not."""
+    arranged = gather_tile(steps, axis, updates)
     if isinstance(arranged, str):
         return arranged
-    obstacle = tiles(next(step for step in arranged if isinstance(step, Tile)))
-    return obstacle or (arranged, [section.get(step, "rows") for step in arranged])
+    return tiles(next(step for step in arranged if isinstance(step, Tile))) or arranged
 
 
 def _capacity(step: TrainingStep, batching: Batching) -> dict[str, int]:
@@ -201,11 +200,13 @@ def _nonempty(order: Sequence[Node]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(d for d in dims if isinstance(d, str)))
 
 
-def _sections(steps: Sequence[Step], first_update: int, forward: Collection[Node]) -> list[str]:
+def _sections(steps: Sequence[Step], updates: Collection[Step], forward: Collection[Node]) -> list[str]:
     names = []
-    for number, step in enumerate(steps):
-        if number >= first_update:
+    for step in steps:
+        if step in updates:
             names.append("update")
+        elif isinstance(step, Tile):
+            names.append("rows")
         else:
             names.append("forward" if all(n in forward for n in step.nodes) else "backward")
     return names

@@ -7,6 +7,7 @@ tile in registers; only sums over the batch leave the tile.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from graphlearn.program.counts import Count, count
 from graphlearn.program.steps import (
@@ -18,12 +19,14 @@ from graphlearn.program.steps import (
     Load,
     MatMul,
     Matrix,
+    Reduce,
     Routine,
     RowPass,
     Step,
+    Store,
     Tile,
 )
-from graphlearn.program.uses import reads_of, writes_of
+from graphlearn.program.uses import operands_first, reads_of, writes_of
 from graphlearn.types import Dim
 
 
@@ -46,7 +49,7 @@ def gather_tile(steps: Sequence[Step], axis: str, updates: Collection[Step]) -> 
         return obstacle
     before, after = list[Step](), list[Step]()
     late = {b for step in inside for b in writes_of(step) if axis not in b.shape}
-    for step in steps:
+    for step in (part for whole in steps for part in ([whole] if whole in updates else _apart(whole, axis, late))):
         if _has_axis(step, axis):
             if any(b in late for b in reads_of(step)):
                 return "a row needs a sum over all rows"
@@ -56,6 +59,33 @@ def gather_tile(steps: Sequence[Step], axis: str, updates: Collection[Step]) -> 
             after.append(step)
             late.update(writes_of(step))
     return [*before, Tile(axis, tuple(inside)), *after]
+
+
+def _apart(step: Step, axis: str, late: Collection[Buffer]) -> list[Step]:
+    """A loop without rows as two, what needs no sum over rows and what does: a row may need the first alone."""
+    if not isinstance(step, FusedLoop) or _has_axis(step, axis):
+        return [step]
+    needing = {v for v in step.body if isinstance(v, Load) and v.buffer in late}
+    results: list[Store | Reduce] = [*step.stores, *step.reductions]
+    bound = {r.buffer for r in results if not needing.isdisjoint(operands_first([r.value]))}
+    if len(bound) in (0, len({r.buffer for r in results})):
+        return [step]
+    return [_part(step, {r.buffer for r in results} - bound), _part(step, bound)]
+
+
+def _part(step: FusedLoop, buffers: Collection[Buffer]) -> FusedLoop:
+    """The same loop for some of its results."""
+    stores = tuple(s for s in step.stores if s.buffer in buffers)
+    reductions = tuple(r for r in step.reductions if r.buffer in buffers)
+    needed = set(operands_first([*(s.value for s in stores), *(r.value for r in reductions)]))
+    others = {b.node for b in writes_of(step) if b not in buffers}
+    return replace(
+        step,
+        body=tuple(v for v in step.body if v in needed),
+        stores=stores,
+        reductions=reductions,
+        nodes=tuple(node for node in step.nodes if node not in others),
+    )
 
 
 def row_obstacle(steps: Sequence[Step], axis: str) -> str:

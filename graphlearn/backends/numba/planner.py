@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from graphlearn.backends import rows
@@ -70,7 +71,7 @@ def _in_file(tile: Tile) -> str:
 
 
 def _batching(request: Request) -> Batching:
-    tiles = _in_file if request.in_file else objection
+    tiles = _in_file if request.in_file else partial(objection, precision=request.precision)
     return Batching(
         request.rows,
         request.full,

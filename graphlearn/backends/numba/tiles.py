@@ -15,6 +15,7 @@ from graphlearn.backends.numba.units import plan_units
 from graphlearn.backends.source import Source
 from graphlearn.program.counts import ONE, Count, count
 from graphlearn.program.steps import (
+    ITEM_SIZE,
     Buffer,
     Compute,
     FusedLoop,
@@ -39,8 +40,13 @@ _READ = 4  # entries of a row that are read at once
 _DATA = ("float32", "float64", "int64")
 
 
-def objection(tile: Tile) -> str:
-    """Why a tile is not written on lanes; empty where it is."""
+def objection(tile: Tile, precision: str) -> str:
+    """Why a tile is not written on lanes; empty where it is.
+
+    Args:
+        tile: the steps.
+        precision: the dtype by which lanes are counted; as many of a wider one are more than a cache line.
+    """
     if operations(tile) > _MOST:
         return f"a row takes {operations(tile)} operations, and {_MOST} are the most that are written out"
     for step in tile.steps:
@@ -52,7 +58,8 @@ def objection(tile: Tile) -> str:
             return f"there are no lanes of {buffer.dtype} in memory"
         if tile.axis not in buffer.shape and buffer.dtype not in rows.SUFFIX and buffer in tile_sums(tile):
             return f"a sum of {buffer.dtype} over rows has no code for lanes"
-    return ""
+    wide = [b.dtype for b in tile_sums(tile) if ITEM_SIZE[b.dtype] > ITEM_SIZE[precision]]
+    return f"a sum of {wide[0]} over rows has no code for lanes of {precision}" if wide else ""
 
 
 def tile_sums(tile: Tile) -> list[Buffer]:

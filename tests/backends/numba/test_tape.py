@@ -13,8 +13,6 @@ from graphlearn.backends.numba.functions import NumbaFunction
 from graphlearn.backends.numba.tape import LEAST, Tape, TapeFunction, instructions, loop_source, record_tape
 from graphlearn.backends.rows import BOOLEAN, FLOAT
 from graphlearn.graph.traverse import leaves
-from graphlearn.types import ArrayType
-from tests.laws.operands import ELEMENTWISE, arity, is_condition, make_case
 
 
 def chain(length, x):
@@ -40,21 +38,6 @@ def tangle(length, seed=0):
     for node in pool[-20:]:
         total = total + gl.sin(node)
     return total
-
-
-@pytest.mark.parametrize("precision", ["float64", "float32"])
-@pytest.mark.parametrize("name", sorted(ELEMENTWISE))
-def test_every_elementwise_operation_is_an_instruction(monkeypatch, name, precision):
-    monkeypatch.setattr(tape, "LEAST", 0)
-    op = ELEMENTWISE[name]
-    kinds = [ArrayType((), "bool" if is_condition(op, k) else "float64") for k in range(arity(op))]
-    case = make_case(op, kinds, {})
-    function = gl.compile(case.node, precision=precision)
-    assert isinstance(function._compiled, TapeFunction)
-    expected = gl.compile(case.node, backend="numpy", precision=precision)(case.at)
-    found = function(case.at)
-    assert found.dtype == expected.dtype
-    np.testing.assert_allclose(found, expected, rtol=1e-13 if precision == "float64" else 4e-6)
 
 
 def test_every_row_is_an_instruction():
