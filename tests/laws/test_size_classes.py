@@ -21,7 +21,8 @@ from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import leaves, topological
 from graphlearn.program.program import Program
 from graphlearn.program.routines import ROUTINES
-from graphlearn.program.steps import Compute, FusedLoop, Load, MatMul, Tile, Value, reads_of
+from graphlearn.program.steps import Compute, FusedLoop, Load, MatMul, Tile, Value
+from graphlearn.program.uses import reads_of
 from tests.backends.cuda.networks import Task
 from tests.backends.numba.test_training import TOLERANCE, shuffled
 from tests.laws.operands import ALL_OPS, ELEMENTWISE, Case
