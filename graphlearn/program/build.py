@@ -37,13 +37,16 @@ from graphlearn.program.training import TrainingStep
 from graphlearn.types import ArrayType, Shape
 
 
-def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -> Program:
+def build_function(
+    outputs: Sequence[Node], leaves: Sequence[Node], precision: str, blocking: Blocking | None = None
+) -> Program:
     """The program that computes outputs from leaves; free axes have their length at the call.
 
     Args:
         outputs: nodes.
         leaves: inputs, parameters and states in the order in which they are given.
         precision: what every float64 becomes.
+        blocking: which products are computed block by block; None: none is.
     """
     graph = expand(outputs, precision, {})
     roots = [_root(node, k) for k, node in enumerate(graph.roots)]
@@ -55,6 +58,9 @@ def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: s
     order = topological(roots)
     plan = schedule(order, dict.fromkeys(roots, 0), frozenset(order))
     steps = [step for _, step in fuse(plan, table.of, table.room)]
+    remarks: tuple[str, ...] = ()
+    if blocking:
+        steps, _, remarks = block_products(steps, len(steps), blocking, table.room)
     return Program(
         steps=tuple(steps),
         sections=("forward",) * len(steps),
@@ -68,6 +74,7 @@ def build_function(outputs: Sequence[Node], leaves: Sequence[Node], precision: s
         names=table.names,
         origin=graph.origin,
         nonempty=_nonempty(order),
+        remarks=remarks,
     )
 
 

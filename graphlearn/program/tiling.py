@@ -6,7 +6,8 @@ tile in registers; only sums over the batch leave the tile.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from graphlearn.program.counts import Count, count
 from graphlearn.program.steps import (
@@ -65,7 +66,7 @@ def row_obstacle(steps: Sequence[Step], axis: str) -> str:
         steps: of its program.
         axis: the axis of the rows.
     """
-    for step in steps:
+    for step in _apart(steps):
         if isinstance(step, FusedLoop) and any(isinstance(v, Length) and v.axis == axis for v in step.body):
             return "the number of rows is part of the result"
         if not _has_axis(step, axis):
@@ -74,6 +75,16 @@ def row_obstacle(steps: Sequence[Step], axis: str) -> str:
         if obstacle or any(axis not in b.shape for b in writes_of(step)):
             return obstacle or f"{step.nodes[0].op.name} joins the rows"
     return ""
+
+
+def _apart(steps: Sequence[Step]) -> Iterator[Step]:
+    """The same with products and what is joined to them one after the other, as they were before."""
+    for step in steps:
+        if isinstance(step, MatMul) and step.blocks:
+            yield replace(step, blocks=None)
+            yield from [step.then] if step.then else []
+        else:
+            yield step
 
 
 def _has_axis(step: Step, axis: str) -> bool:

@@ -23,26 +23,36 @@ from graphlearn.types import Dim, Shape
 _SPEED = {1: 0.86, 2: 1.0, 3: 1.0}
 _MOST = 16  # products of a program, so that compiling stays at about a second: each costs 20 to 50 ms
 _INNER = 2048  # terms up to which a stripe of columns stays in the second cache
+_GUESS = 32  # rows where their number is known only when it runs
 _LEAST = 512  # multiplications from which a block beats plain loops
 _TALL = 64  # rows from which copying a stripe of columns costs less than reading it in steps does
+_COPIED = 32  # the same where code for both is there
 _STRIPE = 126, 128  # rows that are copied at a time, for blocks of 6 and of 8
 _FAR = 4096  # bytes from one row to the next from which neighbours share no page
+_PANEL = 1 << 20  # bytes of the left operand that stay in the second cache from stripe to stripe
+_LONG = 512  # rows of it from which doing without panels costs less than a loop of its own for what follows
+_FEW = 3  # rows up to which more columns at a time are faster than more rows
+_ACROSS = 8  # vectors of them
 
 
-def blocking(precision: str, longest: int) -> Blocking:
+def blocking(precision: str, longest: int | None) -> Blocking:
     """What this module computes.
 
     Args:
         precision: the dtype of its products.
-        longest: the largest length of a free axis.
+        longest: the largest length of a free axis; None: it is not known.
     """
 
+    guess = _GUESS if longest is None else longest
+
     def objection(step: MatMul) -> str:
-        height, width, inner = (longest if isinstance(d, str) else d for d in step.sizes)
+        height, width, inner = (guess if isinstance(d, str) else d for d in step.sizes)
         if step.node.dtype != precision:
             return f"{step.node.dtype}"
         if isinstance(step.sizes[1], str):
             return "how many columns there are is known only when it runs"
+        if isinstance(step.sizes[2], str) and longest is None:
+            return "how many terms there are is known only when it runs"
         if 1 in (height, width, inner):
             return "an operand is a vector"
         if width < lanes_for(precision):
@@ -64,7 +74,12 @@ def blocking(precision: str, longest: int) -> Blocking:
             found["block"] = (shape.height, shape.width)
         return found
 
-    return Blocking(objection, lambda step, then: can_follow(step, then, precision), rooms, _MOST)
+    def joins(step: MatMul, then: FusedLoop) -> bool:
+        if then.reductions and not _Shape(step, precision, longest).sums_rows:
+            return False
+        return can_follow(step, then, precision)
+
+    return Blocking(objection, joins, rooms, _MOST)
 
 
 def _turned(step: MatMul) -> tuple[bool, bool]:
@@ -79,10 +94,10 @@ class _Shape:
     Args:
         step: the product.
         dtype: of its entries.
-        longest: the largest length of a free axis.
+        longest: the largest length of a free axis; None: it is not known.
     """
 
-    def __init__(self, step: MatMul, dtype: str, longest: int) -> None:
+    def __init__(self, step: MatMul, dtype: str, longest: int | None) -> None:
         height, width, inner = step.sizes
         self.lanes = lanes_for(dtype)
         self.height = 8 if vector_registers() >= 32 else 6
@@ -91,10 +106,30 @@ class _Shape:
         self.stripe = _STRIPE[self.height == 8]
         self.left_turned, self.left = layout(step.a, (height, inner))
         self.right_turned, self.right = layout(step.b, (inner, width))
-        tall = (longest if isinstance(height, str) else height) >= _TALL
-        self.copies_right = bool(self.right_turned) or tall
+        rows = longest if isinstance(height, str) else height
+        tall = rows is None or rows >= _TALL
+        beside = not self.right_turned and self.right.is_literal and self.right.factor == self.width
+        self.copies_right = bool(self.right_turned) or (tall and not beside)
+        self.asks = rows is None and self.copies_right and not self.right_turned  # at the call, whether copying pays
         far = self.left.is_literal and self.left.factor * ITEM_SIZE[dtype] >= _FAR
         self.copies_left = bool(self.left_turned) and far and tall
+        self.panel = 0 if rows is not None and rows < _TALL else self._panel(inner, dtype)
+        self.at_once = not self.copies_left and (not self.panel or (rows is not None and rows <= self.panel))
+        # Sums over rows stay in registers from the first row to the last, so that there can be no panels.
+        self.sums_rows = self.at_once or (not self.copies_left and self.panel >= _LONG)
+        self.across = self._across(width) if rows is None and not self.right_turned and not self.left_turned else 0
+
+    def _panel(self, inner: Dim, dtype: str) -> int:
+        """Rows of the left operand that stay in the cache; 0 where it lies transposed or its rows have any length."""
+        if self.left_turned or isinstance(inner, str):
+            return 0
+        return max(_PANEL // (inner * ITEM_SIZE[dtype]), _TALL) // self.height * self.height
+
+    def _across(self, width: Dim) -> int:
+        """Vectors of a single row that are computed at a time; 0 where a block has as many."""
+        whole = int(width) // self.lanes
+        fitting = [v for v in range(2 * self.vectors, min(_ACROSS, self.height * self.vectors // 2) + 1, self.vectors) if v <= whole]
+        return min(fitting, key=lambda v: (-(-whole // v) * v, -v), default=0)
 
 
 def _vectors_for(width: Dim, lanes: int) -> int:
@@ -128,7 +163,7 @@ class _Writer:
     def __init__(self, source: Source, step: MatMul) -> None:
         self._source = source
         self._step = step
-        self._shape = _Shape(step, step.node.dtype, max(source.program.capacity.values(), default=0))
+        self._shape = _Shape(step, step.node.dtype, max(source.program.capacity.values(), default=None))
         self._kind = lanes_of(step.node.dtype, self._shape.lanes)
         self._a, self._b = (_at(*start(source, m, [])) for m in (step.a, step.b))
         self._out = _at(*start(source, step.out, [])) if step.then is None else ("", "")
@@ -138,20 +173,34 @@ class _Writer:
         rooms = step.blocks.rooms if step.blocks else {}
         self._rooms = {name: _at(*source.place(buffer)) for name, buffer in rooms.items()}
         self._scale = "" if step.into is None else number(source, step.into.scale)
+        self._sums_rows = step.then is not None and bool(step.then.reductions)
+        self._across = 0 if self._sums_rows else self._shape.across
         self._follower = None if step.then is None else self._followed()
 
     def write(self) -> None:
-        """Write it: all rows at once, or a few copied rows at a time."""
+        """Write it: all rows at once, or some at a time, which stay in the cache."""
         source, height = self._source, self._source.length(self._step.sizes[0])
         if self._follower:
             self._follower.begin()
-        if not self._shape.copies_left:
+        if not self._across:
+            self._panels(height)
+            return
+        with source.block(f"if {height} <= {_FEW}:"):
+            self._few_rows(height)
+        with source.block(f"if {height} > {_FEW}:"):
+            self._panels(height)
+
+    def _panels(self, height: str) -> None:
+        source, shape = self._source, self._shape
+        if shape.at_once or self._sums_rows:
             self._stripes(height)
             return
+        rows = shape.stripe if shape.copies_left else shape.panel
         self._first, end = source.stable("first"), source.stable("end")
-        with source.block(f"for {self._first} in range(0, {height}, {self._shape.stripe}):"):
-            source.line(f"{end} = min({self._first} + {self._shape.stripe}, {height})")
-            self._copy_left(end)
+        with source.block(f"for {self._first} in range(0, {height}, {rows}):"):
+            source.line(f"{end} = min({self._first} + {rows}, {height})")
+            if shape.copies_left:
+                self._copy_left(end)
             self._stripes(end)
 
     def _followed(self) -> Follower:
@@ -189,13 +238,26 @@ class _Writer:
         return moved
 
     def _stripe(self, stripe: _Stripe, end: str) -> None:
-        if self._shape.copies_right:
+        if self._shape.asks:
+            self._ask(stripe)
+        elif self._shape.copies_right:
             self._copy_right(stripe)
         if self._follower:
             self._follower.begin_stripe(stripe.column, stripe.vectors, stripe.last)
         self._rows(stripe, end)
         if self._follower:
             self._follower.end_stripe()
+
+    def _ask(self, stripe: _Stripe) -> None:
+        """Copy the columns where there are many rows; under a name stands where they are read."""
+        source, (b, b_at), (room, at) = self._source, self._b, self._rooms["right"]
+        tall, *names = (source.stable(n) for n in ("tall", "right", "right_at", "right_step"))
+        source.line(f"{tall} = {source.length(self._step.sizes[0])} >= {_COPIED}")
+        with source.block(f"if {tall}:"):
+            self._copy_right(stripe)
+        places = (room, b), (f"{at}0", f"{b_at}{stripe.column}"), (self._shape.width, self._ldb)
+        for name, (copied, given) in zip(names, places, strict=True):
+            source.line(f"{name} = {copied} if {tall} else {given}")
 
     def _copy_right(self, stripe: _Stripe) -> None:
         source, (room, at), whole = self._source, self._rooms["right"], self._shape.width
@@ -261,12 +323,15 @@ class _Writer:
     def _rows(self, stripe: _Stripe, end: str) -> None:
         source, high, height = self._source, self._shape.height, self._step.sizes[0]
         known = isinstance(height, int) and height >= high
-        again = not self._scale and not (self._step.then and self._step.then.reductions) and self._first == "0"
+        again = not (self._scale or self._sums_rows or self._shape.copies_left)
         if isinstance(height, int) and known and (height % high == 0 or again):
             with source.block(f"for {self._line} in range({self._first}, {end}, {high}):"):
                 line = self._within(self._line, height, high)
                 self._block(stripe, line, high)
                 self._follow(line, str(high))
+            return
+        if again and not known and not isinstance(height, int):
+            self._moved_rows(stripe, end, source.length(height))
             return
         number = source.stable("number")
         with source.block(f"for {self._line} in range({self._first}, {end}, {high}):"):
@@ -281,6 +346,25 @@ class _Writer:
                     self._short_block(stripe, number)
             self._follow(self._line, number)
 
+    def _moved_rows(self, stripe: _Stripe, end: str, height: str) -> None:
+        """Any number of rows: a last block begins earlier, and computes some again; so does one of four rows."""
+        source, high = self._source, self._shape.height
+        number, line, lower, row = (source.stable(n) for n in ("number", "line_within", "lower", "row_of_product"))
+        source.line(f"{number} = min({high}, {height})")
+        with source.block(f"for {self._line} in range({self._first}, {end}, {high}):"):
+            source.line(f"{line} = max(min({self._line}, {end} - {high}), 0)")
+            with source.block(f"if {number} == {high}:"):
+                self._block(stripe, line, high)
+            with source.block(f"if 4 <= {number} and {number} < {high}:"):
+                self._block(stripe, line, 4)
+            with source.block(f"if 4 < {number} and {number} < {high}:"):
+                source.line(f"{lower} = {number} - 4")
+                self._block(stripe, lower, 4, lower)
+            if not self._across:
+                with source.block(f"if {number} < 4:"), source.block(f"for {lower} in range({number}):"):
+                    self._block(stripe, lower, 1, lower)
+            self._follow(line, number)
+
     def _short_block(self, stripe: _Stripe, number: str) -> None:
         """Fewer rows than a block has: four together, the others one by one."""
         source = self._source
@@ -293,6 +377,47 @@ class _Writer:
         with source.block(f"for {lower} in range({done}, {number}):"):
             source.line(f"{row} = {self._line} + {lower}")
             self._block(stripe, row, 1, lower)
+
+    def _few_rows(self, height: str) -> None:
+        """One row or two at a time, and more columns."""
+        source, shape, width = self._source, self._shape, int(self._step.sizes[1])
+        across, parts = shape.across * shape.lanes, shape.across // shape.vectors
+        number, lower, part = (source.stable(n) for n in ("number", "lower", "part"))
+        source.line(f"{number} = min(2, {height})")
+        with (
+            source.block(f"for {self._column} in range(0, {width}, {across}):"),
+            source.block(f"for {self._line} in range(0, {height}, 2):"),
+        ):
+            column, line = self._within(self._column, width, across), source.stable("line_within")
+            source.line(f"{line} = max(min({self._line}, {height} - 2), 0)")
+            for rows in (1, 2):
+                with source.block(f"if {number} == {rows}:"):
+                    self._wide_block(column, line, rows)
+            if not self._follower:
+                return
+            here = source.stable("column_of_part")
+            with (
+                source.block(f"for {lower} in range({number}):"),
+                source.block(f"for {part} in range({parts}):"),
+            ):
+                row, inner = source.stable("outer"), source.stable("inner")
+                source.line(f"{row} = {line} + {lower}")
+                source.line(f"{inner} = {lower}*{parts} + {part}")
+                source.line(f"{here} = {column} + {part}*{shape.width}")
+                self._follower.begin_stripe(here, shape.vectors, shape.lanes)
+                self._follower.follow_row(row, inner)
+
+    def _wide_block(self, column: str, line: str, rows: int) -> None:
+        source, width, across = self._source, self._step.sizes[1], self._shape.across * self._shape.lanes
+        right = f"{self._b[0]}, {self._b[1]}{column}, {self._ldb}"
+        if self._follower:
+            room, at = self._rooms["block"]
+            target = f"{room}, {at}0, {across}"
+        else:
+            out, at = self._out
+            target = f"{out}, {at}{line}*{width} + {column}, {width}"
+        verb, terms = f"sums_{self._kind}_{rows}_{self._shape.across}", source.length(self._step.sizes[2])
+        source.line(f"{verb}({terms}, {self._left(line, rows)}, {right}, {target})")
 
     def _follow(self, line: str, number: str) -> None:
         if self._follower:
@@ -318,7 +443,9 @@ class _Writer:
             width = source.size(count(self._step.sizes[1:2]))
             target = f"{out}, {at}{line}*{width} + {stripe.column}, {width}"
         right = f"{self._b[0]}, {self._b[1]}{stripe.column}, {self._ldb}"
-        if self._shape.copies_right:
+        if self._shape.asks:
+            right = ", ".join(source.stable(n) for n in ("right", "right_at", "right_step"))
+        elif self._shape.copies_right:
             right = f"{self._rooms['right'][0]}, {self._rooms['right'][1]}0, {whole}"
         scale = f", {self._scale}" if self._scale else ""
         terms = source.length(self._step.sizes[2])
