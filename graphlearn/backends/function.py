@@ -163,9 +163,7 @@ class Function:
                 "save_source needs a function with code of its own; this one is a tape, or by another backend than "
                 '"numba". Compile a smaller graph, with backend="numba".'
             )
-        written: pathlib.Path = load_saver().save_calls(
-            path, saved(binding.arrays, binding.sizes, self._notes())
-        )
+        written: pathlib.Path = load_saver().save_calls(path, saved(binding.arrays, binding.sizes, self._notes()))
         return written
 
     def __repr__(self) -> str:

@@ -33,6 +33,7 @@ _PANEL = 1 << 20  # bytes of the left operand that stay in the second cache from
 _LONG = 512  # rows of it from which doing without panels costs less than a loop of its own for what follows
 _FEW = 3  # rows up to which more columns at a time are faster than more rows
 _ACROSS = 8  # vectors of them
+_BRIEF = 8  # values of what follows a product up to which it is written twice
 
 
 def blocking(precision: str, longest: int | None) -> Blocking:
@@ -79,7 +80,7 @@ def blocking(precision: str, longest: int | None) -> Blocking:
             return False
         return can_follow(step, then, precision)
 
-    return Blocking(objection, joins, rooms, _MOST)
+    return Blocking(objection, joins, rooms, _MOST if longest is not None else _MOST // 2)
 
 
 def _turned(step: MatMul) -> tuple[bool, bool]:
@@ -128,7 +129,11 @@ class _Shape:
     def _across(self, width: Dim) -> int:
         """Vectors of a single row that are computed at a time; 0 where a block has as many."""
         whole = int(width) // self.lanes
-        fitting = [v for v in range(2 * self.vectors, min(_ACROSS, self.height * self.vectors // 2) + 1, self.vectors) if v <= whole]
+        fitting = [
+            v
+            for v in range(2 * self.vectors, min(_ACROSS, self.height * self.vectors // 2) + 1, self.vectors)
+            if v <= whole
+        ]
         return min(fitting, key=lambda v: (-(-whole // v) * v, -v), default=0)
 
 
@@ -154,19 +159,25 @@ class _Stripe:
     last: int
 
 
-def write_blocks(source: Source, step: MatMul) -> None:
-    """Write the product, and what becomes of it at once."""
-    _Writer(source, step).write()
+def write_blocks(source: Source, step: MatMul, indices: list[str]) -> None:
+    """Write the product, and what becomes of it at once.
+
+    Args:
+        source: where.
+        step: the product.
+        indices: of the matrix, along each batch axis.
+    """
+    _Writer(source, step, indices).write()
 
 
 class _Writer:
-    def __init__(self, source: Source, step: MatMul) -> None:
+    def __init__(self, source: Source, step: MatMul, indices: list[str]) -> None:
         self._source = source
         self._step = step
         self._shape = _Shape(step, step.node.dtype, max(source.program.capacity.values(), default=None))
         self._kind = lanes_of(step.node.dtype, self._shape.lanes)
-        self._a, self._b = (_at(*start(source, m, [])) for m in (step.a, step.b))
-        self._out = _at(*start(source, step.out, [])) if step.then is None else ("", "")
+        self._a, self._b = (_at(*start(source, m, indices)) for m in (step.a, step.b))
+        self._out = _at(*start(source, step.out, indices)) if step.then is None else ("", "")
         self._lda, self._ldb = source.size(self._shape.left), source.size(self._shape.right)
         self._column, self._line, self._term = (source.stable(n) for n in ("column", "line", "term"))
         self._first = "0"  # of the rows that are copied
@@ -174,7 +185,9 @@ class _Writer:
         self._rooms = {name: _at(*source.place(buffer)) for name, buffer in rooms.items()}
         self._scale = "" if step.into is None else number(source, step.into.scale)
         self._sums_rows = step.then is not None and bool(step.then.reductions)
-        self._across = 0 if self._sums_rows else self._shape.across
+        # Few rows have a text of their own: not where what follows is long, since it would cost time to compile.
+        brief = step.then is None or (not self._sums_rows and len(step.then.body) <= _BRIEF)
+        self._across = self._shape.across if brief else 0
         self._follower = None if step.then is None else self._followed()
 
     def write(self) -> None:

@@ -59,9 +59,7 @@ class NumbaFunction:
         program = self._plan()
         self.program = remarked(replace(program, remarks=(*remarks, *program.remarks)), speed, self._cores)
         self._emitted = emit_function(self.program)
-        self._run = compile_native(
-            self._emitted.source, self._emitted.entry, self._emitted.signature, fast=speed.fast
-        )
+        self._run = compile_native(self._emitted.source, self._emitted.entry, self._emitted.signature, fast=speed.fast)
         self._options = {"fast": speed.fast}
         self._constants = [stored(b) for b in self.program.constants]
 
@@ -76,7 +74,7 @@ class NumbaFunction:
     @functools.cached_property
     def _single(self) -> NumbaFunction:
         """The same for calls that get one thread."""
-        return NumbaFunction(*self._asked, replace(self._speed, threads=1), self._remarks)
+        return NumbaFunction(*self._asked, self._speed._replace(threads=1), self._remarks)
 
     @property
     def source(self) -> str:
