@@ -11,7 +11,7 @@ import numpy as np
 from graphlearn.backends import rows
 from graphlearn.backends.forms import Call
 from graphlearn.backends.native import aligned_empty, compile_native
-from graphlearn.backends.numba.blocks import blocking
+from graphlearn.backends.numba.cuts import blocking
 from graphlearn.backends.numba.emit import Emitted, emit_function
 from graphlearn.backends.numba.threads import remarked, threads_for
 from graphlearn.backends.registry import PLAIN, Speed, available
@@ -24,7 +24,7 @@ from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.steps import Buffer, MatMul, arena_of
 
-_SCALAR = """# The function one number at a time, its large matrix products by a library; below it what runs: the same on lanes.
+_SCALAR = """# The function one number at a time, large products by a library; below it what runs: the same on lanes.
 
 """
 _LANED = """# What runs: where names end in x4, x8 or x16, each operation works on so many columns of a matrix at once.

@@ -9,7 +9,7 @@ from typing import Any
 from graphlearn.backends import rows
 from graphlearn.backends.forms import Form
 from graphlearn.backends.native import NativeFunction, compile_native
-from graphlearn.backends.numba.blocks import blocking
+from graphlearn.backends.numba.cuts import blocking
 from graphlearn.backends.numba.emit import Batches, Emitted, emit_training, is_laned
 from graphlearn.backends.numba.functions import NumbaFunction, stored
 from graphlearn.backends.numba.identity import Request

@@ -12,7 +12,7 @@ import pytest
 
 import graphlearn as gl
 from graphlearn.backends.native import lanes_for
-from graphlearn.backends.numba import blocks, functions
+from graphlearn.backends.numba import cuts, functions
 from graphlearn.program.steps import MatMul
 
 BOUND = {"float32": 2e-5, "float64": 1e-13}
@@ -70,7 +70,7 @@ def test_long_and_short_loops_follow_a_product(activation):
 
 @pytest.mark.parametrize("rows", [3, 60, 127, 128, 129, 300])
 def test_rows_in_panels(rows, monkeypatch):
-    monkeypatch.setattr(blocks, "_PANEL", 1)  # 64 rows, or 60
+    monkeypatch.setattr(cuts, "_PANEL", 1)  # 64 rows, or 60
     f, y, values = layer(30, 50, gl.relu, "float32")
     assert "in range(0, n_n, 6" in f.source
     x = normal((rows, 30), "float32")
@@ -79,7 +79,7 @@ def test_rows_in_panels(rows, monkeypatch):
 
 @pytest.mark.parametrize("panel", [1, 1 << 20])
 def test_gradients_with_sums_over_the_rows(panel, monkeypatch):
-    monkeypatch.setattr(blocks, "_PANEL", panel)
+    monkeypatch.setattr(cuts, "_PANEL", panel)
     x, t = gl.input("x", ("n", 40)), gl.input("t", ("n", 20))
     w, v = (gl.parameter(name, value=normal(s, "float64")) for name, s in (("w", (40, 50)), ("v", (50, 20))))
     b = gl.parameter("b", value=np.ones(50))
