@@ -73,3 +73,8 @@ class Call:
     arenas: Mapping[str, tuple[str, int]]
     options: Mapping[str, bool]
     threads: int
+
+    def text(self) -> str:
+        """What the saved file says of it."""
+        parts = {k: getattr(self, k) for k in ("parameters", "arguments", "arenas", "options", "threads")}
+        return "\n".join(["{", *(f"    {key!r}: {value!r}," for key, value in parts.items()), "}"])

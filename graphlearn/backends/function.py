@@ -14,7 +14,7 @@ from graphlearn.graph.options import check_mapping, check_sequence
 from graphlearn.graph.origin import derivatives_among
 from graphlearn.graph.traverse import formed_as, leaves_in, require_nodes, symbols_in, topological
 from graphlearn.ops.places import gathers
-from graphlearn.program.narration import narrate_function
+from graphlearn.program.narration import Notes, narrate_function
 
 if TYPE_CHECKING:
     import pathlib
@@ -95,9 +95,13 @@ class Function:
         """The generated source. Where it computes derivatives, its comments name the steps of `gl.derive`."""
         if self._source is None:
             explain = getattr(self._compiled, "explain", None)  # a tape and the reference have nothing to explain
-            notes = narrate_function(self._roots, self._updates) if self._derived and explain is not None else {}
+            notes = self._notes() if explain is not None else {}
             self._source = str(explain(notes)) if notes and explain is not None else self._compiled.source
         return self._source
+
+    def _notes(self) -> Notes:
+        """What the comments say of the nodes."""
+        return narrate_function(self._roots, self._updates) if self._derived else {}
 
     @property
     def program(self) -> Any:
@@ -153,13 +157,13 @@ class Function:
                 backend than ``"numba"``, or a tape.
         """
         binding = self._bind(values, named)
-        saved = getattr(self._compiled, "saved_call", None)
+        saved = getattr(self._compiled, "saved_calls", None)
         if saved is None:
             raise OptionError(
                 "save_source needs a function with code of its own; this one is a tape, or by another backend than "
                 '"numba". Compile a smaller graph, with backend="numba".'
             )
-        written: pathlib.Path = load_saver().save_call(path, saved(binding.arrays, binding.sizes, self.source))
+        written: pathlib.Path = load_saver().save_calls(path, saved(binding.arrays, binding.sizes, self._notes()))
         return written
 
     def __repr__(self) -> str:

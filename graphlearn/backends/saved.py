@@ -6,7 +6,7 @@ import inspect
 import os
 import pathlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,7 @@ _CALL_HEAD = '''"""A function, saved by graphlearn: the code that it generated, 
 
     python {name}            compiles `{entry}` (graphlearn must be installed) and calls it: the same bits,
                              where matrix products have as many threads as they had ({threads})
-    python {name} --plain    runs it in Python: needs NumPy alone; sums are added up in another order
+    python {name} --plain    runs `{plain}` in Python: needs NumPy alone; sums are added up in another order
 
 Both print the outputs and write them to a file; --out FILE says which.
 """
@@ -116,17 +116,18 @@ def main():
     parser.add_argument("--plain", action="store_true", help="run in Python, without graphlearn and its compiler")
     parser.add_argument("--out", default=str(pathlib.Path(__file__).with_suffix(".values.npz")), help="where they go")
     options = parser.parse_args()
-    function, zeros = {entry}, np.zeros
+    function, zeros, call = {plain}, np.zeros, CALLS["{plain}"]
     if not options.plain:
         from graphlearn.backends.native import Signature, aligned_zeros, compile_native
 
-        text, signature = inspect.getsource({entry}), Signature(PARAMETERS)
-        compiled, zeros = compile_native(text, "{entry}", signature, **OPTIONS), aligned_zeros
-        function = functools.partial(compiled, threads=THREADS)
+        call = CALLS["{entry}"]
+        text, signature = inspect.getsource({entry}), Signature(call["parameters"])
+        compiled, zeros = compile_native(text, "{entry}", signature, **call["options"]), aligned_zeros
+        function = functools.partial(compiled, threads=call["threads"])
     outputs = {{name: np.empty(shape, dtype) for name, (dtype, shape) in OUTPUTS.items()}}
-    known = {{**START, **outputs, **{{name: zeros(length, dtype) for name, (dtype, length) in ARENAS.items()}}}}
+    known = {{**START, **outputs, **{{name: zeros(length, dtype) for name, (dtype, length) in call["arenas"].items()}}}}
     with np.errstate(all="ignore"):
-        function(*[known[each].reshape(-1) if isinstance(each, str) else each for each in ARGUMENTS])
+        function(*[known[each].reshape(-1) if isinstance(each, str) else each for each in call["arguments"]])
     for name, value in outputs.items():
         print(f"{{name}} = {{value}}")
     np.savez(options.out, **outputs)
@@ -143,24 +144,29 @@ _LOADED = (
 )
 
 
-def save_call(path: str | pathlib.Path, call: Call) -> pathlib.Path:
-    """Write a function and one call of it as a Python file; arguments and errors as in `save_repetition`."""
+def save_calls(path: str | pathlib.Path, calls: Sequence[Call]) -> pathlib.Path:
+    """Write a function and one call of it as a Python file; errors as in `save_repetition`.
+
+    Args:
+        path: a name that ends with ``.py``.
+        calls: what runs, with its arrays; before it the same for Python alone, where that is another text.
+
+    Returns:
+        The path.
+    """
     target = _python_file(path)
-    start = {f"start: {name}": array for name, array in call.arrays.items()}
-    beside = _put_beside(target, start)
-    facts = {
-        k.upper(): getattr(call, k) for k in ("parameters", "arguments", "outputs", "arenas", "options", "threads")
-    }
-    values = _LOADED[0] + "\n" + _LOADED[1] if beside else _table("START", call.arrays)
+    plain, runs = calls[0], calls[-1]
+    beside = _put_beside(target, {f"start: {name}": array for name, array in runs.arrays.items()})
+    values = "\n".join(_LOADED) if beside else _table("START", runs.arrays)
+    told = "".join(f"    {call.entry!r}: {_indented(call.text())},\n" for call in calls)
     parts = [
-        _CALL_HEAD.format(name=target.name, entry=call.entry, threads=call.threads) + _IMPORTS,
-        *_plain_part(call.source),
-        _rule(f"generated code: {call.entry}"),
-        call.source,
+        _CALL_HEAD.format(name=target.name, entry=runs.entry, plain=plain.entry, threads=runs.threads) + _IMPORTS,
+        *_plain_part(plain.source),
+        *(part for call in calls for part in (_rule(f"generated code: {call.entry}"), call.source)),
         _rule("what it is called with"),
-        "\n".join([values, *(f"{name} = {fact!r}" for name, fact in facts.items())]) + "\n",
+        f"{values}\nOUTPUTS = {dict(runs.outputs)!r}\nCALLS = {{\n{told}}}\n",
         _rule("running it"),
-        _CALL_TAIL.strip("\n").format(entry=call.entry) + "\n",
+        _CALL_TAIL.strip("\n").format(entry=runs.entry, plain=plain.entry) + "\n",
     ]
     write_whole(target, lambda draft: draft.write_text("\n\n".join(parts), encoding="utf-8"))
     return target

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from graphlearn.graph.node import Node
 from graphlearn.program.counts import count, row_major
+from graphlearn.program.merge import as_matrix
 from graphlearn.program.steps import Blocks, Buffer, FusedLoop, Load, MatMul, Step
 from graphlearn.program.uses import reads_of, same_entries
 from graphlearn.types import Shape
@@ -50,20 +51,23 @@ def block_products(
     """
     result = list(steps)
     products = [step for step in steps if isinstance(step, MatMul)]
-    reasons = {step: "several matrices" if step.batch else how.objection(step) for step in products}
-    fitting = sorted((step for step in products if not reasons[step]), key=lambda step: -count(step.sizes).factor)
+    reasons = {step: how.objection(step) for step in products}
+    fitting = sorted(
+        (step for step in products if not reasons[step]), key=lambda step: -count((*step.batch, *step.sizes)).factor
+    )
     reasons |= dict.fromkeys(fitting[how.most :], f"{how.most} larger ones are")
     for product in fitting[: how.most]:
         at = result.index(product)
-        then = None if at >= first_update or product.into else _follower(product, result, first_update)
-        if then is not None and not how.joins(product, then):
+        loop = None if at >= first_update or product.into else _follower(product, result, first_update)
+        then = None if loop is None else as_matrix(loop)
+        if then is not None and not (_fits(then, product) and how.joins(product, then)):
             then = None
         rooms = {name: room_for(product.node, shape) for name, shape in how.rooms(product, then).items()}
         blocked = replace(product, blocks=Blocks(rooms, then))
-        if then is None:
+        if loop is None or then is None:
             result[at] = blocked
         else:
-            result[result.index(then)] = blocked
+            result[result.index(loop)] = blocked
             del result[at]
             first_update -= 1
     return result, first_update, _remark([(step, reason) for step, reason in reasons.items() if reason])
@@ -77,14 +81,18 @@ def _remark(left: Sequence[tuple[MatMul, str]]) -> tuple[str, ...]:
 
 
 def _follower(product: MatMul, steps: Sequence[Step], first_update: int) -> FusedLoop | None:
-    """The loop before the updates that alone reads a product, entry by entry."""
-    out = product.out.buffer
-    users = [(number, step) for number, step in enumerate(steps) if out in reads_of(step)]
+    """The loop before the updates that alone reads a product."""
+    users = [(number, step) for number, step in enumerate(steps) if product.out.buffer in reads_of(step)]
     if len(users) != 1 or users[0][0] >= first_update:
         return None
     loop = users[0][1]
-    axes = product.sizes[:2]
-    if not isinstance(loop, FusedLoop) or loop.axes != axes or (*product.out.strides,) != row_major(axes):
-        return None
+    return loop if isinstance(loop, FusedLoop) else None
+
+
+def _fits(loop: FusedLoop, product: MatMul) -> bool:
+    """Whether a loop reads a product entry by entry."""
+    out, axes = product.out.buffer, product.sizes[:2]
+    if product.batch or loop.axes != axes or (*product.out.strides,) != row_major(axes):
+        return False
     reads = [v for v in loop.body if isinstance(v, Load) and v.buffer is out]
-    return loop if all(not v.offset and same_entries(v.strides, out, axes) for v in reads) else None
+    return all(not v.offset and same_entries(v.strides, out, axes) for v in reads)

@@ -33,6 +33,7 @@ def build_function(
     leaves: Sequence[Node],
     precision: str,
     *,
+    blocking: Blocking | None = None,
     passes: Lanes | None = None,
     in_place: bool = False,
 ) -> Program:
@@ -42,6 +43,7 @@ def build_function(
         outputs: nodes.
         leaves: inputs, parameters and states in the order in which they are given.
         precision: what every float64 becomes.
+        blocking: which products are computed block by block; None: none is.
         passes: how loops over the same rows are written as one pass; None: they are not.
         in_place: whether a loop may write over what it alone still reads.
     """
@@ -55,6 +57,9 @@ def build_function(
     order = topological(roots)
     plan = schedule(order, dict.fromkeys(roots, 0), frozenset(order))
     steps = [step for _, step in fuse(plan, table.of, table.room)]
+    remarks: tuple[str, ...] = ()
+    if blocking:
+        steps, _, remarks = block_products(steps, len(steps), blocking, table.room)
     if passes:
         steps, _ = gather_passes(steps, passes)
     return Program(
@@ -70,6 +75,7 @@ def build_function(
         names=table.names,
         origin=graph.origin,
         nonempty=_nonempty(order),
+        remarks=remarks,
     )
 
 

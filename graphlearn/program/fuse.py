@@ -18,6 +18,7 @@ from graphlearn.program.access import (
     space,
 )
 from graphlearn.program.counts import ZERO, Count, count, row_major
+from graphlearn.program.merge import merged_rows
 from graphlearn.program.routines import ROUTINES, is_routine
 from graphlearn.program.schedule import Schedule
 from graphlearn.program.steps import (
@@ -249,13 +250,15 @@ def _matmul(node: Node, plan: Schedule, buffer_of: Callable[[Node], Buffer]) -> 
     batch = node.shape[: max(a.ndim, b.ndim, 2) - 2] if max(a.ndim, b.ndim) > 2 else ()
     out_shape = (*batch, rows, columns)
     reads = plan.reads[node]
-    return MatMul(
-        _matrix(buffer_of(node), out_shape, row_major(out_shape), batch),
-        _operand(reads[0], a, left, True, batch, buffer_of),
-        _operand(reads[1], b, right, False, batch, buffer_of),
-        (rows, columns, inner),
-        batch,
-        node,
+    return merged_rows(
+        MatMul(
+            _matrix(buffer_of(node), out_shape, row_major(out_shape), batch),
+            _operand(reads[0], a, left, True, batch, buffer_of),
+            _operand(reads[1], b, right, False, batch, buffer_of),
+            (rows, columns, inner),
+            batch,
+            node,
+        )
     )
 
 

@@ -68,10 +68,20 @@ class Program:
     def arena_sizes(self, sizes: Mapping[str, int] | None = None) -> dict[str, int]:
         """Elements of each arena, by dtype, for given lengths of the free axes."""
         lengths = {**self.capacity, **(sizes or {})}
-        totals: dict[str, int] = {}
-        for slot in self.slots:
-            totals[slot.dtype] = totals.get(slot.dtype, 0) + padded(slot.count.value(lengths), slot.dtype)
+        known, free = self._slot_sizes
+        totals = dict(known)
+        for slot in free:
+            totals[slot.dtype] += padded(slot.count.value(lengths), slot.dtype)
         return totals
+
+    @functools.cached_property
+    def _slot_sizes(self) -> tuple[dict[str, int], list[Slot]]:
+        """Elements of known length in each arena, and the slots of other lengths."""
+        totals = dict.fromkeys([slot.dtype for slot in self.slots], 0)
+        for slot in self.slots:
+            if slot.count.is_literal:
+                totals[slot.dtype] += padded(slot.count.factor, slot.dtype)
+        return totals, [slot for slot in self.slots if not slot.count.is_literal]
 
     def describe(self) -> str:
         """What was done to the graph, then buffers, bytes, steps and operations on numbers, as text of 120 columns."""

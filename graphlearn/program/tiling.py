@@ -6,7 +6,7 @@ tile in registers; only sums over the batch leave the tile.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from graphlearn.program.counts import Count, count
@@ -96,8 +96,7 @@ def row_obstacle(steps: Sequence[Step], axis: str) -> str:
         axis: the axis of the rows.
     """
     single = {b for step in steps if isinstance(step, RowPass) for b in step.single}
-    each = [own for step in steps for own in (step.loops if isinstance(step, RowPass) else [step])]
-    for step in each:
+    for step in _one_after_another(steps):
         if isinstance(step, FusedLoop) and any(isinstance(v, Length) and v.axis == axis for v in step.body):
             return "the number of rows is part of the result"
         if not _has_axis(step, axis):
@@ -106,6 +105,18 @@ def row_obstacle(steps: Sequence[Step], axis: str) -> str:
         if obstacle or any(axis not in b.shape and b not in single for b in writes_of(step)):
             return obstacle or f"{step.nodes[0].op.name} joins the rows"
     return ""
+
+
+def _one_after_another(steps: Sequence[Step]) -> Iterator[Step]:
+    """The same with products and what is joined to them, and with the loops of passes, as they were before."""
+    for step in steps:
+        if isinstance(step, MatMul) and step.blocks:
+            yield replace(step, blocks=None)
+            yield from [step.then] if step.then else []
+        elif isinstance(step, RowPass):
+            yield from step.loops
+        else:
+            yield step
 
 
 def _has_axis(step: Step, axis: str) -> bool:

@@ -181,7 +181,7 @@ def test_the_file_asks_for_the_threads_of_the_fit(tmp_path: Path, monkeypatch: p
     a, b = gl.input("a", (64, 64)), gl.input("b", (64, 64))
     given = {"a": np.ones((64, 64)), "b": np.full((64, 64), 0.5)}
     path = gl.compile(a @ b, threads=2).save_source(tmp_path / "f.py", given)
-    assert "THREADS = 2" in path.read_text(encoding="utf-8")
+    assert "'threads': 2" in path.read_text(encoding="utf-8")
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "32." in done.stdout
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphlearn.backends.native.blas import blas_threads, require_control
 from graphlearn.backends.native.compile import compile_native, recall, remember
 from graphlearn.backends.native.function import NativeFunction
-from graphlearn.backends.native.memory import aligned_zeros
+from graphlearn.backends.native.memory import aligned_empty, aligned_zeros
 from graphlearn.backends.native.near import has_near
 from graphlearn.backends.native.signature import Signature
 from graphlearn.backends.native.store import CacheInfo, cache_clear, cache_info
@@ -16,6 +16,7 @@ __all__ = [
     "CacheInfo",
     "NativeFunction",
     "Signature",
+    "aligned_empty",
     "aligned_zeros",
     "blas_threads",
     "cache_clear",

@@ -26,7 +26,16 @@ def aligned_zeros(count: int, dtype: npt.DTypeLike) -> np.ndarray[Any, np.dtype[
     0
     """
     kind = np.dtype(dtype)
-    size = count * kind.itemsize
-    raw = np.zeros(size + ALIGNMENT, dtype=np.uint8)
+    return _aligned(np.zeros(count * kind.itemsize + ALIGNMENT, dtype=np.uint8)).view(kind)
+
+
+def aligned_empty(count: int, dtype: npt.DTypeLike) -> np.ndarray[Any, np.dtype[Any]]:
+    """Make the same with whatever is in memory: for what is written before it is read."""
+    kind = np.dtype(dtype)
+    return _aligned(np.empty(count * kind.itemsize + ALIGNMENT, dtype=np.uint8)).view(kind)
+
+
+def _aligned(raw: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
+    """The part of an array of bytes that begins on a boundary."""
     start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size].view(kind)
+    return raw[start : start + raw.size - ALIGNMENT]

@@ -88,7 +88,7 @@ def _is_tiled(program: Program) -> bool:
     return any(isinstance(step, Tile) for step in program.steps)
 
 
-def emit_function(program: Program, notes: Annotations | None = None) -> Emitted:
+def emit_function(program: Program, notes: Annotations | None = None, *, entry: str = "compute") -> Emitted:
     """The source of ``compute(leaf, ..., output, ..., arena, ..., length, ...)``; with notes in its comments."""
     source = Source(program, notes=notes)
     arenas = _arenas(program)
@@ -97,12 +97,12 @@ def emit_function(program: Program, notes: Annotations | None = None) -> Emitted
     names += [rows.ARENAS[dtype] for dtype in arenas] + list(source.lengths.values())
     kinds = [f"const {arena_of(b.dtype)}*" for b in given] + [f"{arena_of(b.dtype)}*" for b in program.outputs]
     kinds += [f"{dtype}*" for dtype in arenas] + ["int64"] * len(source.lengths)
-    with source.block(f"def compute({', '.join(names)}):"):
+    with source.block(f"def {entry}({', '.join(names)}):"):
         source.slots()
         for step in program.steps:
             _write_step(source, step)
         source.line("return")
-    return Emitted(source.text(), "compute", Signature(tuple(kinds)), arenas)
+    return Emitted(source.text(), entry, Signature(tuple(kinds)), arenas)
 
 
 def emit_training(

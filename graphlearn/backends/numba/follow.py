@@ -93,9 +93,15 @@ class Follower:
         inner, row = self._source.stable("inner"), self._source.stable("outer")
         with self._source.block(f"for {inner} in range({number}):"):
             self._source.line(f"{row} = {line} + {inner}")
-            self._follow_row(row, inner)
+            self.follow_row(row, inner)
 
-    def _follow_row(self, row: str, inner: str) -> None:
+    def follow_row(self, row: str, inner: str) -> None:
+        """What becomes of a row of the block.
+
+        Args:
+            row: of the product.
+            inner: of the block.
+        """
         inside = [value for value in self._body if self._by_row(value)]
         for value in inside:
             if value not in self._laned:

@@ -11,13 +11,13 @@ from typing import Any
 from graphlearn.backends import rows
 from graphlearn.backends.forms import Form
 from graphlearn.backends.native import NativeFunction, compile_native
-from graphlearn.backends.numba.blocks import blocking
+from graphlearn.backends.numba.cuts import blocking
 from graphlearn.backends.numba.emit import Batches, Emitted, emit_training, is_laned
 from graphlearn.backends.numba.functions import NumbaFunction, stored
 from graphlearn.backends.numba.identity import Request
 from graphlearn.backends.numba.layout import Constant, Layout, Place
 from graphlearn.backends.numba.products import accumulates
-from graphlearn.backends.numba.row_layout import pass_lanes
+from graphlearn.backends.numba.row_layout import one_by_one, pass_lanes
 from graphlearn.backends.numba.tape import Tape, TapeFunction, record_tape
 from graphlearn.backends.numba.threads import remarked, threads_for
 from graphlearn.backends.numba.tiles import objection
@@ -31,7 +31,7 @@ from graphlearn.program.narration import Notes
 from graphlearn.program.notes import Annotations
 from graphlearn.program.program import Program
 from graphlearn.program.rules import OWN
-from graphlearn.program.steps import Buffer, RowPass, Tile, arena_of
+from graphlearn.program.steps import Buffer, Tile, arena_of
 from graphlearn.program.training import TrainingStep
 
 _SCALAR = """# The training one number at a time, as plain loops; below it what runs: the same on many numbers at once.
@@ -118,14 +118,9 @@ def _explained(step: TrainingStep, request: Request, program: Program, notes: No
     return [scalar_training(step, request, notes), runs] if is_laned(program, request.precision) else [runs]
 
 
-def _one_by_one(step: RowPass) -> int:
-    """How a person reads a pass: row by row."""
-    return 0
-
-
 def scalar_training(step: TrainingStep, request: Request, notes: Notes) -> tuple[Program, Emitted]:
     """A training step one number at a time, as plain loops, and its text."""
-    plain = replace(_batching(request), tiles=None, blocking=None, passes=_one_by_one)
+    plain = replace(_batching(request), tiles=None, blocking=None, passes=one_by_one)
     program = build_training(step, request.precision, plain)
     annotations, batches = Annotations(program, notes), _batches(request)
     return program, emit_training(program, batches, request.precision, annotations, entry="train_scalar", scalar=True)

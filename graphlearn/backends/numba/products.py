@@ -19,12 +19,12 @@ _WIDE = 8  # columns from which the innermost loop runs along a row of the resul
 
 def write_product(source: Source, step: MatMul) -> None:
     """Write a matrix product, for each matrix of the batch."""
-    if step.blocks:
-        write_blocks(source, step)
-        return
     indices = [source.index(k) for k in range(len(step.batch))]
     lengths = [count([d]) for d in step.batch]
     with source.loops(list(zip(indices, lengths, strict=True))):
+        if step.blocks:
+            write_blocks(source, step, indices)
+            return
         places = [start(source, m, indices) for m in (step.out, step.a, step.b)]
         large = _multiplications(source, step) > _SMALL and not _has_short_rows(step) and step.sizes[2] != 1
         if source.library and step.node.dtype in rows.SUFFIX and large:

@@ -27,6 +27,11 @@ def pass_lanes(step: RowPass, precision: str, longest: int | None) -> int | None
     return None if row.is_literal and row.factor < _WORTH else 0
 
 
+def one_by_one(step: RowPass) -> int:
+    """How a person reads a pass: row after row."""
+    return 0
+
+
 def _objection(step: RowPass, precision: str, longest: int | None) -> str:
     """What keeps rows from lanes; empty where nothing does."""
     if len(step.axes) != 1:

@@ -60,9 +60,11 @@ def remarked(program: Program, speed: Speed, cores: int) -> Program:
     remarks = ["fast=True: sums and products may be computed in another order."] if speed.fast else []
     if speed.threads > 1:
         require_control()
-        free = f"threads={speed.threads}: how many are used is said by the lengths of each call."
+        free = f"threads={speed.threads}: how many are used is said by the lengths of each call"
         known = set(program.axes) <= set(program.capacity)
-        remarks.append(threads_for(program, speed.threads, {}, cores)[1] if known else free)
+        remarks.append(
+            threads_for(program, speed.threads, {}, cores)[1] if known else f"{free}; with one, products are our own."
+        )
     return replace(program, remarks=(*program.remarks, *remarks)) if remarks else program
 
 
