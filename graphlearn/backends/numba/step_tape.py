@@ -193,6 +193,8 @@ class _Recorder:
 
     def _is_column(self, shape: Sequence[Dim]) -> bool | None:
         """Whether there is one number per row; None where there are more than that, or than one."""
+        if not shape:
+            return False
         free = [d for d in shape if d != 1]
         return bool(free) if not free or free == [self._step.axis] else None
 
@@ -226,6 +228,8 @@ class _Recorder:
         """The place of a node's value as a ``"real"``, ``"whole"`` or ``"truth"``, one for each row where asked."""
         wanted = "whole" if kind == "whole" else "real"
         array = constant_array(node)
+        if node not in self._values and (array is None or array.size != 1):
+            raise _Refused(f"{typed(node)}, and a tape has no arrays")
         place, held = self._values[node] if array is None else (self._constant(array.item(), wanted), wanted)
         if kind == "truth" and held == "whole":
             zero = self._constant(0, "whole")
@@ -308,9 +312,8 @@ class _Recorder:
             self._slice(node)
             return
         column = self._is_column(node.shape)
-        array = next((n for n in (node, *node.inputs) if self._is_column(n.shape) is None), None)
-        if array is not None or column is None:
-            raise _Refused(f"{typed(array or node)}, and a tape has no arrays")
+        if column is None:
+            raise _Refused(f"{typed(node)}, and a tape has no arrays")
         kind = self._kind(node)
         if name == "axis_size":
             self._values[node] = _Value(self._length, "whole")
@@ -382,14 +385,19 @@ class _Recorder:
         """What was recorded."""
         numbers = np.array(self._done_by, np.int32)
         code = np.array(self._code, np.int32).reshape(-1, 4)
+        moves, loss = self._moves, self._loss
         if not self.columns:
-            # Independent instructions of one kind stand together, so that the processor foresees what comes.
+            # Independent instructions of one kind stand together, so that the processor foresees what comes; their
+            # results, one after the other.
             order = np.lexsort((numbers, np.array(self._levels)))
             numbers, code = numbers[order], code[order]
+            renumbered = np.arange(self._ones, dtype=np.int32)
+            renumbered[code[:, 0]] = np.sort(code[:, 0])
+            code, loss = renumbered[code], int(renumbered[loss])
+            moves = [Move(kind, target, int(renumbered[source])) for kind, target, source in moves]
         first = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
         runs = np.stack([numbers[first], first, np.r_[first[1:], len(numbers)]], 1).astype(np.int32)
         return StepTape(
-            code, runs,
-            tuple(self._known), tuple(self._given), tuple(self._data), tuple(self._moves), self._loss,
+            code, runs, tuple(self._known), tuple(self._given), tuple(self._data), tuple(moves), loss,
             self._length, self._ones, self.columns, self._precision, self._step.axis,
         )  # fmt: skip
