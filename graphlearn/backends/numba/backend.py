@@ -13,7 +13,7 @@ from graphlearn.backends.mapped import is_mapped
 from graphlearn.backends.native import NativeFunction, aligned_zeros, recall, remember
 from graphlearn.backends.numba.identity import Request, identify_training, may_be_tape
 from graphlearn.backends.numba.layout import Layout, pack, unpack
-from graphlearn.backends.registry import PLAIN, CompiledFunction, Speed, TrainingRun, available, load_planner, lowered
+from graphlearn.backends.registry import PLAIN, CompiledFunction, Speed, available, load_planner, lowered
 from graphlearn.backends.steps import check_steps
 from graphlearn.graph.node import Node
 from graphlearn.program.canonical import Telling
@@ -22,6 +22,7 @@ from graphlearn.program.training import TrainingStep
 
 if TYPE_CHECKING:
     from graphlearn.backends.forms import Form
+    from graphlearn.backends.numba.tape_run import TapeRun
 
 
 class _Compiled:
@@ -213,10 +214,10 @@ def compile_function(
 
 def open_training(
     step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int, speed: Speed = PLAIN
-) -> TrainingRun:
+) -> NumbaRun | TapeRun:
     """A training loop over ``data`` with batches of at most ``capacity`` rows; a tape where it is huge, of numbers."""
     if may_be_tape(step):
-        run: TrainingRun | None = load_planner().open_tape(step, data, precision, capacity, speed)
+        run: TapeRun | None = load_planner().open_tape(step, data, precision, capacity, speed)
         if run is not None:
             return run
     return NumbaRun(step, data, precision, capacity, speed)

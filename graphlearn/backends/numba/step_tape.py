@@ -21,6 +21,7 @@ from graphlearn.graph.interning import quiet_collector
 from graphlearn.graph.leaves import constant_array
 from graphlearn.graph.node import Node
 from graphlearn.graph.traverse import topological
+from graphlearn.ops.slicing import numpy_index
 from graphlearn.program.expand import expand
 from graphlearn.program.training import TrainingStep
 from graphlearn.types import Dim
@@ -112,7 +113,8 @@ def training_instructions() -> tuple[tuple[str, str], ...]:
     """Kind and operation of every instruction, by its number: those of functions, of whole numbers, and over rows.
 
     Kinds: ``"real"``, ``"truth"``, ``"whole"``; ``"compared"``: a truth about whole numbers; ``"to"``: the other kind
-    of number, or a real one rounded to float32; ``"filled"``, ``"sum"``, ``"max"``: from one number to a column and back.
+    of number, or a real one rounded to float32; ``"filled"``: a column of one number; ``"sum"``, ``"max"``: of a
+    column.
     """
     return (
         *instructions(),
@@ -341,7 +343,7 @@ class _Recorder:
         region = node.attr("region")
         if node.inputs[0].shape[:1] == (self._step.axis,) and region[0] is not None:
             raise _Refused(f"{typed(node)} takes some rows of the batch, and a tape takes all")
-        self._entries[node] = part = node.op.reference(self._entries[node.inputs[0]], region=region)
+        self._entries[node] = part = self._entries[node.inputs[0]][numpy_index(region)]
         if part.size == 1:
             self._values[node] = _Value(int(part.item()), self._kind(node))
 

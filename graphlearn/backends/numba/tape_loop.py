@@ -52,7 +52,7 @@ def training_source(precision: str, by_rows: bool) -> str:
         *(_indented("rows = 1\nif number < 0:\n    rows = n\n    number = -1 - number", 3) if by_rows else []),
     ]
     for number, (kind, name) in enumerate(training_instructions()):
-        if not by_rows and kind in _OF_ROWS:
+        if not by_rows and kind in OF_ROWS:
             continue
         lines.append(f"            {'if' if not number else 'elif'} number == {number}:  # {_title(kind, name)}")
         lines.append("                for k in range(first, beyond):")
@@ -63,7 +63,7 @@ def training_source(precision: str, by_rows: bool) -> str:
 
 
 _LOCALS = {"values": "xyz", "whole": "ijm"}
-_OF_ROWS = ("filled", "sum", "max")
+OF_ROWS = ("filled", "sum", "max")
 _BATCH = """\
 n = counts[step]
 whole[length] = n
@@ -108,7 +108,7 @@ def _title(kind: str, name: str) -> str:
 
 def _instruction(kind: str, name: str, precision: str, by_rows: bool) -> str:
     """One instruction: its places, then its value, or one for each row."""
-    if kind in _OF_ROWS:
+    if kind in OF_ROWS:
         return _over_rows(kind, name, precision)
     arena, operands, text = _value(kind, name, precision)
     names = [_LOCALS[operand][k] for k, operand in enumerate(operands)]

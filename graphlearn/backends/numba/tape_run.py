@@ -30,9 +30,7 @@ class TapeRun:
         speed: what may be done for speed.
     """
 
-    def __init__(
-        self, tape: StepTape, data: Mapping[Node, np.ndarray], capacity: int, speed: Speed = PLAIN
-    ) -> None:
+    def __init__(self, tape: StepTape, data: Mapping[Node, np.ndarray], capacity: int, speed: Speed = PLAIN) -> None:
         self.program = tape
         self._lock = threading.Lock()
         self._fast = speed.fast
@@ -123,8 +121,8 @@ class TapeRun:
             return {g.leaf: self._value(g) for g in self.program.given if g.leaf.op.name in _CARRIED}
 
     def _value(self, given: Given) -> np.ndarray:
-        dtype = lowered(given.leaf.dtype, self.program.precision)
-        return self._arenas[given.kind][given.places].astype(dtype).reshape(given.leaf.shape)  # type: ignore[arg-type]
+        found = self._arenas[given.kind][given.places].astype(lowered(given.leaf.dtype, self.program.precision))
+        return np.asarray(found.reshape(_lengths(given.leaf)))
 
     def run(self, counts: np.ndarray, order: np.ndarray | None, losses: np.ndarray) -> int:
         """Take one step per entry of ``counts``; see `TrainingRun.run`."""
@@ -155,7 +153,7 @@ class TapeRun:
             places[f"{ENTRY}/{place}"] = (names[kind], place, ())
         for given in tape.given:
             first = int(given.places[0])
-            places[given.leaf.full_name] = (names[given.kind], first, tuple(given.leaf.shape))  # type: ignore[arg-type]
+            places[given.leaf.full_name] = (names[given.kind], first, _lengths(given.leaf))
         return (
             Form(
                 entry=ENTRY, source=self.source, parameters=training_signature(tape.precision).parameters,
@@ -165,3 +163,7 @@ class TapeRun:
                 data=(), columns=0, constants=constants,
             ),
         )  # fmt: skip
+
+
+def _lengths(leaf: Node) -> tuple[int, ...]:
+    return tuple(int(d) for d in leaf.shape)
