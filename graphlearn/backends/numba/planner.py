@@ -18,7 +18,8 @@ from graphlearn.backends.numba.functions import NumbaFunction, stored
 from graphlearn.backends.numba.identity import Request
 from graphlearn.backends.numba.layout import Constant, Layout, Place
 from graphlearn.backends.numba.products import accumulates
-from graphlearn.backends.numba.step_tape import StepTape, record_training
+from graphlearn.backends.numba.step_recorder import record_training
+from graphlearn.backends.numba.step_tape import StepTape
 from graphlearn.backends.numba.tape import Tape, TapeFunction, record_tape
 from graphlearn.backends.numba.tape_run import TapeRun
 from graphlearn.backends.numba.threads import remarked, threads_for

@@ -11,9 +11,10 @@ import pytest
 
 import graphlearn as gl
 from graphlearn.backends.native.lowering import lower
-from graphlearn.backends.numba import identity, step_tape, tape_loop
+from graphlearn.backends.numba import identity, step_recorder, tape_loop
 from graphlearn.backends.numba.backend import NumbaRun
-from graphlearn.backends.numba.step_tape import record_training, training_instructions
+from graphlearn.backends.numba.step_recorder import record_training
+from graphlearn.backends.numba.step_tape import training_instructions
 from graphlearn.backends.numba.tape_loop import ENTRY, training_signature, training_source
 from graphlearn.backends.numba.tape_run import TapeRun
 from graphlearn.backends.registry import load_backend
@@ -35,7 +36,7 @@ TOLERANCE = {"float32": 3e-5, "float64": 1e-11}
 def small(monkeypatch):
     """Steps of any size are tapes."""
     monkeypatch.setattr(identity, "HUGE", 0)
-    monkeypatch.setattr(step_tape, "HUGE", 0)
+    monkeypatch.setattr(step_recorder, "HUGE", 0)
 
 
 def neurons(width: int) -> gl.Node:
@@ -262,7 +263,7 @@ def test_what_has_the_size_of_a_tape_and_is_none_says_why(kind, reason):
 
 def test_why_a_training_is_no_tape_is_described(monkeypatch):
     monkeypatch.setattr(identity, "HUGE", 40)
-    monkeypatch.setattr(step_tape, "HUGE", 40)
+    monkeypatch.setattr(step_recorder, "HUGE", 40)
     w, pair = gl.parameter("w", (), value=0.5), gl.parameter("pair", 2, value=[1.0, 2.0])
     y = w
     for _ in range(20):
