@@ -13,10 +13,12 @@ from graphlearn.backends.numba.step_tape import Given, StepTape
 from graphlearn.backends.numba.tape_loop import ENTRY, HEAD, training_loop, training_signature, training_source
 from graphlearn.backends.registry import PLAIN, Speed, lowered
 from graphlearn.backends.steps import check_steps
+from graphlearn.errors import DataError
 from graphlearn.graph.node import Node
 from graphlearn.program.narration import Notes
 
 _CARRIED = ("parameter", "state")
+_MOST = 2**31 - 1  # places are int32
 _LINE = 16  # columns begin at whole vectors
 
 
@@ -72,11 +74,16 @@ class TapeRun:
     def _lay_out(self, width: int) -> None:
         """Arenas for batches of this many rows; what lies in single places stays."""
         tape = self.program
-        self._width = width
-        self._stride = -(-width // _LINE) * _LINE
-        self._first = -(-tape.ones // _LINE) * _LINE
+        stride = -(-width // _LINE) * _LINE
+        first = -(-tape.ones // _LINE) * _LINE
+        size = first + tape.columns * stride
+        if size > _MOST:
+            raise DataError(
+                f"a tape of {tape.columns:,} values per row needs batches of at most {_MOST // tape.columns:,} rows; "
+                f"got {width:,}. Give fewer rows a step."
+            )
+        self._width, self._stride, self._first = width, stride, first
         before = getattr(self, "_arenas", None)
-        size = self._first + tape.columns * self._stride
         self._arenas = {kind: aligned_zeros(size, self._dtype(kind)) for kind in ("real", "whole")}
         if before is not None:
             for kind, arena in self._arenas.items():

@@ -11,7 +11,7 @@ import pytest
 
 import graphlearn as gl
 from graphlearn.backends.native.lowering import lower
-from graphlearn.backends.numba import identity, step_recorder, tape_loop
+from graphlearn.backends.numba import identity, step_recorder, tape_loop, tape_run
 from graphlearn.backends.numba.backend import NumbaRun
 from graphlearn.backends.numba.step_recorder import record_training
 from graphlearn.backends.numba.step_tape import training_instructions
@@ -19,6 +19,7 @@ from graphlearn.backends.numba.tape_loop import ENTRY, training_signature, train
 from graphlearn.backends.numba.tape_run import TapeRun
 from graphlearn.backends.registry import load_backend
 from graphlearn.backends.rows import BOOLEAN, FLOAT, INTEGER
+from graphlearn.errors import DataError
 from graphlearn.program.training import TrainingStep
 from graphlearn.types import ArrayType
 from tests.backends.cuda.networks import Task, task, train
@@ -158,6 +159,18 @@ def test_a_run_may_take_more_rows_than_its_batches(small):
         one.run(np.array([2]), np.array([22, 0]), np.zeros(1))
     for leaf, wanted in reference.read().items():
         np.testing.assert_allclose(run.read()[leaf], wanted, rtol=1e-11)
+
+
+def test_more_rows_than_have_places_are_refused(small, monkeypatch):
+    made = spread()
+    run = load_backend("numba").open_training(made.step, made.data, "float64", 4)
+    run.load(made.values)
+    before = run.read()
+    monkeypatch.setattr(tape_run, "_MOST", 1000)
+    with pytest.raises(DataError, match="got 23"):
+        run.run(np.array([23]), None, np.zeros(1))
+    assert run.run(np.array([4]), np.arange(4), np.zeros(1)) == 1
+    assert any(run.read()[leaf] != a for leaf, a in before.items())
 
 
 def test_chunks_change_no_bit(small):
