@@ -27,8 +27,8 @@ _SELECT = (
 )
 
 
-def _numpy_index(region: Region) -> tuple[int | slice, ...]:
-    """The region as NumPy writes it."""
+def numpy_index(region: Region) -> tuple[int | slice, ...]:
+    """A region as NumPy writes it."""
     return tuple(_numpy_pick(pick) for pick in region)
 
 
@@ -52,7 +52,7 @@ def _infer_inlay(types: tuple[ArrayType, ...], region: Region, shape: Shape) -> 
 
 def _placed(x: Any, region: Region, shape: tuple[int, ...]) -> Any:
     result = np.zeros(shape, np.asarray(x).dtype)
-    result[_numpy_index(region)] = x
+    result[numpy_index(region)] = x
     return result
 
 
@@ -74,7 +74,7 @@ def _pick_text(pick: Pick, dim: Dim) -> str:
 SLICE = structural(
     "slice",
     infer=lambda types, region: types[0].with_shape(region_shape(types[0].shape, region)),
-    reference=lambda x, region: np.asarray(x)[_numpy_index(region)],
+    reference=lambda x, region: np.asarray(x)[numpy_index(region)],
     adjoint=lambda node, g: (inlay(g, node.attr("region"), node.inputs[0].shape),),
     reach=MOVES,
     notation=Notation(

@@ -143,13 +143,8 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
     body = [s for _, s in levelled]
     first_update = next((k for k, (level, _) in enumerate(levelled) if level == 0), len(body))
     body, delayed = _delay(body, table)
-    if batching.accumulates and tiles is None:
-        body, first_update = accumulate(body, first_update, batching.accumulates)
-    remarks: tuple[str, ...] = ()
-    if batching.blocking and tiles is None:
-        body, first_update, remarks = block_products(body, first_update, batching.blocking, table.room)
-    body, first_update = by_section(body, first_update, forward)
     axes = () if known.keys() >= {step.axis} or not step.axis else (step.axis,)
+    body, first_update, remarks = _arrange(body, first_update, forward, batching if tiles is None else None, table)
     if batching.passes and tiles is None and not batching.unrolled([*gathers, *body, *delayed], axes):
         body, first_update = gather_passes(body, batching.passes, first_update)
     blocks: list[Block] = []
@@ -179,6 +174,18 @@ def build_training(step: TrainingStep, precision: str, batching: Batching) -> Pr
         nonempty=_nonempty(order),
         remarks=remarks,
     )
+
+
+def _arrange(
+    body: list[Step], first_update: int, forward: Collection[Node], batching: Batching | None, table: _Buffers
+) -> tuple[list[Step], int, tuple[str, ...]]:
+    """Products as they are computed, and all steps in the order of sections; None: rows come in a tile, as they are."""
+    remarks: tuple[str, ...] = ()
+    if batching and batching.accumulates:
+        body, first_update = accumulate(body, first_update, batching.accumulates)
+    if batching and batching.blocking:
+        body, first_update, remarks = block_products(body, first_update, batching.blocking, table.room)
+    return *by_section(body, first_update, forward), remarks
 
 
 def _with_tile(

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphlearn.backends.mapped import is_mapped
 from graphlearn.backends.native import NativeFunction, aligned_zeros, recall, remember
-from graphlearn.backends.numba.identity import Request, identify_training
+from graphlearn.backends.numba.identity import Request, identify_training, may_be_tape
 from graphlearn.backends.numba.layout import Layout, pack, unpack
 from graphlearn.backends.registry import PLAIN, CompiledFunction, Speed, available, load_planner, lowered
 from graphlearn.backends.steps import check_steps
@@ -22,6 +22,7 @@ from graphlearn.program.training import TrainingStep
 
 if TYPE_CHECKING:
     from graphlearn.backends.forms import Form
+    from graphlearn.backends.numba.tape_run import TapeRun
 
 
 class _Compiled:
@@ -100,6 +101,7 @@ class NumbaRun:
         self._capacity = capacity
         self._data = {n: np.ascontiguousarray(data[n], lowered(n.dtype, precision)) for n in step.data}
         self._rows = len(next(iter(self._data.values()))) if self._data else capacity
+        self._in_file = any(map(is_mapped, self._data.values()))
         self._programs: dict[tuple[bool, bool], _Compiled] = {}
         self._columns: dict[Node, np.ndarray] = {}
         self._lock = threading.Lock()
@@ -137,8 +139,7 @@ class NumbaRun:
                 for d, n in zip(leaf.shape, array.shape, strict=True)
                 if isinstance(d, str) and d != self._step.axis
             }
-            in_file = not gather and any(map(is_mapped, self._data.values()))
-            request = Request(self._precision, rows, fixed, gather, sizes, self._speed, self._cores, in_file)
+            request = Request(self._precision, rows, fixed, gather, sizes, self._speed, self._cores, self._in_file)
             self._programs[key] = _Compiled(self._step, request)
         return self._programs[key]
 
@@ -213,6 +214,10 @@ def compile_function(
 
 def open_training(
     step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int, speed: Speed = PLAIN
-) -> NumbaRun:
-    """A training loop over ``data`` with batches of at most ``capacity`` rows."""
+) -> NumbaRun | TapeRun:
+    """A training loop over ``data`` with batches of at most ``capacity`` rows; a tape where it is huge, of numbers."""
+    if may_be_tape(step):
+        run: TapeRun | None = load_planner().open_tape(step, data, precision, capacity, speed)
+        if run is not None:
+            return run
     return NumbaRun(step, data, precision, capacity, speed)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
+
+import numpy as np
 
 from graphlearn.backends import rows
 from graphlearn.backends.forms import Form
+from graphlearn.backends.mapped import is_mapped
 from graphlearn.backends.native import NativeFunction, compile_native
 from graphlearn.backends.numba.cuts import blocking
 from graphlearn.backends.numba.emit import Batches, Emitted, emit_training, is_laned
@@ -18,7 +20,10 @@ from graphlearn.backends.numba.identity import Request
 from graphlearn.backends.numba.layout import Constant, Layout, Place
 from graphlearn.backends.numba.products import accumulates
 from graphlearn.backends.numba.row_layout import one_by_one, pass_lanes
+from graphlearn.backends.numba.step_recorder import record_training
+from graphlearn.backends.numba.step_tape import StepTape
 from graphlearn.backends.numba.tape import Tape, TapeFunction, record_tape
+from graphlearn.backends.numba.tape_run import TapeRun
 from graphlearn.backends.numba.threads import remarked, threads_for
 from graphlearn.backends.numba.tiles import objection
 from graphlearn.backends.numba.unrolled import why_loops
@@ -54,6 +59,16 @@ def compile_function(
     return NumbaFunction(outputs, leaves, precision, speed, remarks)
 
 
+def open_tape(
+    step: TrainingStep, data: Mapping[Node, np.ndarray], precision: str, capacity: int, speed: Speed = PLAIN
+) -> TapeRun | None:
+    """A training run of a huge step on single numbers; None where it has no tape."""
+    rows_of_data = len(next(iter(data.values()))) if data else capacity
+    in_file = any(map(is_mapped, data.values()))
+    tape = record_training(step, precision, min(capacity, rows_of_data), in_file)
+    return TapeRun(tape, data, capacity, speed) if isinstance(tape, StepTape) else None
+
+
 def plan_training(step: TrainingStep, request: Request) -> Program:
     """The program of a training step; several threads are the library's, and our own products have one."""
     batching = _batching(request)
@@ -63,7 +78,14 @@ def plan_training(step: TrainingStep, request: Request) -> Program:
     # With a batch, a tile has said what it could not take.
     if not step.axis and (reason := why_loops(program.steps, program.axes)):
         program = replace(program, remarks=(*program.remarks, f"the step is not unrolled: {reason}"))
+    if reason := _why_no_tape(step, request):
+        program = replace(program, remarks=(f"operations are not run as a tape: {reason}", *program.remarks))
     return remarked(program, request.speed, request.cores)
+
+
+def _why_no_tape(step: TrainingStep, request: Request) -> str:
+    found = record_training(step, request.precision, request.rows, request.in_file)
+    return found if isinstance(found, str) else ""
 
 
 def _in_file(tile: Tile) -> str:
@@ -71,7 +93,8 @@ def _in_file(tile: Tile) -> str:
 
 
 def _batching(request: Request) -> Batching:
-    tiles = _in_file if request.in_file else partial(objection, precision=request.precision)
+    lanes = functools.partial(objection, precision=request.precision)
+    tiles = _in_file if request.in_file and not request.gather else lanes
     return Batching(
         request.rows,
         request.full,

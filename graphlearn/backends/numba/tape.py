@@ -100,7 +100,7 @@ def record_tape(outputs: Sequence[Node], leaves: Sequence[Node], precision: str)
     array = next((node for node in graph if node.shape != ()), None)
     if array is not None:
         scalars = sum(node.shape == () and bool(node.inputs) for node in graph)
-        return _refusal(scalars, f"{_typed(array)}, and a tape has no arrays") if scalars > LEAST else ""
+        return _refusal(scalars, f"{typed(array)}, and a tape has no arrays") if scalars > LEAST else ""
     with quiet_collector():
         return _recorded(outputs, leaves, precision)
 
@@ -109,7 +109,8 @@ def _refusal(scalars: int, reason: str) -> str:
     return f"{scalars:,} are on single numbers, but {reason}"
 
 
-def _typed(node: Node) -> str:
+def typed(node: Node) -> str:
+    """A node and its type, in words."""
     return f"{node.full_name or f'the result of {node.op.name}'} is {node.type}"
 
 
@@ -122,7 +123,7 @@ def _recorded(outputs: Sequence[Node], leaves: Sequence[Node], precision: str) -
         return ""
     other = next((n for n in (*stands, *computed) if n.dtype not in (precision, "bool")), None)
     if other is not None:
-        return _refusal(len(computed), f"{_typed(other)}, and a tape takes {precision} and bool alone")
+        return _refusal(len(computed), f"{typed(other)}, and a tape takes {precision} and bool alone")
     known = {node: array for node in order if (array := constant_array(node)) is not None}
     places = {node: number for number, node in enumerate((*known, *stands))}
     numbers: dict[tuple[Op, ArrayType, ArrayType], int | None] = {}
@@ -180,7 +181,7 @@ def loop_source(precision: str) -> str:
     lines = []
     for number, (kind, name) in enumerate(instructions()):
         lines.append(f"        {'if' if not number else 'elif'} number == {number}:  # {name}")
-        lines.append(f"            value = {_branch(kind, name, precision)}")
+        lines.append(f"            value = {branch(kind, name, precision)}")
     return "\n".join(
         [
             "def run_tape(code, values, start, count):",
@@ -200,7 +201,7 @@ def loop_source(precision: str) -> str:
     )
 
 
-def _branch(kind: str, name: str, precision: str) -> str:
+def branch(kind: str, name: str, precision: str) -> str:
     """The text that computes an instruction of the locals x, y and z."""
     if name == "copy":
         return "x" if kind == "real" else "one if x != zero else zero"
@@ -209,12 +210,12 @@ def _branch(kind: str, name: str, precision: str) -> str:
     if kind == "real":
         operands = [truths[0], *reals[1:]] if name == "where" else reals
         return rows.expression(name, precision, operands, rows.literal)
-    of_truths = name not in _COMPARISONS
+    of_truths = name not in COMPARISONS
     text = rows.expression(name, "bool", truths if of_truths else reals, rows.literal)
     return f"one if {text} else zero"
 
 
-_COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
 class TapeFunction:
