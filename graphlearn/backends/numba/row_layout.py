@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from graphlearn.backends.native import lanes_for
 from graphlearn.backends.numba.lanes import obstacle
-from graphlearn.program.counts import ZERO, count
+from graphlearn.program.counts import ZERO, count, row_major
 from graphlearn.program.row_passes import is_in_row, places_of, row_of
-from graphlearn.program.steps import ITEM_SIZE, Buffer, Load, Reduce, RowPass
+from graphlearn.program.steps import ITEM_SIZE, Buffer, Load, Reduce, RowPass, Store
 from graphlearn.program.uses import writes_of
 
 _ROOM = 2**16  # bytes of entries of as many rows as there are lanes: what a pass may put on the stack
@@ -49,6 +49,9 @@ def _objection(step: RowPass, precision: str, longest: int | None) -> str:
         for r in loop.reductions:
             if not _is_known(r, precision):
                 return f"there is no {r.op} of {r.buffer.dtype} of its kind on lanes"
+    for b in layout.made:
+        if not _fills_rows(step, b):
+            return "a row is written in part"
     for b in layout.arrays:
         size = count(row_of(b, step.axes) or ())
         if not size.is_literal or (b.dtype != precision and (size.factor != 1 or b.dtype == "bool")):
@@ -64,6 +67,20 @@ def _is_known(r: Reduce, precision: str) -> bool:
     if 0 not in r.kept:  # a sum over rows
         return r.op == "sum" and r.buffer.dtype == precision and r.buffer.count.is_literal
     return r.buffer.dtype == precision or (r.op, r.buffer.dtype) == ("sum", "int64")
+
+
+def _fills_rows(step: RowPass, buffer: Buffer) -> bool:
+    """Whether the first loop that writes a buffer writes whole rows: what others have put there is not read again."""
+    row = row_of(buffer, step.axes) or ()
+    for loop in step.loops:
+        places: list[Store | Reduce] = [*loop.stores, *loop.reductions]
+        for place in places:
+            if place.buffer is buffer:
+                kept = place.kept if isinstance(place, Reduce) else range(len(loop.axes))
+                inner = [k for k in kept if k]
+                lengths = [loop.axes[k] for k in inner]
+                return count(lengths) == count(row) and tuple(place.strides[k] for k in inner) == row_major(lengths)
+    return False
 
 
 class Layout:

@@ -132,6 +132,20 @@ def test_infinite_logits_stay_right():
             np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
+@pytest.mark.parametrize("precision", BOUND)
+def test_a_row_that_is_written_in_part_keeps_its_zeros(precision):
+    """The derivative of a slice: zeros are there before the pass that writes the rest."""
+    y, e = gl.input("y", ("N", 3)), gl.input("e", ("N", 1))
+    loss = gl.mean(gl.tanh(gl.maximum(y, e))) + gl.mean(gl.tanh(y[:, 0:1]))
+    function = gl.compile(gl.grad(loss, y), precision=precision)
+    random = np.random.default_rng(5)
+    for rows in (16, 40):
+        values = {"y": random.normal(size=(rows, 3)), "e": random.normal(size=(rows, 1))}
+        zeros = (values["y"] < values["e"])[:, 1:]
+        assert zeros.any()
+        assert not function(**values)[:, 1:][zeros].any()
+
+
 # --- trainings -------------------------------------------------------------------------------------------------------
 
 
