@@ -35,8 +35,12 @@ class Left(Nest):
         self._blocked = [] if self._cut == 0 else self._blocked
 
     def _clear(self, depth: int) -> None:
-        if depth:
-            super()._clear(depth)
+        """Totals of a row begin in the row, since other rows have theirs; those over rows go on."""
+        for r in self._step.reductions:
+            kept = self._kept(r)
+            if depth == 1 and 0 in kept and self._local_depth(r) is None:
+                with self._source.loops([(self._indices[k], self._lengths[k]) for k in kept if k]):
+                    self._source.store(r.buffer, self._strides(r.strides), self._indices, self._start(r))
 
     def _begin_locals(self, depth: int) -> None:
         if depth:

@@ -146,6 +146,17 @@ def test_a_row_that_is_written_in_part_keeps_its_zeros(precision):
         assert not function(**values)[:, 1:][zeros].any()
 
 
+@pytest.mark.parametrize("precision", BOUND)
+def test_a_maximum_along_inner_axes_begins_anew_in_rows_that_fill_no_vector(precision):
+    x = gl.input("x", ("N", 6, 6, 2))
+    pooled = gl.sum(gl.max_pool2d(gl.tanh(x) - gl.mean(x, (1, 2, 3), keepdims=True), 2), 3)
+    function = gl.compile(pooled, precision=precision)
+    values = np.random.default_rng(6).normal(size=(2 * lanes_for(precision) + 5, 6, 6, 2))
+    for rows in (len(values), 3, 1):
+        for _ in range(2):  # the second call finds what the first has left in memory
+            agree([function(x=values[:rows])], [gl.evaluate(pooled, {x: values[:rows]})], precision)
+
+
 # --- trainings -------------------------------------------------------------------------------------------------------
 
 
